@@ -1,0 +1,1 @@
+"""Runs in the store: drivers -> filter -> window -> outbox -> MQTT."""

@@ -1,0 +1,1 @@
+"""Runs anywhere: ingest -> presence -> ledger -> availability."""

@@ -1,0 +1,1 @@
+"""A store in software: readers that speak real LLRP over TCP, shoppers, and the ground truth."""

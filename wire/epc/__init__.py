@@ -1,0 +1,32 @@
+"""EPCs: what a tag says, as values. GS1 EPC Tag Data Standard (TDS) 2.3, both directions."""
+
+from wire.epc.cache import EpcCache
+from wire.epc.decode import EPC_MAX_BITS, decode_epc
+from wire.epc.prefix import CompanyPrefixes, air_mask, is_ours, is_ours_column
+from wire.epc.reject import Reject, RejectCode
+from wire.epc.sgtin import Sgtin, encode_sgtin96, encode_sgtin198
+from wire.epc.tag_class import TagClass, classify, ghost_column, is_ghost
+from wire.epc.value import Epc
+from wire.gs1.gtin import Gtin14, parse_gtin
+
+__all__ = [
+    "EPC_MAX_BITS",
+    "CompanyPrefixes",
+    "Epc",
+    "EpcCache",
+    "Gtin14",
+    "Reject",
+    "RejectCode",
+    "Sgtin",
+    "TagClass",
+    "air_mask",
+    "classify",
+    "decode_epc",
+    "encode_sgtin96",
+    "encode_sgtin198",
+    "ghost_column",
+    "is_ghost",
+    "is_ours",
+    "is_ours_column",
+    "parse_gtin",
+]

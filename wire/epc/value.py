@@ -1,0 +1,30 @@
+"""What every decoded EPC has: its scheme, its filter value, and an identity that leaves both out."""
+
+import msgspec
+
+
+class Epc(msgspec.Struct, frozen=True, eq=False, gc=False, kw_only=True):
+    """A decoded EPC. Equality and hash go by `identity` only: the same item on two kinds of tag is one item.
+
+    `filter` is for selection in the air and never part of what is identified (TDS section 9). The length of the
+    company prefix is known from classic schemes only; it is None for the `+` and `++` schemes and for keys that came
+    without it. `data` holds application identifiers that a `+` tag carries behind its EPC, `hostname` the host of
+    a `++` scheme.
+    """
+
+    scheme: str
+    filter: int = 0
+    company_prefix_length: int | None = None
+    data: tuple[tuple[str, str], ...] = ()
+    hostname: str = ""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The key that counts: never holds filter, scheme, host name or further data."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Epc) and type(self) is type(other) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)

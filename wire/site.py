@@ -1,0 +1,135 @@
+"""A site: its zones, who touches whom, its devices and their antennas. Values that cannot be wrong.
+
+Built by `wire.site_file` from the site file; every program reads the same file, so that a place has one name only.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+
+class ZoneKind(StrEnum):
+    """What a zone is for."""
+
+    SALES_FLOOR = "sales_floor"
+    BACK_ROOM = "back_room"
+    FITTING_ROOM = "fitting_room"
+    CHECKOUT = "checkout"
+    RECEIVING = "receiving"
+    EXIT = "exit"
+    WINDOW = "window"
+
+
+OUT: Final = "OUT"
+"""The place of an item that is not in the site. No zone may carry this name."""
+
+SELLABLE_KINDS: Final = frozenset({ZoneKind.SALES_FLOOR, ZoneKind.BACK_ROOM, ZoneKind.WINDOW})
+"""Goods in fitting rooms and at the checkout are in a shopper's hands, goods in receiving are not checked yet."""
+
+
+class Driver(StrEnum):
+    """How an edge daemon polls a device."""
+
+    LLRP = "llrp"
+    SLLURP = "sllurp"
+    IMPINJ_IOT = "impinj_iot"
+    ZEBRA_IOTC = "zebra_iotc"
+    BARCODE_SERIAL = "barcode_serial"
+    UHF_SERIAL = "uhf_serial"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A place in a site. `outline` is a polygon in metres on the store's plan, empty when there is no plan."""
+
+    id: str
+    kind: ZoneKind
+    sellable: bool
+    counts_as: str
+    outline: tuple[tuple[float, float], ...] = ()
+    floor: int = 0
+    department: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Antenna:
+    """One port of a reader; it covers one zone. Metres; `z` above the floor. None means: not surveyed."""
+
+    port: int
+    zone: str
+    x: float | None = None
+    y: float | None = None
+    z: float | None = None
+    aim: float | None = None
+    tilt: float | None = None
+    gain_dbi: float | None = None
+    power_dbm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Anything that an edge daemon polls. `options` are the driver's own settings, such as `keepalive_s`."""
+
+    id: str
+    driver: Driver
+    address: str
+    edge: str
+    profile: str = ""
+    zone: str = ""
+    purpose: str = ""
+    antennas: tuple[Antenna, ...] = ()
+    options: dict[str, str | int | float | bool] = field(default_factory=dict)
+
+    def host_port(self, default_port: int) -> tuple[str, int]:
+        """Return host and TCP port of `address`; `default_port` where it names none."""
+        host, colon, port = self.address.rpartition(":")
+        return (host, int(port)) if colon else (self.address, default_port)
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """A wall on the plan, from one point to another, and what it costs a signal in one crossing."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    loss_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One store, warehouse or distribution centre, as its site file says it is."""
+
+    id: str
+    name: str
+    timezone: str
+    zones: tuple[Zone, ...]
+    passages: tuple[tuple[str, str], ...]
+    devices: tuple[Device, ...]
+    walls: tuple[Wall, ...] = ()
+    gln: str = ""
+    company_prefixes: tuple[str, ...] = ()
+
+    def zone(self, zone_id: str) -> Zone:
+        """Return a zone by its id. Raises `KeyError`."""
+        for zone in self.zones:
+            if zone.id == zone_id:
+                return zone
+        raise KeyError(zone_id)
+
+    def edges(self) -> tuple[str, ...]:
+        """Return the ids of the edge boxes that own devices here, in the file's order."""
+        return tuple(dict.fromkeys(device.edge for device in self.devices))
+
+    def devices_of(self, edge: str) -> tuple[Device, ...]:
+        """Return the devices that an edge box polls."""
+        return tuple(device for device in self.devices if device.edge == edge)
+
+    def zone_of_antenna(self) -> dict[tuple[str, int], str]:
+        """Return the zone of each (device, port)."""
+        return {(device.id, antenna.port): antenna.zone for device in self.devices for antenna in device.antennas}
+
+    def touching(self, zone_id: str) -> frozenset[str]:
+        """Return the zones that one passage connects with `zone_id`."""
+        there = {b for a, b in self.passages if a == zone_id}
+        return frozenset(there | {a for a, b in self.passages if b == zone_id})

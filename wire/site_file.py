@@ -1,0 +1,264 @@
+"""The site file: YAML text in, `Site` out; every error names the file, the line and the key.
+
+Parsing goes in three steps, each with its own kind of error: YAML (syntax, duplicate keys), shape (unknown keys,
+wrong types; msgspec), sense (names that point nowhere, doubles, values out of range). The first two stop at the first
+error, the third lists all that it finds.
+"""
+
+import re
+from typing import Annotated, Any, Final
+from zoneinfo import available_timezones
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from wire.errors import Problem, SiteFileError, TopicError
+from wire.limits import DEVICE_MAX_ANTENNAS, SITE_FILE_MAX_BYTES, SITE_MAX_DEVICES, SITE_MAX_ZONES
+from wire.site import OUT, SELLABLE_KINDS, Antenna, Device, Driver, Site, Wall, Zone, ZoneKind
+from wire.topics import check_id
+
+DEFAULT_EDGE: Final = "edge-1"
+
+_Point = tuple[float, float]
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class _Zone(_Strict):
+    id: str
+    kind: ZoneKind
+    sellable: bool | None = None
+    counts_as: str = ""
+    outline: tuple[_Point, ...] = ()
+    floor: int = 0
+    department: str = ""
+
+
+class _Antenna(_Strict):
+    port: Annotated[int, Meta(ge=1, le=65_535)]
+    zone: str
+    x: float | None = None
+    y: float | None = None
+    z: float | None = None
+    aim: float | None = None
+    tilt: float | None = None
+    gain_dbi: float | None = None
+    power_dbm: Annotated[float, Meta(ge=0, le=36)] | None = None
+
+
+class _Device(_Strict):
+    id: str
+    driver: Driver
+    address: str = ""
+    edge: str = DEFAULT_EDGE
+    profile: str = ""
+    zone: str = ""
+    purpose: str = ""
+    antennas: Annotated[tuple[_Antenna, ...], Meta(max_length=DEVICE_MAX_ANTENNAS)] = ()
+    keepalive_s: Annotated[float, Meta(gt=0, le=3_600)] | None = None
+    baud: Annotated[int, Meta(ge=300, le=4_000_000)] | None = None
+
+
+class _Wall(_Strict, rename={"start": "from", "end": "to"}):
+    start: _Point
+    end: _Point
+    loss_db: Annotated[float, Meta(ge=0, le=100)] = 12.0
+
+
+class _Site(_Strict):
+    site: str
+    zones: Annotated[tuple[_Zone, ...], Meta(min_length=1, max_length=SITE_MAX_ZONES)]
+    name: str = ""
+    timezone: str = "UTC"
+    gln: str = ""
+    company_prefixes: tuple[Annotated[str, Meta(pattern="^[0-9]{4,12}$")], ...] = ()
+    passages: tuple[tuple[str, str], ...] = ()
+    walls: tuple[_Wall, ...] = ()
+    devices: Annotated[tuple[_Device, ...], Meta(max_length=SITE_MAX_DEVICES)] = ()
+
+
+_OPTIONS: Final = ("keepalive_s", "baud")
+
+Lines = dict[str, int]
+
+
+def parse_site(text: str, file: str = "site.yaml") -> Site:
+    """Parse a site file. Raises `SiteFileError` with every problem's line and key."""
+    size = len(text.encode())
+    if size > SITE_FILE_MAX_BYTES:
+        raise SiteFileError(file, (Problem(0, "", f"{size} bytes: the limit is {SITE_FILE_MAX_BYTES}"),))
+    lines: Lines = {}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise SiteFileError(file, (Problem(line, "", f"not YAML: {error.problem}"),)) from error
+    except yaml.YAMLError as error:
+        raise SiteFileError(file, (Problem(0, "", f"not YAML: {error}"),)) from error
+    if node is None:
+        raise SiteFileError(file, (Problem(0, "", "the file is empty: it needs at least `site` and `zones`"),))
+    plain = _plain(node, "", lines, file)
+    try:
+        shape = msgspec.convert(plain, _Site)
+    except msgspec.ValidationError as error:
+        raise SiteFileError(file, (_shape_problem(str(error), lines),)) from error
+    problems = tuple(_senseless(shape, lines))
+    if problems:
+        raise SiteFileError(file, problems)
+    return _site(shape)
+
+
+def _plain(node: yaml.Node, path: str, lines: Lines, file: str) -> Any:
+    """Turn YAML nodes into plain values and note the line of every key path."""
+    line = node.start_mark.line + 1
+    lines.setdefault(path, line)
+    if isinstance(node, yaml.MappingNode):
+        out: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            here = f"{path}.{key}" if path else key
+            key_line = key_node.start_mark.line + 1
+            if key in out:
+                raise SiteFileError(file, (Problem(key_line, here, "this key stands twice; keep one"),))
+            lines[here] = key_line
+            out[key] = _plain(value_node, here, lines, file)
+        return out
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(child, f"{path}[{i}]", lines, file) for i, child in enumerate(node.value)]
+    assert isinstance(node, yaml.ScalarNode)
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except (yaml.YAMLError, ValueError) as error:
+        raise SiteFileError(file, (Problem(line, path, f"{node.value!r}: {error}"),)) from error
+
+
+_AT: Final = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN: Final = re.compile(r"unknown field `(?P<key>[^`]*)`")
+
+
+def _shape_problem(error: str, lines: Lines) -> Problem:
+    match = _AT.match(error)
+    assert match is not None
+    path = (match["path"] or "").lstrip(".")
+    message = match["message"].replace("Object", "mapping").replace("`array`", "`list`")
+    unknown = _UNKNOWN.search(message)
+    if unknown:
+        path = f"{path}.{unknown['key']}" if path else unknown["key"]
+        message = "unknown key; see docs/site-file.md for the keys that can stand here"
+    return Problem(lines.get(path, lines.get(re.sub(r"(\.[^.\[]*|\[\d+\])$", "", path), 0)), path, message)
+
+
+def _senseless(shape: _Site, lines: Lines) -> list[Problem]:
+    found: list[Problem] = []
+
+    def wrong(key: str, message: str) -> None:
+        found.append(Problem(lines.get(key, 0), key, message))
+
+    def checked_id(kind: str, key: str, text: str) -> None:
+        try:
+            check_id(kind, text)
+        except TopicError as error:
+            wrong(key, str(error))
+
+    checked_id("site", "site", shape.site)
+    if shape.timezone not in available_timezones():
+        wrong("timezone", f"{shape.timezone!r} is not a time zone name such as Europe/Berlin")
+    if shape.gln and not _gln_is_good(shape.gln):
+        wrong("gln", f"{shape.gln!r}: expected 13 digits with a good check digit")
+    _check_zones(shape, wrong, checked_id)
+    _check_devices(shape, wrong, checked_id)
+    return found
+
+
+def _check_zones(shape: _Site, wrong: Any, checked_id: Any) -> None:
+    names = [zone.id for zone in shape.zones]
+    for i, zone in enumerate(shape.zones):
+        checked_id("zone", f"zones[{i}].id", zone.id)
+        if zone.id == OUT:
+            wrong(f"zones[{i}].id", "OUT means 'not in the site'; choose another name")
+        if zone.id in names[:i]:
+            wrong(f"zones[{i}].id", f"zone {zone.id!r} stands twice")
+        if zone.counts_as and zone.counts_as not in names:
+            wrong(f"zones[{i}].counts_as", f"no zone {zone.counts_as!r}; there are {', '.join(names)}")
+        if zone.outline and len(zone.outline) < 3:
+            wrong(f"zones[{i}].outline", f"{len(zone.outline)} points: an outline has at least 3")
+    for i, passage in enumerate(shape.passages):
+        for name in passage:
+            if name not in names:
+                wrong(f"passages[{i}]", f"no zone {name!r}; there are {', '.join(names)}")
+
+
+def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
+    names = [zone.id for zone in shape.zones]
+    ids = [device.id for device in shape.devices]
+    for i, device in enumerate(shape.devices):
+        checked_id("device", f"devices[{i}].id", device.id)
+        checked_id("edge", f"devices[{i}].edge", device.edge)
+        if device.id in ids[:i]:
+            wrong(f"devices[{i}].id", f"device {device.id!r} stands twice")
+        port = device.address.rpartition(":")[2] if ":" in device.address else "0"
+        if device.driver is Driver.LLRP and not (device.address and port.isdecimal() and int(port) < 65_536):
+            wrong(f"devices[{i}].address", f"{device.address!r}: expected host or host:port")
+        if device.zone and device.zone not in names:
+            wrong(f"devices[{i}].zone", f"no zone {device.zone!r}; there are {', '.join(names)}")
+        ports = [antenna.port for antenna in device.antennas]
+        for j, antenna in enumerate(device.antennas):
+            if antenna.zone not in names:
+                wrong(f"devices[{i}].antennas[{j}].zone", f"no zone {antenna.zone!r}; there are {', '.join(names)}")
+            if antenna.port in ports[:j]:
+                wrong(f"devices[{i}].antennas[{j}].port", f"port {antenna.port} stands twice")
+
+
+def _gln_is_good(gln: str) -> bool:
+    """Check a GLN's length and GS1 check digit (GS1 General Specifications, section 7.9.1)."""
+    if not re.fullmatch(r"[0-9]{13}", gln):
+        return False
+    total = sum(int(digit) * (3 if i % 2 else 1) for i, digit in enumerate(gln[:12]))
+    return (10 - total % 10) % 10 == int(gln[12])
+
+
+def _site(shape: _Site) -> Site:
+    zones = tuple(
+        Zone(
+            id=zone.id,
+            kind=zone.kind,
+            sellable=zone.kind in SELLABLE_KINDS if zone.sellable is None else zone.sellable,
+            counts_as=zone.counts_as or zone.id,
+            outline=zone.outline,
+            floor=zone.floor,
+            department=zone.department,
+        )
+        for zone in shape.zones
+    )
+    return Site(
+        id=shape.site,
+        name=shape.name or shape.site,
+        timezone=shape.timezone,
+        zones=zones,
+        passages=shape.passages,
+        devices=tuple(_device(device) for device in shape.devices),
+        walls=tuple(Wall(wall.start, wall.end, wall.loss_db) for wall in shape.walls),
+        gln=shape.gln,
+        company_prefixes=shape.company_prefixes,
+    )
+
+
+def _device(device: _Device) -> Device:
+    options = {name: getattr(device, name) for name in _OPTIONS if getattr(device, name) is not None}
+    antennas = tuple(
+        Antenna(a.port, a.zone, a.x, a.y, a.z, a.aim, a.tilt, a.gain_dbi, a.power_dbm) for a in device.antennas
+    )
+    return Device(
+        id=device.id,
+        driver=device.driver,
+        address=device.address,
+        edge=device.edge,
+        profile=device.profile,
+        zone=device.zone,
+        purpose=device.purpose,
+        antennas=antennas,
+        options=options,
+    )
