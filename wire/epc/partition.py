@@ -21,19 +21,35 @@ class PartitionRow(NamedTuple):
     ref_mask: int
     ref_digits: int
     ref_limit: int
+    ref_is_number: bool = False
+    """The reference is a number without leading zeros, not a string of `ref_digits` digits."""
 
 
 def partition_table(bits: int, digits: int) -> tuple[PartitionRow, ...]:
     """Rows for partition 0 to 6 of a field of `bits` bits that holds `digits` decimal digits in all."""
-    rows = []
-    for gcp_bits, gcp_digits in zip(GCP_BITS, GCP_DIGITS, strict=True):
-        ref_bits, ref_digits = bits - gcp_bits, digits - gcp_digits
-        rows.append(
-            PartitionRow(
-                gcp_digits, 10**gcp_digits, ref_bits, (1 << ref_bits) - 1, ref_digits, 10**ref_digits
-            )
+    return tuple(
+        PartitionRow(
+            gcp_digits,
+            10**gcp_digits,
+            bits - gcp_bits,
+            (1 << bits - gcp_bits) - 1,
+            digits - gcp_digits,
+            10 ** (digits - gcp_digits),
         )
-    return tuple(rows)
+        for gcp_bits, gcp_digits in zip(GCP_BITS, GCP_DIGITS, strict=True)
+    )
+
+
+def open_partition_table(bits: int, digits: int = 0) -> tuple[PartitionRow, ...]:
+    """Rows for keys whose reference is a number: below 10 ** (digits - prefix digits), or all that the bits hold."""
+    return tuple(
+        row._replace(
+            ref_digits=0,
+            ref_is_number=True,
+            ref_limit=10 ** (digits - row.gcp_digits) if digits else row.ref_mask + 1,
+        )
+        for row in partition_table(bits, max(digits, GCP_DIGITS[0]))
+    )
 
 
 SGTIN_PARTITIONS: Final = partition_table(44, 13)
@@ -47,3 +63,9 @@ SGLN_PARTITIONS: Final = partition_table(41, 12)
 
 GRAI_PARTITIONS: Final = partition_table(44, 12)
 """GRAI: three bits wider than its digits need (TDS table 14-10)."""
+
+GIAI_96_PARTITIONS: Final = open_partition_table(82)
+"""GIAI-96: the reference is as large as its bits (TDS table 14-15)."""
+
+CPI_96_PARTITIONS: Final = open_partition_table(51, 15)
+"""CPI-96: references of 3 to 9 digits (TDS table 14-23)."""

@@ -53,7 +53,5 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
     scheme: str = ""
 
 
-NOT_AN_EPC: Final = frozenset(
-    {RejectCode.UNPROGRAMMED, RejectCode.TID, RejectCode.ISO_AFI, RejectCode.UNKNOWN_HEADER}
-)
+NOT_AN_EPC: Final = frozenset({RejectCode.UNPROGRAMMED, RejectCode.TID, RejectCode.ISO_AFI, RejectCode.UNKNOWN_HEADER})
 """Somebody else's tag or none at all, in contrast to an EPC that was written wrongly."""

@@ -41,7 +41,7 @@ def decode_sgtin96(epc: bytes) -> Sgtin | Reject:
     """An SGTIN-96 of exactly 12 bytes with header 30 (TDS section 14.6.1.1)."""
     bits = int.from_bytes(epc, "big")
     key = _gtin14(bits >> 82 & 7, bits >> 38 & MASK_44, SGTIN_96)
-    if type(key) is not tuple:
+    if isinstance(key, Reject):
         return key
     return Sgtin(
         key[0],
@@ -60,7 +60,7 @@ def decode_sgtin198(epc: bytes) -> Sgtin | Reject:
         return Reject(RejectCode.PADDING, f"SGTIN-198: {spare} bits after the serial must be 0", SGTIN_198)
     bits >>= spare
     key = _gtin14(bits >> 184 & 7, bits >> 140 & MASK_44, SGTIN_198)
-    if type(key) is not tuple:
+    if isinstance(key, Reject):
         return key
     raw = unpack7(bits & ((1 << 140) - 1), SERIAL_MAX_CHARS).rstrip(b"\0")
     if not raw or raw.translate(None, SET_82_BYTES):
@@ -88,10 +88,7 @@ def _gtin14(partition: int, field: int, scheme: str) -> tuple[Gtin14, int] | Rej
     body = indicator * 1_000_000_000_000 + gcp * tail + item
     high, low = divmod(body, 100_000_000)
     check = -(
-        GROUP_SUMS[low % 10_000]
-        + GROUP_SUMS[low // 10_000]
-        + GROUP_SUMS[high % 10_000]
-        + GROUP_SUMS[high // 10_000]
+        GROUP_SUMS[low % 10_000] + GROUP_SUMS[low // 10_000] + GROUP_SUMS[high % 10_000] + GROUP_SUMS[high // 10_000]
     )
     return Gtin14(f"{body * 10 + check % 10:014d}"), row[0]
 

@@ -8,9 +8,7 @@ from typing import Final
 
 GROUP: Final = 10_000
 
-GROUP_SUMS: Final = bytes(
-    ((n % 10) * 3 + (n // 10 % 10) + (n // 100 % 10) * 3 + n // 1000) % 10 for n in range(GROUP)
-)
+GROUP_SUMS: Final = bytes(((n % 10) * 3 + (n // 10 % 10) + (n // 100 % 10) * 3 + n // 1000) % 10 for n in range(GROUP))
 """Weighted digit sum modulo 10 of each group of four digits that stands left of the check digit."""
 
 

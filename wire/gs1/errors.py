@@ -30,37 +30,37 @@ class IdentifierError(WireError):
         super().__init__(f"{what} {shown(value)}: expected {expected}, found {found}{where}")
 
 
-class BadLength(IdentifierError):
+class BadLength(IdentifierError):  # noqa: N818 - reads as what is wrong
     """Too short or too long for its kind."""
 
     code = "length"
 
 
-class BadCharacter(IdentifierError):
+class BadCharacter(IdentifierError):  # noqa: N818 - reads as what is wrong
     """A character that the field cannot hold."""
 
     code = "character"
 
 
-class BadCheckDigit(IdentifierError):
+class BadCheckDigit(IdentifierError):  # noqa: N818 - reads as what is wrong
     """The last digit is not what the others say (GS1 General Specifications, section 7.9)."""
 
     code = "check_digit"
 
 
-class OutOfRange(IdentifierError):
+class OutOfRange(IdentifierError):  # noqa: N818 - reads as what is wrong
     """A number that does not fit its field."""
 
     code = "range"
 
 
-class BadUri(IdentifierError):
+class BadUri(IdentifierError):  # noqa: N818 - reads as what is wrong
     """Not one of the URI forms of TDS sections 6 and 12 or of the GS1 Digital Link standard."""
 
     code = "uri"
 
 
-class PrefixUnknown(IdentifierError):
+class PrefixUnknown(IdentifierError):  # noqa: N818 - reads as what is wrong
     """A company prefix's length is needed, was not given, and GS1's table does not know the number."""
 
     code = "prefix_unknown"

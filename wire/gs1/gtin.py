@@ -44,6 +44,4 @@ def require_digits(what: str, text: str) -> None:
     if text.isascii() and text.isdigit():
         return
     at, character = next(((i, c) for i, c in enumerate(text) if c not in "0123456789"), (0, ""))
-    raise BadCharacter(
-        what, value=text, expected="digits 0 to 9", found=repr(character), place=f"character {at + 1}"
-    )
+    raise BadCharacter(what, value=text, expected="digits 0 to 9", found=repr(character), place=f"character {at + 1}")

@@ -25,8 +25,10 @@ import msgspec
 
 from wire.llrp.errors import MissingParameter
 
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads it at run time
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 
 class Bits(NamedTuple):

@@ -1,0 +1,300 @@
+"""The tables of the gateway, as SQLAlchemy Core: one definition for SQLite and PostgreSQL.
+
+Four groups, each written by one part only:
+
+* **what came in** (ingest): `stream`, `site_log`, `site_input`, `quarantine`, `gap`, `edge_state`. A stream's
+  watermark and the entry that it admits are written in one transaction.
+* **what follows from it** (fold): `site_fold`, `checkpoint`, `movement`, `item`, `stock_count`, `stock`,
+  `zone_state`, `change`. All of them are a deterministic function of `site_input`; they commit together under
+  `site_fold.applied_n = :previous AND fence = :mine`.
+* **what people say** (catalogue, composition root): `sku`, `site`, `unknown_gtin`.
+* **who may write** (leases, relay): `lease`, `feed`.
+
+Every instant is an integer, UTC microseconds, and ends in `_us`. A place is a zone's id, or `OUT`.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from wire.limits import ID_MAX_CHARS
+
+NAMING: Final = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names that are the same on every database, so that a migration can find a constraint again."""
+
+metadata: Final = MetaData(naming_convention=NAMING)
+
+_GTIN: Final = 14
+_SERIAL: Final = 64
+"""SGTIN-198 holds 20 characters; percent-escaped in a URI they may be three times as long."""
+
+_BIG_ID: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite counts up by itself only in a column of its own INTEGER type (64 bits there)."""
+
+
+def _id() -> String:
+    return String(ID_MAX_CHARS)
+
+
+# -- what people say
+
+site = Table(
+    "site",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("gln", String(13), nullable=False),
+    Column("config", LargeBinary, nullable=False),  # the site as JSON, the same bytes as its newest log entry
+    Column("config_hash", String(64), nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)
+
+sku = Table(
+    "sku",
+    metadata,
+    Column("gtin", String(_GTIN), primary_key=True),
+    Column("style", Text, nullable=False),
+    Column("colour", Text, nullable=False),
+    Column("size", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("min_floor", Integer),
+    Column("max_floor", Integer),
+    Column("price", Text),  # a decimal as written; money is never a float
+    Column("updated_us", BigInteger, nullable=False),
+    Index("ix_sku_style", "style"),
+)
+
+unknown_gtin = Table(
+    # What staff decided about a GTIN of ours that no catalogue names. The list itself is a query (`stock` without
+    # `sku`): a table filled by the fold could miss a GTIN that the catalogue drops at the same moment.
+    "unknown_gtin",
+    metadata,
+    Column("gtin", String(_GTIN), primary_key=True),
+    Column("decision", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
+    CheckConstraint("decision IN ('ignored')", name="decision"),
+)
+
+# -- what came in
+
+stream = Table(
+    "stream",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("edge", _id(), primary_key=True),
+    Column("stream", LargeBinary(16), primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)
+
+site_log = Table(
+    "site_log",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("last_n", BigInteger, nullable=False),
+)
+
+site_input = Table(
+    "site_input",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    CheckConstraint("kind IN ('site', 'data', 'tick')", name="kind"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("received_us", BigInteger, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("site", _id()),  # NULL: the topic names no site of ours
+    Column("edge", _id()),
+    Column("stream", LargeBinary(16)),
+    Column("seq", BigInteger),
+    Column("code", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Index("ix_quarantine_site_id", "site", "id"),
+)
+
+gap = Table(
+    "gap",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("site", _id(), nullable=False),
+    Column("edge", _id(), nullable=False),
+    Column("cause", String(32), nullable=False),
+    Column("stream", LargeBinary(16)),
+    Column("from_seq", BigInteger, nullable=False),
+    Column("to_seq", BigInteger, nullable=False),
+    Column("from_us", BigInteger),
+    Column("to_us", BigInteger),
+    Column("device", _id()),
+    Column("observations", BigInteger),
+    Column("detail", Text, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Index("ix_gap_site_id", "site", "id"),
+)
+
+edge_state = Table(
+    "edge_state",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("edge", _id(), primary_key=True),
+    Column("what", String(16), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the EdgeState as JSON
+)
+
+# -- what follows from it
+
+site_fold = Table(
+    "site_fold",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("applied_n", BigInteger, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("now_us", BigInteger, nullable=False),  # the newest tick: the fold's idea of now
+    Column("figures", LargeBinary, nullable=False),  # counters of the fold, JSON
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("taken_us", BigInteger, nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("state", LargeBinary, nullable=False),
+)
+
+movement = Table(
+    # Double entry: one unit leaves the account `credit` and arrives in the account `debit`. Never updated or deleted.
+    "movement",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("m", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),  # the log entry that it follows from
+    Column("gtin", String(_GTIN), nullable=False),
+    Column("serial", String(_SERIAL), nullable=False),
+    Column("credit", _id(), nullable=False),
+    Column("debit", _id(), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("happened_us", BigInteger, nullable=False),
+    Column("first_read_us", BigInteger, nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
+    Column("cause", String(32), nullable=False),
+    Column("probability", Float(53)),
+    CheckConstraint("credit <> debit", name="two_places"),
+    CheckConstraint("quantity > 0", name="units"),
+    Index("ix_movement_site_gtin_serial_m", "site", "gtin", "serial", "m"),
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("gtin", String(_GTIN), primary_key=True),
+    Column("serial", String(_SERIAL), primary_key=True),
+    Column("zone", _id(), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("m", BigInteger, nullable=False),  # its newest movement
+    Column("probability", Float(53)),
+    Index("ix_item_site_gtin_zone", "site", "gtin", "zone"),
+)
+
+stock_count = Table(
+    "stock_count",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("gtin", String(_GTIN), primary_key=True),
+    Column("zone", _id(), primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    CheckConstraint("quantity >= 0", name="not_negative"),
+)
+
+stock = Table(
+    # The row that a change of a SKU at a site locks first, in key order.
+    "stock",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("gtin", String(_GTIN), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("on_hand", Integer, nullable=False),
+    Column("sellable", Integer, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Index("ix_stock_gtin", "gtin"),
+)
+
+zone_state = Table(
+    "zone_state",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("zone", _id(), primary_key=True),
+    Column("status", String(8), nullable=False),
+    Column("as_of_us", BigInteger, nullable=False),  # the newest window in which an antenna really looked here
+    Column("since_us", BigInteger, nullable=False),  # since when the status is what it is
+    CheckConstraint("status IN ('live', 'blind')", name="status"),
+)
+
+change = Table(
+    # `seq` is NULL until the relay has seen the row committed: no reader's cursor can skip a row.
+    "change",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("seq", BigInteger),
+    Column("site", _id(), nullable=False),
+    Column("gtin", String(_GTIN), nullable=False),  # empty: the change is of a zone, not of a SKU
+    Column("created_us", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # JSON object without `seq`
+    UniqueConstraint("seq"),
+)
+
+# -- who may write
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("holder", String(128), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+)
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+)

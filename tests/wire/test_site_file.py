@@ -1,0 +1,116 @@
+"""The site file: what a good one gives, and how each mistake is told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wire.errors import SiteFileError
+from wire.site import Driver, ZoneKind
+from wire.site_file import parse_site
+
+GOOD = """\
+site: store-001
+name: Main Street
+timezone: Europe/Berlin
+gln: "9506000134352"
+company_prefixes: ["9506000"]
+zones:
+  - {id: BACK, kind: back_room}
+  - {id: FLOOR_A, kind: sales_floor, outline: [[7, 0], [15, 0], [15, 14]]}
+  - {id: FIT, kind: fitting_room}
+  - {id: EXIT, kind: exit, counts_as: FLOOR_A}
+passages: [[BACK, FLOOR_A], [FLOOR_A, FIT], [FLOOR_A, EXIT]]
+walls: [{from: [7, 0], to: [7, 14], loss_db: 12}]
+devices:
+  - id: R1
+    driver: llrp
+    address: 10.0.0.11:5084
+    profile: impinj-r700-stock
+    keepalive_s: 1
+    antennas:
+      - {port: 1, zone: BACK, x: 2.0, y: 3.5, z: 3.0}
+      - {port: 2, zone: EXIT, power_dbm: 21.5}
+  - {id: S1, driver: barcode_serial, edge: box-2, address: /dev/ttyACM0, zone: FLOOR_A, purpose: lookup}
+"""
+
+
+def problems(text: str) -> list[tuple[int, str]]:
+    with pytest.raises(SiteFileError) as caught:
+        parse_site(text, "store.yaml")
+    assert str(caught.value).startswith("store.yaml: ")
+    return [(problem.line, problem.key) for problem in caught.value.problems]
+
+
+def test_a_good_file_becomes_values() -> None:
+    site = parse_site(GOOD)
+    assert (site.id, site.name, site.timezone, site.gln) == (
+        "store-001",
+        "Main Street",
+        "Europe/Berlin",
+        "9506000134352",
+    )
+    assert [zone.kind for zone in site.zones][:2] == [ZoneKind.BACK_ROOM, ZoneKind.SALES_FLOOR]
+    assert [zone.sellable for zone in site.zones] == [True, True, False, False]
+    assert site.zone("EXIT").counts_as == "FLOOR_A"
+    assert site.zone("BACK").counts_as == "BACK"
+    assert site.touching("FLOOR_A") == {"BACK", "FIT", "EXIT"}
+    assert site.walls[0].start == (7.0, 0.0)
+    reader, scanner = site.devices
+    assert (reader.driver, reader.host_port(5084), reader.edge) == (Driver.LLRP, ("10.0.0.11", 5084), "edge-1")
+    assert reader.options == {"keepalive_s": 1.0}
+    assert scanner.host_port(5084) == ("/dev/ttyACM0", 5084)
+    assert site.edges() == ("edge-1", "box-2")
+    assert site.devices_of("box-2") == (scanner,)
+    assert site.zone_of_antenna() == {("R1", 1): "BACK", ("R1", 2): "EXIT"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "word"),
+    [
+        ("name: Main Street", "nmae: Main Street", 2, "nmae", "unknown key"),
+        ("kind: back_room", "kind: backroom", 7, "zones[0].kind", "backroom"),
+        ("kind: back_room}", "kind: back_room, colour: red}", 7, "zones[0].colour", "unknown key"),
+        ("Europe/Berlin", "Europe/Bärlin", 3, "timezone", "Bärlin"),
+        ("9506000134352", "9506000134353", 4, "gln", "check digit"),
+        ("[FLOOR_A, FIT]", "[FLOOR_A, FTI]", 11, "passages[1]", "no zone 'FTI'"),
+        ("zone: BACK, x", "zone: BAKC, x", 20, "devices[0].antennas[0].zone", "no zone 'BAKC'"),
+        ("port: 2, zone: EXIT", "port: 1, zone: EXIT", 21, "devices[0].antennas[1].port", "stands twice"),
+        ("{id: FIT,", "{id: BACK,", 9, "zones[2].id", "stands twice"),
+        ("{id: FIT,", "{id: OUT,", 9, "zones[2].id", "OUT"),
+        ("edge: box-2", "edge: stock", 22, "devices[1].edge", "belongs to the stock topics"),
+        ("10.0.0.11:5084", "10.0.0.11:x", 16, "devices[0].address", "host:port"),
+        ("power_dbm: 21.5", "power_dbm: 2150", 21, "devices[0].antennas[1].power_dbm", "<= 36"),
+        ("[15, 14]]}", "]}", 8, "zones[1].outline", ""),
+        ("[[7, 0], [15, 0], [15, 14]]", "[[7, 0], [15, 0]]", 8, "zones[1].outline", "at least 3"),
+        ("keepalive_s: 1", "keepalive_s: soon", 18, "devices[0].keepalive_s", "float"),
+        ("name: Main Street", "name: A\nname: B", 3, "name", "stands twice"),
+    ],
+)
+def test_every_mistake_names_line_key_and_value(old: str, new: str, line: int, key: str, word: str) -> None:
+    assert old in GOOD
+    with pytest.raises(SiteFileError) as caught:
+        parse_site(GOOD.replace(old, new, 1), "store.yaml")
+    problem = caught.value.problems[0]
+    assert problem.line == line
+    assert problem.key.startswith(key)
+    assert word in problem.message
+
+
+def test_all_senseless_values_are_told_at_once() -> None:
+    text = GOOD.replace("zone: BACK, x", "zone: NOPE, x").replace("[FLOOR_A, FIT]", "[FLOOR_A, NOWHERE]")
+    assert problems(text) == [(11, "passages[1]"), (20, "devices[0].antennas[0].zone")]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a: [", "\t", "- 1", "site: x", "x" * (1024 * 1024 + 1), "site: !!python/none x\n"]
+)
+def test_what_is_not_a_site_file_is_refused(text: str) -> None:
+    assert problems(text)
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_a_site_or_a_site_file_error(text: str) -> None:
+    try:
+        parse_site(text)
+    except SiteFileError as error:
+        assert error.problems
