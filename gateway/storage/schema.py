@@ -29,6 +29,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from wire.limits import ID_MAX_CHARS
@@ -278,6 +279,7 @@ change = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),  # JSON object without `seq`
     UniqueConstraint("seq"),
+    Index("ix_change_waiting", "id", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
 )
 
 # -- who may write

@@ -77,10 +77,10 @@ def _decode_usdod(reader: Bits) -> Epc | Reject:
 
 def _decode_adi(reader: Bits) -> Epc | Reject:
     """TDS section 14.6.14: filter 6, six characters with a space in front of five, part number, serial."""
+    if reader.left < 42:
+        return Reject(RejectCode.TRUNCATED, "the CAGE or DoDAAC runs over the end", "adi-var")
     filter_value = reader.take(6)
     raw = "".join(_character(reader.take(6)) for _ in range(6))
-    if filter_value < 0 or "" in raw.split("\0"):
-        return Reject(RejectCode.TRUNCATED, "the CAGE or DoDAAC runs over the end", "adi-var")
     cage = raw.removeprefix(" ")
     bad = next((c for c in cage if c not in SET_CAGE), None)
     if bad is not None:
@@ -150,9 +150,7 @@ def _company_prefix(reader: Bits, scheme: str) -> str | Reject:
 
 
 def _character(code: int) -> str:
-    """A 6-bit code as its character: 100000 to 111111 are 20 to 3F, 000001 to 011010 are A to Z; NUL if none."""
-    if code < 0:
-        return "\0"
+    """A 6-bit code as its character: 100000 to 111111 are 20 to 3F, the rest 40 to 5F (TDS appendix G)."""
     return chr(code) if code >= 0x20 else chr(code | 0x40)
 
 

@@ -96,10 +96,11 @@ def _slot_faults(parameters: Sequence[Parameter], definition: Definition, path: 
             taken[ahead] += 1
             at = ahead
             continue
-        yield _misplaced(parameter, fitting, at, slots, f"{path}/{parameter.name}", prefix)
+        code, problem = _misplaced(fitting, at, slots)
+        yield Fault(StatusCode[f"{prefix}_{code}"], _type_of(parameter), f"{path}/{parameter.name}", problem)
     for slot, count in zip(slots, taken, strict=True):
         if count < slot.least:
-            number = PARAMETERS[sorted(slot.names)[0]].number
+            number = PARAMETERS[min(slot.names)].number
             yield Fault(StatusCode[f"{prefix}_MissingParameter"], number, path, f"{slot.label} is missing")
 
 
@@ -112,14 +113,10 @@ def _slot_names(parameter: Parameter) -> set[str]:
     return {parameter.name} if definition.vendor is None else {parameter.name, "Custom"}
 
 
-def _misplaced(
-    parameter: Parameter, fitting: list[int], at: int, slots: Sequence[Slot], path: str, prefix: str
-) -> Fault:
-    number = _type_of(parameter)
+def _misplaced(fitting: list[int], at: int, slots: Sequence[Slot]) -> tuple[str, str]:
+    """Return the status code without its prefix, and the problem."""
     if not fitting:
-        return Fault(StatusCode[f"{prefix}_UnexpectedParameter"], number, path, "not allowed here")
+        return "UnexpectedParameter", "not allowed here"
     if max(fitting) < at:
-        problem = f"out of order, expected before {slots[at].label}"
-        return Fault(StatusCode[f"{prefix}_UnexpectedParameter"], number, path, problem)
-    most = slots[fitting[-1]].most
-    return Fault(StatusCode[f"{prefix}_DuplicateParameter"], number, path, f"expected at most {most}")
+        return "UnexpectedParameter", f"out of order, expected before {slots[at].label}"
+    return "DuplicateParameter", f"expected at most {slots[fitting[-1]].most}"

@@ -28,11 +28,11 @@ class FramingError(LlrpError):
         self.messages: list[RawMessage] = []
 
 
-class MessageTooLong(FramingError):
+class MessageTooLong(FramingError):  # noqa: N818 - named by the fault
     """A header announces more bytes than `limits.MAX_MESSAGE_BYTES`."""
 
 
-class MessageTooShort(FramingError):
+class MessageTooShort(FramingError):  # noqa: N818 - named by the fault
     """A header announces fewer bytes than the header itself has (10)."""
 
 
@@ -52,7 +52,7 @@ class DecodeError(LlrpError):
         self.path = path
 
 
-class MissingParameter(DecodeError):
+class MissingParameter(DecodeError):  # noqa: N818 - named by the fault
     """A caller asked a decoded value for a parameter or a field that it does not have."""
 
 

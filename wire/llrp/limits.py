@@ -23,5 +23,12 @@ per tag: 66,000 tags are below this."""
 MAX_FAULTS: Final = 64
 """Faults that one report message lists; the rest are only counted. One bad report must not fill a log."""
 
+MAX_RUN: Final = 128
+"""Tag reports of one shape that are looked at in one stroke. More gains nothing; without a bound, a message that
+alternates between shapes would be scanned again and again to its end."""
+
+MAX_LAYOUTS_PER_SIZE: Final = 16
+"""Learned layouts of the same length: they are tried one by one."""
+
 MAX_LAYOUTS: Final = 256
 """Learned tag-report layouts. A reader uses one or two per EPC length; when full, learning starts again."""

@@ -19,13 +19,12 @@ unknown message ``Message("Unknown", {"Type", "Data"})``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
 from wire.llrp.errors import MissingParameter
-
-from collections.abc import Mapping  # noqa: TC003 - msgspec reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,128 @@
+"""Every bound of the edge daemon, each with its reason. Those of the message contract stand in `wire.limits`."""
+
+from typing import Final
+
+from wire.limits import KIB, MIB
+
+# -- delivery
+RESEND_S: Final = 10.0
+"""Without progress for this long a stream's rows in flight are sent again: many commits of a busy gateway, and short
+enough that a lost message does not show on a board."""
+
+REWIND_HOLD_S: Final = 2.0
+"""A gateway that sees a hole answers each message behind it. Only the first answer in this time rewinds."""
+
+LIVE_BACKLOG_S: Final = 60.0
+"""A reconnect with an older backlog begins a new stream, so that the present is not behind the past."""
+
+LIVE_WINDOW_ROWS: Final = 32
+"""Rows of the live stream in flight. One window makes one row a second: half a minute of a slow gateway."""
+
+DRAIN_WINDOW_ROWS: Final = 32
+"""Rows of all older streams in flight together. At one commit of the gateway each 200 ms this drains 160 windows a
+second, and live and drain together stay far below the 1,000 messages that a broker queues for one client."""
+
+DRAIN_STREAMS: Final = 4
+"""Older streams that share the drain window at a time; a stalled one goes to the end of the queue."""
+
+DRAIN_BYTES: Final = 256 * KIB
+"""Bytes of older streams that the transport may hold at a time: a live row waits behind no more than this, which is
+two seconds on a line of 1 Mbit/s."""
+
+STREAM_MEMORY: Final = 64
+"""Ended streams whose last acknowledged row is remembered, for rows that were still on their way to the disk."""
+
+# -- outbox
+OUTBOX_MAX_BYTES: Final = 2_048 * MIB
+"""Default cap: at 300 observations in each window (9 KB) two and a half days without a gateway."""
+
+OUTBOX_MIN_BYTES: Final = 16 * MIB
+"""The least cap: four times what one transaction may add, so that eviction never reaches the rows that caused it."""
+
+OUTBOX_MAX_AGE_S: Final = 7 * 86_400.0
+"""Default age: a week-old read says nothing that a count would not say better."""
+
+EVICT_SHARE: Final = 0.02
+"""Eviction makes this much of the cap free at once, so that a full outbox says one gap for many rows."""
+
+ROW_OVERHEAD_BYTES: Final = 96
+"""What a row costs in the file beside its body: keys, index entry, header."""
+
+APPEND_MAX_ROWS: Final = 256
+"""Rows of one transaction."""
+
+APPEND_MAX_BYTES: Final = 4 * MIB
+"""Bytes of one transaction: some 100 ms on an SD card."""
+
+READ_MAX_ROWS: Final = 32
+"""Rows that are read from the outbox at a time: 8 MiB when each is as long as it may be."""
+
+VACUUM_PAGES: Final = 512
+"""Free pages that a delete gives back to the file system: 2 MiB, a few milliseconds."""
+
+# -- intake (between window and outbox)
+INTAKE_MAX_BYTES: Final = 16 * MIB
+"""Rows that wait for the disk in memory. Half an hour of a store's windows; beyond it the oldest become a gap."""
+
+INTAKE_MAX_ROWS: Final = 20_000
+"""The same, for many small rows."""
+
+INTAKE_RETRY_S: Final = 1.0
+"""How often a full disk is tried again: once a window."""
+
+# -- pipeline
+WINDOW_S: Final = 1.0
+EARLY_CLOSE_OBSERVATIONS: Final = 2_000
+"""A window with a whole batch in it closes at once: memory stays bounded in a burst."""
+
+FOREIGN_MAX_PER_ANTENNA: Final = 10_000
+"""Distinct foreign tags that are told apart in one window; beyond it the count stays where it is."""
+
+EVENT_DETAIL_MAX_CHARS: Final = 400
+EVENTS_PER_MESSAGE: Final = 200
+"""200 events of 400 characters stay below the 256 KiB of a body, also in the worst of UTF-8."""
+
+EVENTS_WAITING_MAX: Final = 5_000
+"""Device events between two windows. A handful a second is normal; beyond this they are counted only."""
+
+SOLD_MAX_EPCS: Final = 200_000
+"""Sold tags that the edge drops: twice the items of a large store."""
+
+SOLD_KEEP_S: Final = 30 * 86_400.0
+"""A sold tag that comes back after a month is a return and worth a read again."""
+
+# -- uplink
+HEALTH_S: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 10.0
+"""From TCP connect to SUBACK; a broker that takes longer is as good as none."""
+
+KEEPALIVE_S: Final = 20
+"""MQTT keepalive: a half-open connection is noticed within 30 s."""
+
+BACKOFF_FIRST_S: Final = 0.5
+BACKOFF_CAP_S: Final = 30.0
+"""Full jitter up to this: a chain of stores does not come back in one second after its broker did."""
+
+STABLE_S: Final = 20.0
+"""A connection that held this long starts the backoff from its beginning."""
+
+UPLINK_MAX_MESSAGES: Final = 256
+"""Messages that the MQTT client holds: both windows of delivery, states, and room."""
+
+ACK_MAX_BYTES: Final = 64 * KIB
+"""An Ack with 200 rejected rows has 16 KiB."""
+
+COMMAND_MAX_BYTES: Final = 1 * MIB
+"""10,000 sold EPCs in hexadecimal, with room for long ones."""
+
+SECRET_FILE_MAX_BYTES: Final = 4 * KIB
+"""A user name or a password. A larger file is a wrong path."""
+
+# -- stop
+STOP_DRAIN_S: Final = 2.0
+"""How long a graceful stop waits for acks; what is left goes out after the next start."""
+
+# -- reads to a file
+READS_FILE_FLUSH_S: Final = 1.0
+READS_FILE_WAITING_MAX: Final = 200_000
+"""Reads between two flushes; beyond it the disk is too slow and reads are dropped and counted."""

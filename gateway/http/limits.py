@@ -1,0 +1,65 @@
+"""Every bound of the HTTP side, each with its reason."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MOVEMENTS_DEFAULT: Final = 50
+MOVEMENTS_MAX: Final = 500
+"""A page of a few hundred rows stays below 100 KB; more is a matter of paging."""
+
+CHANGES_MAX: Final = 1_000
+"""Rows of one long poll answer: 600 KB at most."""
+
+CHANGES_DEFAULT: Final = 500
+
+POLL_WAIT_MAX_S: Final = 30.0
+"""Shorter than the idle timeouts of proxies (60 s at nginx's defaults)."""
+
+HEAD_MAX_BYTES: Final = 32 * 1024
+"""Request line and headers. The parser has no bound of its own: a client could send headers for ever."""
+
+CONNECTIONS_MAX: Final = 1_024
+"""The usual soft limit of open files for a process; above it accept() fails for everybody."""
+
+SHUTDOWN_ABORT_S: Final = 0.4
+"""A connection that has not ended so long after the shutdown began is cut: the process ends within a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLimits:
+    """Bounds of the change stream; a test makes them small."""
+
+    ring_rows: int = 4_096
+    """Newest changes kept encoded for all streams together: 4 MB at most, minutes of a busy chain."""
+
+    page_rows: int = 500
+    """Rows read from the database at once by a stream that is further behind than the ring."""
+
+    chunk_bytes: int = 64 * 1024
+    """One write. The transport holds at most one chunk above its own high-water mark of 64 KiB."""
+
+    streams: int = 256
+    """256 streams of at most 128 KiB each: 32 MiB."""
+
+    heartbeat_s: float = 15.0
+    """Below the idle timeouts of proxies and of mobile networks (30 s and more)."""
+
+    write_s: float = 10.0
+    """A client that takes nothing for so long is cut off; it resumes by its cursor."""
+
+    retry_ms: int = 1_000
+    """What a browser waits before it connects again."""
+
+    poll_error_s: float = 1.0
+    """Pause after a failed read of the database before the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthLimits:
+    """Above these the gateway calls itself degraded."""
+
+    lag_ms: int = 5_000
+    """The promise is two seconds from the read to the answer; five are no longer a hiccup."""
+
+    waiting_rows: int = 1_000
+    """The relay numbers thousands of rows a second: so many waiting means that it stands."""

@@ -1,0 +1,141 @@
+"""Errors as RFC 9457 problem details: one table of kinds, one value, one encoding.
+
+Every answer of status 400 and above is `application/problem+json` with `type`, `title`, `status`, `detail`, `code`
+and, where it helps, members of its own (`parameter`, `value`, `expected`). `type` is a reference into this server's
+own `/docs` page, so that it resolves without any network (RFC 9457 section 3.1.1 allows relative references); `code`
+is the short stable name that programs compare.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import msgspec
+
+Member: TypeAlias = str | int | float | bool | None | list[str]
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: stable code, HTTP status, title, and what the reader can do about it."""
+
+    code: str
+    status: int
+    title: str
+    advice: str
+
+
+INVALID_PARAMETER: Final = Kind(
+    "invalid-parameter", 400, "A parameter cannot be used", "Correct the parameter that `parameter` names."
+)
+UNKNOWN_PARAMETER: Final = Kind(
+    "unknown-parameter",
+    400,
+    "A parameter is not known here",
+    "Take it out, or correct its name: `expected` lists those of this path. A misspelt filter never means no filter.",
+)
+INVALID_GTIN: Final = Kind(
+    "invalid-gtin",
+    400,
+    "Not a GTIN",
+    "Send a GTIN-8, -12, -13 or -14 with its check digit; `expected` says what should stand there.",
+)
+LOOPBACK_ONLY: Final = Kind(
+    "loopback-only",
+    403,
+    "Only this machine may ask",
+    "Without keys the gateway answers to its own machine only. Use an SSH tunnel: ssh -L 8000:127.0.0.1:8000 HOST.",
+)
+UNKNOWN_GTIN: Final = Kind(
+    "unknown-gtin", 404, "No such GTIN in the catalogue", "Import the catalogue row, or correct the number."
+)
+UNKNOWN_SITE: Final = Kind("unknown-site", 404, "No such site", "`expected` lists the sites of this gateway.")
+NOT_FOUND: Final = Kind("not-found", 404, "Nothing here", "See /docs for all paths.")
+METHOD_NOT_ALLOWED: Final = Kind(
+    "method-not-allowed", 405, "Not with this method", "The Allow header names the methods of this path."
+)
+CURSOR_GONE: Final = Kind(
+    "cursor-gone",
+    410,
+    "The changes after this cursor are not kept any more",
+    "Load the site's stock again and go on from the cursor in that answer.",
+)
+CURSOR_AHEAD: Final = Kind(
+    "cursor-ahead",
+    410,
+    "This gateway never gave out such a cursor",
+    "The database behind it is another one: load the site's stock again and go on from the cursor in that answer.",
+)
+WRONG_HOST: Final = Kind(
+    "wrong-host",
+    421,
+    "The Host header names another machine",
+    "Ask for localhost or 127.0.0.1. This refusal protects a browser on this machine against DNS rebinding.",
+)
+TOO_MANY_STREAMS: Final = Kind(
+    "too-many-streams", 503, "All change streams are taken", "Try again after the seconds in Retry-After."
+)
+UNAVAILABLE: Final = Kind(
+    "unavailable", 503, "The stored state cannot be read", "See the gateway's log; the request can be sent again."
+)
+INTERNAL: Final = Kind(
+    "internal", 500, "A defect of the gateway", "See the gateway's log. The request changed nothing."
+)
+OTHER: Final = Kind("http", 400, "The request was refused", "See `detail`.")
+
+KINDS: Final = (
+    INVALID_PARAMETER,
+    UNKNOWN_PARAMETER,
+    INVALID_GTIN,
+    LOOPBACK_ONLY,
+    UNKNOWN_GTIN,
+    UNKNOWN_SITE,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    CURSOR_GONE,
+    CURSOR_AHEAD,
+    WRONG_HOST,
+    INTERNAL,
+    TOO_MANY_STREAMS,
+    UNAVAILABLE,
+    OTHER,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal. `status` is the kind's unless another is given; `members` are extensions of this kind."""
+
+    kind: Kind
+    detail: str
+    members: Mapping[str, Member] = field(default_factory=dict)
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def http_status(self) -> int:
+        """The HTTP status to send."""
+        return self.status or self.kind.status
+
+    def encode(self) -> bytes:
+        """Return the JSON document."""
+        return msgspec.json.encode(
+            {
+                "type": f"/docs#problem-{self.kind.code}",
+                "title": self.kind.title,
+                "status": self.http_status,
+                "detail": self.detail,
+                "code": self.kind.code,
+                **self.members,
+            }
+        )
+
+
+class RefusedError(Exception):
+    """Raised by a handler to answer with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.detail)

@@ -1,0 +1,1 @@
+"""`lastunit demo`: two whole stores, their edges, a broker and the gateway, in one process."""
