@@ -1,8 +1,8 @@
 """When to try again: exponential, with full jitter, a floor and a cap.
 
 Theory of operation. After the n-th failure in a row the pause is drawn evenly from `floor_s` to `floor_s + span`, where
-the span doubles (or grows by `factor`) up to a cap. Full jitter keeps the hundred readers of a store, which all came
-back with the same power, from knocking in step. The floor bounds the rate against a device that answers at once and says no: such a
+the span grows by `factor` up to a cap. Full jitter keeps the hundred readers of a store, which all came back with the
+same power, from knocking in step. The floor bounds the rate against a device that answers at once and says no: such a
 device is not overloaded, it is busy, and asking it faster than once a second only fills its log. A device that works
 resets the pause only when it worked for a while, so that one that dies right after each start is not restarted in a
 tight loop.

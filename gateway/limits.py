@@ -25,6 +25,15 @@ RECONNECT_CAP_S: Final = 30.0
 QUARANTINE_MAX_ROWS: Final = 10_000
 """Per table, newest kept: at most 2.6 GB of the largest bodies, so a broken or hostile edge cannot fill the disk."""
 
+QUARANTINE_PAYLOAD_MAX_BYTES: Final = 256 * 1024 + 40
+"""The largest good message; of a longer one the beginning is kept."""
+
+STATE_MAX_BYTES: Final = 1 * MIB
+"""A thousand devices with their last errors."""
+
+QUARANTINE_PRUNE_EVERY: Final = 500
+"""Rows between two looks at the table's size."""
+
 QUARANTINE_REASON_MAX_CHARS: Final = 500
 TOPIC_KEPT_MAX_CHARS: Final = 256
 """A topic is not ours to bound when it is wrong; this much of it is kept."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gateway.ingest.port import Delivery
+from gateway.limits import STATE_MAX_BYTES
 from wire.errors import IdentityError, LimitError, MessageError, WireError
 from wire.frame import Format, Frame, Header, decode_frame, trusted_body
 from wire.limits import CLOCK_SKEW_MAX_US
@@ -148,6 +149,9 @@ def newest_instant_us(message: Durable) -> int:
 def _state(delivery: Delivery, topic: EdgeTopic) -> Arrival:
     if not delivery.payload:
         return Cleared(delivery)
+    if len(delivery.payload) > STATE_MAX_BYTES:
+        reason = f"state of {len(delivery.payload)} bytes: the limit is {STATE_MAX_BYTES}"
+        return Stray(delivery, LimitError.code, reason, topic.site, topic.edge)
     try:
         state = decode_state(delivery.payload)
         if (state.site, state.edge) != (topic.site, topic.edge):

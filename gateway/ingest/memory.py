@@ -5,7 +5,7 @@ later, a subscriber sees only topics that match, and nothing is kept for one tha
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from gateway.clock import Clock
 from gateway.ingest.intake import Intake
@@ -86,7 +86,7 @@ class MemorySource:
         """Whether someone iterates over the deliveries."""
         return self._connected
 
-    async def deliveries(self) -> AsyncIterator[Delivery]:
+    async def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Yield what edges publish until `close`."""
         self._broker.listen_edges(self._arrived)
         self._connected = True

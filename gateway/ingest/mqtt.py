@@ -11,7 +11,7 @@ rests on a broker's memory, and a backlog that a broker kept for us would only d
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ class MqttSource:
         """Whether the subscription stands."""
         return self._client is not None
 
-    async def deliveries(self) -> AsyncIterator[Delivery]:
+    async def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Yield what edges publish until `close`; a lost broker is looked for again."""
         connection = asyncio.create_task(self._stay_connected())
         try:

@@ -1,6 +1,6 @@
 """The port between the gateway and whatever carries the edges' messages."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -42,7 +42,7 @@ class Source(Protocol):
         """Whether messages can flow now."""
         ...
 
-    def deliveries(self) -> AsyncIterator[Delivery]:
+    def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Yield what comes on the edges' topics until the source is closed; reconnects by itself."""
         ...
 

@@ -97,9 +97,6 @@ class Watermark:
 
 
 def resend_from(decisions: Iterable[Decision], last_seq: int) -> int | None:
-    """Return from where a stream must send again after all `decisions`; None when no hole is left open.
-
-    A hole that a later message of the same commit filled asks for nothing; neither does one that moved.
-    """
+    """Return from where a stream must send again after all `decisions`; None when nothing that came was left out."""
     beyond = max((d.seq for d in decisions if isinstance(d, Hole)), default=0)
-    return last_seq + 1 if beyond > last_seq + 1 else None
+    return last_seq + 1 if beyond > last_seq else None

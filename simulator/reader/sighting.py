@@ -32,9 +32,15 @@ class Looking(NamedTuple):
     Attributes:
         spec_index: which specification of the ROSpec runs, from 1.
         ports: antennas that it names and that are connected.
+        session: Gen2 session, 0 to 3.
+        dual_target: a tag answers in both states of its session flag, so it is not silent after a read.
+        power_cdbm: transmit power of each of the ports, 0.01 dBm.
     """
 
     rospec_id: int
     spec_index: int
     inventory_parameter_spec_id: int
     ports: frozenset[int]
+    session: int
+    dual_target: bool
+    power_cdbm: tuple[tuple[int, int], ...]

@@ -2,10 +2,12 @@
 
 from wire.epc.cache import EpcCache
 from wire.epc.decode import EPC_MAX_BITS, decode_epc
+from wire.epc.encode import encode_epc, encode_sgtin96, encode_sgtin198
+from wire.epc.keys import Sgtin
 from wire.epc.prefix import CompanyPrefixes, air_mask, is_ours, is_ours_column
 from wire.epc.reject import Reject, RejectCode
-from wire.epc.sgtin import Sgtin, encode_sgtin96, encode_sgtin198
 from wire.epc.tag_class import TagClass, classify, ghost_column, is_ghost
+from wire.epc.tag_memory import decode_tag, decode_with_pc
 from wire.epc.value import Epc
 from wire.gs1.gtin import Gtin14, parse_gtin
 
@@ -22,6 +24,9 @@ __all__ = [
     "air_mask",
     "classify",
     "decode_epc",
+    "decode_tag",
+    "decode_with_pc",
+    "encode_epc",
     "encode_sgtin96",
     "encode_sgtin198",
     "ghost_column",

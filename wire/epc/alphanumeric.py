@@ -1,28 +1,28 @@
 """The variable-length fields of the `+` schemes (TDS section 14.5).
 
-*Alphanumeric* (14.5.6): an encoding indicator of 3 bits picks the tightest alphabet that holds the whole value, a length
-of (here) 5 bits counts its characters, then the characters follow. *Numeric without indicator* (14.5.13): a length and an
-integer. *Delimited numeric* (14.5.5): decimal digits in nibbles up to F (end) or E (an alphanumeric field follows).
-
-Readers take `number`, an integer that holds all bits of the EPC, and `left`, how many of them are still to be read; they
-give (text, left) or a reject.
+*Alphanumeric* (14.5.6): an encoding indicator of 3 bits picks the tightest alphabet that holds the whole
+value, a length of (here) 5 bits counts its characters, then the characters follow. *Numeric without
+indicator* (14.5.13): a length and an integer. *Delimited numeric* (14.5.5): decimal digits in nibbles up to
+F (end) or E (an alphanumeric field follows).
 """
 
 from base64 import urlsafe_b64encode
 from typing import Final
 
+from wire.epc.bits import Bits
 from wire.epc.characters import SET_82_BYTES, unpack7
-from wire.epc.reject import Reject, RejectCode
-
-Read = tuple[str, int] | Reject
+from wire.epc.reject import Refused, RejectCode
 
 INTEGER, UPPER_HEX, LOWER_HEX, BASE64, SEVEN_BIT, CODE_40 = range(6)
 """Encoding indicators (TDS table E)."""
 
+DELIMITER: Final = 0xE
+END: Final = 0xF
+
 LENGTH_LIMIT: Final = 128
 """The widest length field of table F has 7 bits."""
 
-INTEGER_BITS: Final = tuple((10**length - 1).bit_length() for length in range(LENGTH_LIMIT))
+INTEGER_BITS: Final[tuple[int, ...]] = tuple((10**length - 1).bit_length() for length in range(LENGTH_LIMIT))
 """Bits for an integer of so many digits (TDS table B): the least that hold the largest."""
 
 ALPHABET_64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -50,74 +50,76 @@ def field_bits(indicator: int, length: int) -> int:
     return 7 * length if indicator == SEVEN_BIT else 16 * -(-length // 3)
 
 
-def read_alphanumeric(number: int, left: int, longest: int, scheme: str, length_bits: int = 5) -> Read:
-    """A variable-length alphanumeric field of 1 to `longest` characters (TDS section 14.5.6)."""
-    left -= 3 + length_bits
-    if left < 0:
-        return Reject(RejectCode.TRUNCATED, "encoding indicator and length run over the end", scheme)
-    head = number >> left
+def read_alphanumeric(bits: Bits, longest: int, length_bits: int = 5) -> str:
+    """A variable-length alphanumeric field of 1 to `longest` characters (TDS section 14.5.6).
+
+    Raises:
+        Refused: reserved indicator, bad length, codes that stand for nothing, or over the end.
+    """
+    head = bits.take(3 + length_bits)
     length = head & ((1 << length_bits) - 1)
-    indicator = head >> length_bits & 7
+    indicator = head >> length_bits
     if not 1 <= length <= longest:
-        return _length_reject(length, longest, scheme)
+        raise wrong_length(length, longest)
     if indicator > CODE_40:
-        return Reject(RejectCode.ENCODING, f"encoding indicator {indicator} is reserved; expected 0 to 5", scheme)
-    bits = field_bits(indicator, length)
-    left -= bits
-    if left < 0:
-        text = f"{length} characters under indicator {indicator} take {bits} bits, {left + bits} are left"
-        return Reject(RejectCode.TRUNCATED, text, scheme)
-    value = characters_of(number >> left & ((1 << bits) - 1), indicator, length)
-    if value is None:
-        text = f"{length} characters under encoding indicator {indicator}: a code that stands for none"
-        return Reject(RejectCode.CHARACTER, text, scheme)
-    return value, left
+        raise Refused(RejectCode.ENCODING, f"encoding indicator {indicator} is reserved; expected 0 to 5")
+    text = characters_of(bits.take(field_bits(indicator, length)), indicator, length)
+    if text is None:
+        what = f"{length} characters under encoding indicator {indicator}: a code that stands for none"
+        raise Refused(RejectCode.CHARACTER, what)
+    return text
 
 
-def read_numeric(number: int, left: int, longest: int, scheme: str, length_bits: int = 4) -> Read:
-    """A variable-length numeric string without encoding indicator (TDS section 14.5.13)."""
-    left -= length_bits
-    if left < 0:
-        return Reject(RejectCode.TRUNCATED, "the length runs over the end", scheme)
-    length = number >> left & ((1 << length_bits) - 1)
+def read_numeric(bits: Bits, longest: int, length_bits: int = 4) -> str:
+    """A variable-length numeric string without encoding indicator (TDS section 14.5.13).
+
+    Raises:
+        Refused: bad length, more than the digits allow, or over the end.
+    """
+    length = bits.take(length_bits)
     if not 1 <= length <= longest:
-        return _length_reject(length, longest, scheme)
-    bits = INTEGER_BITS[length]
-    left -= bits
-    if left < 0:
-        return Reject(RejectCode.TRUNCATED, f"{length} digits take {bits} bits, {left + bits} are left", scheme)
-    value = number >> left & ((1 << bits) - 1)
+        raise wrong_length(length, longest)
+    return read_integer(bits, length)
+
+
+def read_integer(bits: Bits, length: int) -> str:
+    """A numeric string of `length` digits as an integer of fixed width (TDS section 14.5.2).
+
+    Raises:
+        Refused: more than the digits allow, or over the end.
+    """
+    value = bits.take(INTEGER_BITS[length])
     if value >= 10**length:
-        return Reject(RejectCode.RANGE, f"{value} has more than {length} digits", scheme)
-    return f"{value:0{length}d}", left
+        raise Refused(RejectCode.RANGE, f"{value} has more than {length} digits")
+    return f"{value:0{length}d}"
 
 
-def read_delimited(number: int, left: int, longest: int, scheme: str) -> Read:
-    """A delimited or terminated numeric field, with what follows the delimiter (TDS section 14.5.5)."""
+def read_delimited(bits: Bits, longest: int) -> str:
+    """A delimited or terminated numeric field, with what follows the delimiter (TDS section 14.5.5).
+
+    Raises:
+        Refused: a nibble A to D, nothing in it, too long, or over the end.
+    """
     digits = ""
-    while True:
-        left -= 4
-        if left < 0:
-            return Reject(RejectCode.TRUNCATED, f"no end behind the digits {digits}", scheme)
-        nibble = number >> left & 0xF
-        if nibble > 9:
-            break
+    while (nibble := bits.take(4)) <= 9:
         digits += str(nibble)
         if len(digits) > longest:
-            return _length_reject(len(digits), longest, scheme)
-    if nibble == 0xF:
-        return (digits, left) if digits else _length_reject(0, longest, scheme)
-    if nibble != 0xE:
+            raise wrong_length(len(digits), longest)
+    if nibble == END:
+        if not digits:
+            raise wrong_length(0, longest)
+        return digits
+    if nibble != DELIMITER:
         text = f"nibble {nibble:X} behind {digits!r}; expected a digit, E or F"
-        return Reject(RejectCode.DIGIT, text, scheme)
-    rest = read_alphanumeric(number, left, longest - len(digits), scheme)
-    return rest if isinstance(rest, Reject) else (digits + rest[0], rest[1])
+        raise Refused(RejectCode.DIGIT, text)
+    return digits + read_alphanumeric(bits, longest - len(digits))
 
 
-def _length_reject(length: int, longest: int, scheme: str) -> Reject:
+def wrong_length(length: int, longest: int) -> Refused:
+    """Why a field of this length is refused."""
     if length == 0:
-        return Reject(RejectCode.EMPTY, f"an empty field; expected 1 to {longest} characters", scheme)
-    return Reject(RejectCode.LENGTH, f"{length} characters; expected 1 to {longest}", scheme)
+        return Refused(RejectCode.EMPTY, f"an empty field; expected 1 to {longest} characters")
+    return Refused(RejectCode.LENGTH, f"{length} characters; expected 1 to {longest}")
 
 
 def characters_of(field: int, indicator: int, length: int) -> str | None:
@@ -188,7 +190,7 @@ def write_delimited(text: str) -> tuple[int, int]:
     """Leading digits in nibbles, then F, or E and the rest as an alphanumeric field."""
     rest = text.lstrip("0123456789")
     digits = text[: len(text) - len(rest)]
-    field = int(digits or "0", 16) << 4 | (0xE if rest else 0xF)
+    field = int(digits or "0", 16) << 4 | (DELIMITER if rest else END)
     width = 4 * len(digits) + 4
     if not rest:
         return field, width

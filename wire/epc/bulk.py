@@ -1,9 +1,9 @@
 """SGTIN-96 by the column: the path of replay, back-fill and every ReadBatch.
 
-Twelve bytes are three big-endian words, w0 w1 w2. Header, filter and partition and the first 18 bits of the 44-bit
-key stand in w0, 26 bits of the key and the first 6 of the serial in w1, the rest in w2. All rules of the scalar decoder
-hold (TDS section 14.6.1.1): header, partition, decimal ranges; a row that breaks one is `ok = False` and all zero.
-Rows are taken in blocks that stay in the second-level cache.
+Twelve bytes are three big-endian words, w0 w1 w2. Header, filter and partition and the first 18 bits of the
+44-bit key stand in w0, 26 bits of the key and the first 6 of the serial in w1, the rest in w2. All rules of
+the scalar decoder hold (TDS section 14.6.1.1): header, partition, decimal ranges; a row that breaks one is
+`ok = False` and all zero. Rows are taken in blocks that stay in the second-level cache.
 """
 
 from typing import Final, NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wire.epc.partition import SGTIN_PARTITIONS
-from wire.epc.sgtin import SGTIN_96_HEADER
+from wire.epc.sgtin96 import HEADER as SGTIN_96_HEADER
 from wire.gs1.check_digit import GROUP_SUMS
 
 EPC_BYTES: Final = 12
@@ -55,8 +55,11 @@ def decode_sgtin96(epcs: NDArray[np.uint8]) -> Sgtin96Columns:
         np.zeros(rows, np.bool_),
     )
     for start in range(0, rows, BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, rows)
-        _decode_block(words[start:stop], Sgtin96Columns(*(column[start:stop] for column in columns)))
+        block = slice(start, min(start + BLOCK_ROWS, rows))
+        _decode_block(
+            words[block],
+            Sgtin96Columns(columns.gtin[block], columns.serial[block], columns.filter[block], columns.ok[block]),
+        )
     return columns
 
 

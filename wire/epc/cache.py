@@ -1,8 +1,9 @@
 """Known EPCs for the per-message path: the same thousand items report all day.
 
-Two generations, no clock and no list to keep in order: a hit in the young one is a single look-up; a hit in the old one
-moves up; when the young one is full it becomes the old one and the old one goes. So memory is bounded by `capacity`
-values whatever the air brings, and what is read again within half a capacity of other tags stays.
+Two generations, no clock and no list to keep in order: a hit in the young one is a single look-up; a hit in
+the old one moves up; when the young one is full it becomes the old one and the old one goes. So memory is
+bounded by `capacity` values whatever the air brings, and what is read again within half a capacity of other
+tags stays.
 """
 
 from typing import Final

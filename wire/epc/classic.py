@@ -1,14 +1,15 @@
 """The classic schemes with a partition table, both directions, from one table (TDS section 14.6).
 
-Every one has the same head: header 8, filter 3, partition 3, then company prefix and reference in a field of fixed
-width, then a *tail* that differs: zero bits, a number, 7-bit characters. `decode` goes bits -> parts -> value, `encode`
-the other way. SGTIN-96 has a decoder of its own beside this one, for speed only: tests hold the two against each other.
+Every one has the same head: header 8, filter 3, partition 3, then company prefix and reference in a field of
+fixed width, then a *tail* that differs: zero bits, a number, 7-bit characters. `decode` goes bits -> parts
+-> value, `encode` the other way. SGTIN-96 has a decoder of its own beside this one, for speed only: tests
+hold the two against each other.
 """
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from wire.epc.characters import SET_82_BYTES, pack7, unpack7
+from wire.epc.characters import pack7, read_characters, require_set82
 from wire.epc.grammar import require_number
 from wire.epc.headers import HEADER_OF
 from wire.epc.keys import Cpi, Gdti, Giai, Grai, Gsrn, Gsrnp, Itip, Sgcn, Sgln, Sgtin, Sscc
@@ -22,11 +23,10 @@ from wire.epc.partition import (
     SSCC_PARTITIONS,
     PartitionRow,
 )
-from wire.epc.reject import Reject, RejectCode
+from wire.epc.reject import Refused, RejectCode
 from wire.epc.value import Epc
-from wire.gs1.errors import BadLength
 
-Read = Callable[[int, str], tuple[str, ...] | Reject]
+Read = Callable[[int], tuple[str, ...]]
 Write = Callable[[tuple[str, ...], str], int]
 Key = type[Sgtin | Sscc | Sgln | Grai | Giai | Gsrn | Gdti | Cpi | Sgcn | Itip]
 
@@ -48,41 +48,41 @@ class Classic(NamedTuple):
     tail: Tail
 
 
-def decode_classic(number: int, scheme: str) -> Epc | Reject:
-    """Decode the scheme's bits, given as a number without padding behind them."""
+def decode_classic(number: int, scheme: str) -> Epc:
+    """Decode the scheme's bits, given as a number without padding behind them.
+
+    Raises:
+        Refused: a rule is broken.
+    """
     spec = CLASSIC[scheme]
     tail_bits = spec.tail.bits
     partition = number >> (spec.key_bits + tail_bits) & 7
     if partition == PARTITIONS:
-        return Reject(RejectCode.PARTITION, "partition 7 is reserved; expected 0 to 6", scheme)
+        raise Refused(RejectCode.PARTITION, "partition 7 is reserved; expected 0 to 6")
     row = spec.rows[partition]
     field = number >> tail_bits & ((1 << spec.key_bits) - 1)
     gcp = field >> row.ref_bits
     reference = field & row.ref_mask
     if gcp >= row.gcp_limit or reference >= row.ref_limit:
-        return range_reject(row, gcp, reference, scheme)
-    tail = spec.tail.read(number & ((1 << tail_bits) - 1), scheme)
-    if isinstance(tail, Reject):
-        return tail
-    if row.ref_is_number or row.ref_digits:
-        reference_text = f"{reference:0{row.ref_digits}d}"
-    else:
-        reference_text = ""
+        raise out_of_range(row, gcp, reference)
+    text = f"{reference:0{row.ref_digits}d}" if row.ref_digits or row.ref_is_number else ""
+    tail = spec.tail.read(number & ((1 << tail_bits) - 1))
     return spec.key.of(
-        (f"{gcp:0{row.gcp_digits}d}", reference_text, *tail),
+        (f"{gcp:0{row.gcp_digits}d}", text, *tail),
         scheme=scheme,
         filter=number >> (spec.key_bits + tail_bits + 3) & 7,
         company_prefix_length=row.gcp_digits,
     )
 
 
-def range_reject(row: PartitionRow, gcp: int, reference: int, scheme: str) -> Reject:
-    """The reject for a company prefix or a reference over its decimal digits."""
+def out_of_range(row: PartitionRow, gcp: int, reference: int) -> Refused:
+    """Why a company prefix or a reference over its decimal digits is refused."""
     if gcp >= row.gcp_limit:
         text = f"company prefix {gcp} has more than {row.gcp_digits} digits"
     else:
-        text = f"reference {reference} behind a company prefix of {row.gcp_digits} digits; expected below {row.ref_limit}"
-    return Reject(RejectCode.RANGE, text, scheme)
+        prefix = f"a company prefix of {row.gcp_digits} digits"
+        text = f"reference {reference} behind {prefix}; expected less than {row.ref_limit}"
+    return Refused(RejectCode.RANGE, text)
 
 
 def encode_classic(parts: tuple[str, ...], scheme: str, filter_value: int) -> tuple[int, int]:
@@ -109,9 +109,9 @@ def encode_classic(parts: tuple[str, ...], scheme: str, filter_value: int) -> tu
 def zeros(bits: int) -> Tail:
     """`bits` bits that must be zero."""
 
-    def read(tail: int, scheme: str) -> tuple[str, ...] | Reject:
+    def read(tail: int) -> tuple[str, ...]:
         if tail:
-            return Reject(RejectCode.PADDING, f"the last {bits} bits must be 0, found {tail:#x}", scheme)
+            raise Refused(RejectCode.PADDING, f"the last {bits} bits must be 0, found {tail:#x}")
         return ()
 
     return Tail(bits, read, lambda _parts, _scheme: 0)
@@ -121,9 +121,9 @@ def number(bits: int, most: int = 0) -> Tail:
     """A number without leading zeros, at most `most` (everything that fits, if 0)."""
     limit = most or (1 << bits) - 1
 
-    def read(tail: int, scheme: str) -> tuple[str, ...] | Reject:
+    def read(tail: int) -> tuple[str, ...]:
         if tail > limit:
-            return Reject(RejectCode.RANGE, f"serial {tail}; expected at most {limit}", scheme)
+            raise Refused(RejectCode.RANGE, f"serial {tail}; expected at most {limit}")
         return (str(tail),)
 
     def write(parts: tuple[str, ...], scheme: str) -> int:
@@ -135,36 +135,20 @@ def number(bits: int, most: int = 0) -> Tail:
 def characters(length: int) -> Tail:
     """Up to `length` characters of 7 bits."""
 
-    def read(tail: int, scheme: str) -> tuple[str, ...] | Reject:
-        raw = unpack7(tail, length).rstrip(b"\0")
-        if not raw or raw.translate(None, SET_82_BYTES):
-            return characters_reject(raw, "serial", scheme)
-        return (raw.decode("ascii"),)
-
     def write(parts: tuple[str, ...], scheme: str) -> int:
-        if len(parts[0]) > length:
-            raise BadLength(f"{scheme} serial", value=parts[0], expected=f"at most {length}", found=str(len(parts[0])))
+        require_set82(f"{scheme} serial", parts[0], length)
         return pack7(parts[0].encode("ascii"), length)
 
-    return Tail(7 * length, read, write)
-
-
-def characters_reject(raw: bytes, field: str, scheme: str) -> Reject:
-    """The reject for a 7-bit field that is empty or holds a code outside of the 82 characters."""
-    if not raw:
-        return Reject(RejectCode.EMPTY, f"{field} is empty; expected at least one character", scheme)
-    at, code = next((i, c) for i, c in enumerate(raw) if c not in SET_82_BYTES)
-    text = f"{field}: code {code:#04x} at character {at + 1} is not one of GS1's 82 characters"
-    return Reject(RejectCode.CHARACTER, text, scheme)
+    return Tail(7 * length, lambda tail: (read_characters(tail, length, "serial"),), write)
 
 
 def prepended() -> Tail:
     """A number string of 1 to 12 digits with a 1 put in front, so that leading zeros stay (TDS section 14.4.5)."""
 
-    def read(tail: int, scheme: str) -> tuple[str, ...] | Reject:
+    def read(tail: int) -> tuple[str, ...]:
         text = str(tail)
         if text[0] != "1" or not 2 <= len(text) <= 13:
-            return Reject(RejectCode.RANGE, f"serial field {tail}; expected 1 and 1 to 12 more digits", scheme)
+            raise Refused(RejectCode.RANGE, f"serial field {tail}; expected 1 and 1 to 12 more digits")
         return (text[1:],)
 
     return Tail(41, read, lambda parts, _scheme: int("1" + parts[0]))
@@ -173,12 +157,11 @@ def prepended() -> Tail:
 def pieces(serial: Tail) -> Tail:
     """Piece and total of an ITIP, 7 bits for two digits each, then its serial (TDS section 14.6.15)."""
 
-    def read(tail: int, scheme: str) -> tuple[str, ...] | Reject:
+    def read(tail: int) -> tuple[str, ...]:
         piece, total = tail >> (serial.bits + 7), tail >> serial.bits & 0x7F
         if piece > 99 or total > 99:
-            return Reject(RejectCode.RANGE, f"piece {piece} of {total}; expected two digits each", scheme)
-        text = serial.read(tail & ((1 << serial.bits) - 1), scheme)
-        return text if isinstance(text, Reject) else (f"{piece:02d}", f"{total:02d}", *text)
+            raise Refused(RejectCode.RANGE, f"piece {piece} of {total}; expected two digits each")
+        return (f"{piece:02d}", f"{total:02d}", *serial.read(tail & ((1 << serial.bits) - 1)))
 
     def write(parts: tuple[str, ...], scheme: str) -> int:
         head = int(parts[0]) << 7 | int(parts[1])

@@ -2,6 +2,11 @@
 
 from typing import Final
 
+from wire.epc.bits import Bits
+from wire.epc.reject import Refused, RejectCode
+from wire.gs1.errors import OutOfRange
+
+DATE_BITS: Final = 16
 MONTH_DAYS: Final = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 DATE_TYPES: Final = ("11", "13", "15", "16", "17", "7006", "7007")
@@ -19,9 +24,28 @@ def date_text(field: int) -> str | None:
     return f"{year:02d}{month:02d}{day:02d}"
 
 
-def date_field(text: str) -> int | None:
-    """The 16 bits of YYMMDD, None if these are not six digits of a date."""
-    if len(text) != 6 or not (text.isascii() and text.isdigit()):
-        return None
-    field = int(text[:2]) << 9 | int(text[2:4]) << 5 | int(text[4:])
-    return field if int(text[2:4]) < 16 and int(text[4:]) < 32 and date_text(field) == text else None
+def read_date(bits: Bits) -> str:
+    """The YYMMDD that comes next.
+
+    Raises:
+        Refused: no such day, or over the end.
+    """
+    field = bits.take(DATE_BITS)
+    text = date_text(field)
+    if text is None:
+        raise Refused(RejectCode.DATE, f"date bits {field:016b}: no such day")
+    return text
+
+
+def write_date(what: str, text: str) -> int:
+    """The 16 bits of YYMMDD.
+
+    Raises:
+        OutOfRange: not six digits of a date.
+    """
+    if len(text) == 6 and text.isascii() and text.isdigit():
+        year, month, day = int(text[:2]), int(text[2:4]), int(text[4:])
+        field = year << 9 | month << 5 | day
+        if month < 16 and day < 32 and date_text(field) == text:
+            return field
+    raise OutOfRange(what, value=text, expected="YYMMDD", found="no such day")

@@ -1,11 +1,12 @@
-"""What the parts of each key may look like: lengths and characters (TDS section 6.3), for callers who encode or parse.
+"""What the parts of each key may look like: lengths and characters (TDS section 6.3), for callers who encode or
+parse.
 
 A tag's own bits are checked by the decoders; this is the other way in.
 """
 
 from typing import Final, NamedTuple
 
-from wire.epc.characters import SET_82
+from wire.epc.characters import SET_82, require_characters
 from wire.gs1.errors import BadCharacter, BadLength, BadUri, OutOfRange
 from wire.gs1.gtin import require_digits
 
@@ -129,15 +130,7 @@ def _check_field(urn: str, field: Field, text: str) -> None:
             found=str(len(text)),
         )
     start = 1 if urn == "adi" and field.name == "serial" and text.startswith("#") and len(text) > 1 else 0
-    for at, character in enumerate(text[start:], start + 1):
-        if character not in field.characters:
-            raise BadCharacter(
-                what,
-                value=text,
-                expected=f"characters of {field.characters}",
-                found=repr(character),
-                place=f"character {at}",
-            )
+    require_characters(what, text, field.characters, start)
     if field.number_max >= 0:
         require_number(what, text, field.number_max)
 

@@ -1,14 +1,16 @@
 """The host name behind a `++` scheme: whose resolver answers for this tag (TDS 2.3 section 14.5.16).
 
-One bit says how: 0 = URN Code 40, 1 = 7-bit codes in which frequent beginnings and endings have a code of their own. Six
-bits count the characters or codes. Two-code sequences for country endings (first code 0 to 3) are named in the standard,
-but no published vector covers them: a tag that uses them is a typed reject, and we write such endings letter by letter.
+One bit says how: 0 = URN Code 40, 1 = 7-bit codes in which frequent beginnings and endings have a code of
+their own. Six bits count the characters or codes. Two-code sequences for country endings (first code 0 to 3)
+are named in the standard, but no published vector covers them: a tag that uses them is a typed reject, and
+we write such endings letter by letter.
 """
 
 from typing import Final
 
 from wire.epc.alphanumeric import CODE_40, CODE_40_SET, characters_of, codes_of, field_bits
-from wire.epc.reject import Reject, RejectCode
+from wire.epc.bits import Bits
+from wire.epc.reject import Refused, RejectCode
 from wire.gs1.errors import BadCharacter, BadLength
 
 SHORT: Final[dict[int, str]] = {
@@ -35,26 +37,22 @@ CODES_MAX: Final = 63
 HEAD_BITS: Final = 7
 
 
-def read_hostname(number: int, left: int, scheme: str) -> tuple[str, int] | Reject:
-    """Host name and bits left, or a reject; `number` holds the EPC's bits, `left` how many are still to be read."""
-    left -= HEAD_BITS
-    if left < 0:
-        return Reject(RejectCode.TRUNCATED, "no host name behind the key", scheme)
-    short = number >> left + 6 & 1
-    length = number >> left & 0x3F
-    bits = 7 * length if short else field_bits(CODE_40, length)
-    left -= bits
-    if left < 0:
-        return Reject(RejectCode.TRUNCATED, "the host name runs over the end", scheme)
-    field = number >> left & ((1 << bits) - 1)
+def read_hostname(bits: Bits) -> str:
+    """The host name that comes next, in lower case.
+
+    Raises:
+        Refused: no host name, or over the end.
+    """
+    short = bits.take(1)
+    length = bits.take(6)
     if short:
-        text = "".join(_character(field >> shift & 0x7F) for shift in range(bits - 7, -1, -7))
+        text = "".join(_character(bits.take(7)) for _ in range(length))
     else:
-        text = characters_of(field, CODE_40, length) or ""
+        text = characters_of(bits.take(field_bits(CODE_40, length)), CODE_40, length) or ""
     text = text.lower()
     if not is_hostname(text):
-        return Reject(RejectCode.HOSTNAME, f"host name {text!r}; expected labels of a-z, 0-9 and -", scheme)
-    return text, left
+        raise Refused(RejectCode.HOSTNAME, f"host name {text!r}; expected labels of a-z, 0-9 and -")
+    return text
 
 
 def write_hostname(host: str) -> tuple[int, int]:
@@ -82,9 +80,7 @@ def write_hostname(host: str) -> tuple[int, int]:
 def is_hostname(text: str) -> bool:
     """Whether these are labels of letters, digits and inner hyphens, with single dots between them."""
     labels = text.split(".")
-    return frozenset(text) <= HOST_SET and all(
-        label and label[0] != "-" and label[-1] != "-" for label in labels
-    )
+    return frozenset(text) <= HOST_SET and all(label and label[0] != "-" and label[-1] != "-" for label in labels)
 
 
 def _character(code: int) -> str:

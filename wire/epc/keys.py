@@ -1,9 +1,10 @@
 """The values that tags can hold: one frozen class for each GS1 key, whatever scheme carried it.
 
-Each class is written down in two ways. *Parts* are what classic binaries and URNs hold: company prefix, reference,
-serial; the check digit is left out and a leading indicator or extension digit is moved behind the prefix (TDS section 6.3).
-*Elements* are what barcodes, Digital Links and `+` binaries hold: application identifiers and whole values (TDS section 7).
-Parts need the length of the company prefix, elements do not. Everything else in this package goes through these two.
+Each class is written down in two ways. *Parts* are what classic binaries and URNs hold: company prefix,
+reference, serial; the check digit is left out and a leading indicator or extension digit is moved behind the
+prefix (TDS section 6.3). *Elements* are what barcodes, Digital Links and `+` binaries hold: application
+identifiers and whole values (TDS section 7). Parts need the length of the company prefix, elements do not.
+Everything else in this package goes through these two.
 """
 
 from typing import Any, ClassVar, Self
@@ -124,7 +125,7 @@ class Sgln(Epc, frozen=True, eq=False, gc=False):
 
 
 class Grai(Epc, frozen=True, eq=False, gc=False):
-    """One returnable asset, such as a roll cage (TDS section 6.3.4). `grai` is 13 digits, without AI 8003's leading 0."""
+    """One returnable asset, such as a roll cage (TDS section 6.3.4). `grai`: 13 digits, without AI 8003's 0 in front."""
 
     urn: ClassVar[str] = "grai"
 

@@ -1,8 +1,8 @@
 """Partition tables of the classic schemes: where the company prefix ends and the reference begins.
 
-A partition value P of 0 to 6 means a company prefix of 12 - P digits, always in the same number of bits; what is left
-of the field holds the reference (TDS section 14.3, tables 14-2 ff.). Both are also bounded in decimal digits: a value
-that fits the bits and not the digits is invalid and must be refused, never widened.
+A partition value P of 0 to 6 means a company prefix of 12 - P digits, always in the same number of bits;
+what is left of the field holds the reference (TDS section 14.3, tables 14-2 ff.). Both are also bounded in
+decimal digits: a value that fits the bits and not the digits is invalid and must be refused, never widened.
 """
 
 from typing import Final, NamedTuple

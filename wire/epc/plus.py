@@ -2,12 +2,14 @@
 
     header 8 | data toggle 1 | filter 3 | [date type 4, date 16] | key | [serial] | [host name] | [further AIs]
 
-No partition and no company prefix: the key stands as on a barcode, one digit in a nibble, check digit included. Every part
-up to the key begins on a nibble, so that the key is read from the hexadecimal text as it is. A serial is an alphanumeric
-field. GIAI+ and CPI+ have one delimited field instead. `++` schemes add a host name. With the data toggle set, further
-application identifiers follow (TDS section 15.3). Zero bits pad to a 16-bit word.
+No partition and no company prefix: the key stands as on a barcode, one digit in a nibble, check digit
+included. Every part up to the key begins on a nibble, so that the key is read from the hexadecimal text as
+it is. A serial is an alphanumeric field. GIAI+ and CPI+ have one delimited field instead. `++` schemes add a
+host name. With the data toggle set, further application identifiers follow (TDS section 15.3). Zero bits pad
+to a 16-bit word.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from wire.epc.aidc import read_aidc, write_aidc
@@ -19,25 +21,27 @@ from wire.epc.alphanumeric import (
     write_delimited,
     write_numeric,
 )
+from wire.epc.bits import Bits
 from wire.epc.characters import SET_82
-from wire.epc.date import DATE_TYPES, date_field, date_text
+from wire.epc.date import DATE_TYPES, read_date, write_date
 from wire.epc.grammar import SET_COMPONENT
 from wire.epc.headers import HEADER_OF
 from wire.epc.hostname import read_hostname, write_hostname
 from wire.epc.keys import Cpi, Gdti, Giai, Grai, Gsrn, Gsrnp, Itip, Sgcn, Sgln, Sgtin, Sscc
-from wire.epc.reject import Reject, RejectCode
+from wire.epc.reject import Refused, RejectCode
 from wire.epc.value import Epc
 from wire.gs1.check_digit import check_digit_of
-from wire.gs1.errors import BadCharacter, OutOfRange
+from wire.gs1.errors import BadCharacter
 from wire.gs1.gtin import Gtin14
 
-HEAD_NIBBLES: Final = 3
+HEAD_BITS: Final = 12
+DATA_TOGGLE: Final = 8
 
 
 class Plus(NamedTuple):
     """One scheme family: class, digits of the key (0: delimited), where its check digit stands, longest serial."""
 
-    key: type[Epc]
+    key: Callable[..., Epc]
     digits: int
     check_at: int
     serial: int
@@ -70,107 +74,75 @@ DELIMITED_MIN_DIGITS: Final = 4
 """A GIAI or CPI begins with a company prefix, and the shortest has four digits (TDT 2.2, GIAI+ and CPI+)."""
 
 
-def decode_plus(epc: bytes, bits: int, scheme: str) -> Epc | Reject:
-    """Decode a `+` or `++` scheme of `bits` bits, left-aligned in `epc`."""
+def decode_plus(epc: bytes, bits: int, scheme: str) -> Epc:
+    """Decode a `+` or `++` scheme of `bits` bits, left-aligned in `epc`.
+
+    Raises:
+        Refused: a rule is broken.
+    """
     name, spec, has_host = SCHEMES[scheme]
-    text = epc.hex()
-    if bits < 16:
-        return Reject(RejectCode.TRUNCATED, f"{bits} bits end in the head", scheme)
-    number = int.from_bytes(epc, "big") >> -bits % 8
-    flags = int(text[2], 16)
+    reader = Bits(int.from_bytes(epc, "big") >> -bits % 8, bits)
+    flags = reader.take(HEAD_BITS) & 0xF
     attributes: dict[str, Any] = {"scheme": scheme, "filter": flags & 7}
-    at = HEAD_NIBBLES
     if name == "dsgtin":
-        date = _read_date(text[at : at + 5], scheme)
-        if isinstance(date, Reject):
-            return date
-        attributes["date"] = date
-        at += 5
-    key = text[at : at + spec.digits]
-    left = bits - 4 * (at + spec.digits)
-    if spec.digits:
-        if left < 0 or not key.isdigit():
-            return _key_reject(key, left, scheme)
-        if check_digit_of(int(key[: spec.check_at - 1])) != int(key[spec.check_at - 1]):
-            return _check_digit_reject(key, spec.check_at, scheme)
-    else:
-        field = _read_open_key(number, left, name, scheme)
-        if isinstance(field, Reject):
-            return field
-        key, left = field
+        attributes["date"] = _read_dated(reader)
+    key = _read_key(reader, epc, bits, spec) if spec.digits else _read_open_key(reader, name)
     serial = ""
     if spec.serial:
-        read = read_numeric if spec.numeric else read_alphanumeric
-        field = read(number, left, spec.serial, scheme)
-        if isinstance(field, Reject):
-            return field
-        serial, left = field
+        serial = (read_numeric if spec.numeric else read_alphanumeric)(reader, spec.serial)
     if has_host:
-        field = read_hostname(number, left, scheme)
-        if isinstance(field, Reject):
-            return field
-        attributes["hostname"], left = field
-    if flags & 8:
-        data = read_aidc(number, left, scheme)
-        if isinstance(data, Reject):
-            return data
-        attributes["data"] = data
-    elif left > 15 or number & ((1 << left) - 1):
-        what = f"{left} bits follow the last field; expected fewer than 16, all 0"
-        return Reject(RejectCode.PADDING, what, scheme)
-    return _value(spec.key, key, serial, attributes, scheme)
+        attributes["hostname"] = read_hostname(reader)
+    if flags & DATA_TOGGLE:
+        attributes["data"] = read_aidc(reader)
+    else:
+        reader.end()
+    return _value(spec.key, key, serial, attributes)
 
 
-def _value(key_class: type[Epc], key: str, serial: str, attributes: dict[str, Any], scheme: str) -> Epc | Reject:
+def _read_key(reader: Bits, epc: bytes, bits: int, spec: Plus) -> str:
+    """A numeric key with its check digit, from the nibbles where it stands (TDS section 14.5.4)."""
+    at = (bits - reader.left) // 4
+    reader.take(4 * spec.digits)
+    key = epc.hex()[at : at + spec.digits]
+    if not key.isdigit():
+        raise Refused(RejectCode.DIGIT, f"key {key.upper()}: expected decimal digits in its nibbles")
+    right = check_digit_of(int(key[: spec.check_at - 1]))
+    if right != int(key[spec.check_at - 1]):
+        text = f"key {key}: expected check digit {right} at digit {spec.check_at}, found {key[spec.check_at - 1]}"
+        raise Refused(RejectCode.CHECK_DIGIT, text)
+    return key
+
+
+def _read_open_key(reader: Bits, name: str) -> str:
+    """A GIAI or CPI: at least four digits, then their own characters, 30 in all."""
+    key = read_delimited(reader, DELIMITED_MAX)
+    if not key[:DELIMITED_MIN_DIGITS].isdigit() or len(key) <= DELIMITED_MIN_DIGITS:
+        text = f"{name.upper()} {key!r}: expected a company prefix of at least four digits and a reference"
+        raise Refused(RejectCode.DIGIT, text)
+    if name == "cpi" and not frozenset(key) <= frozenset(SET_COMPONENT):
+        raise Refused(RejectCode.CHARACTER, f"CPI {key!r}: expected characters of {SET_COMPONENT}")
+    return key
+
+
+def _read_dated(reader: Bits) -> tuple[str, str]:
+    """Date type and date of a DSGTIN+ (TDS section 14.6.1.4)."""
+    kind = reader.take(4)
+    if kind >= len(DATE_TYPES):
+        raise Refused(RejectCode.DATE, f"date type {kind} is reserved; expected 0 to {len(DATE_TYPES) - 1}")
+    return DATE_TYPES[kind], read_date(reader)
+
+
+def _value(key_class: Callable[..., Epc], key: str, serial: str, attributes: dict[str, Any]) -> Epc:
     """The value from a checked key and its serial."""
     if key_class is Sgtin:
         return Sgtin(Gtin14(key), serial, **attributes)
     if key_class is Grai:
         if key[0] != "0":
-            return Reject(RejectCode.DIGIT, f"GRAI {key}: expected 0 in front, found {key[0]}", scheme)
+            raise Refused(RejectCode.DIGIT, f"GRAI {key}: expected 0 in front, found {key[0]}")
         return Grai(key[1:], serial, **attributes)
     if key_class is Itip:
         return Itip(Gtin14(key[:14]), key[14:16], key[16:], serial, **attributes)
     return key_class(key, serial, **attributes) if serial else key_class(key, **attributes)
-
-
-def _read_date(nibbles: str, scheme: str) -> tuple[str, str] | Reject:
-    """Date type and date of a DSGTIN+ (TDS section 14.6.1.4)."""
-    if len(nibbles) < 5:
-        return Reject(RejectCode.TRUNCATED, "date type and date run over the end", scheme)
-    kind = int(nibbles[0], 16)
-    if kind >= len(DATE_TYPES):
-        return Reject(RejectCode.DATE, f"date type {kind} is reserved; expected 0 to 6", scheme)
-    text = date_text(int(nibbles[1:], 16))
-    if text is None:
-        return Reject(RejectCode.DATE, f"date bits {nibbles[1:].upper()}: no such day", scheme)
-    return DATE_TYPES[kind], text
-
-
-def _read_open_key(number: int, left: int, name: str, scheme: str) -> tuple[str, int] | Reject:
-    """A GIAI or CPI: at least four digits, then their own characters, 30 in all."""
-    field = read_delimited(number, left, DELIMITED_MAX, scheme)
-    if isinstance(field, Reject):
-        return field
-    key = field[0]
-    if not key[:DELIMITED_MIN_DIGITS].isdigit() or len(key) <= DELIMITED_MIN_DIGITS:
-        text = f"{name.upper()} {key!r}: expected a company prefix of at least four digits and a reference"
-        return Reject(RejectCode.DIGIT, text, scheme)
-    if name == "cpi" and not frozenset(key) <= frozenset(SET_COMPONENT):
-        return Reject(RejectCode.CHARACTER, f"CPI {key!r}: expected characters of {SET_COMPONENT}", scheme)
-    return field
-
-
-def _key_reject(key: str, left: int, scheme: str) -> Reject:
-    if left < 0:
-        return Reject(RejectCode.TRUNCATED, f"the key runs over the end by {-left} bits", scheme)
-    return Reject(RejectCode.DIGIT, f"key {key.upper()}: expected decimal digits in its nibbles", scheme)
-
-
-def _check_digit_reject(key: str, at: int, scheme: str) -> Reject:
-    right = check_digit_of(int(key[: at - 1]))
-    text = f"key {key}: expected check digit {right} at digit {at}, found {key[at - 1]}"
-    return Reject(RejectCode.CHECK_DIGIT, text, scheme)
 
 
 # -- the other direction
@@ -212,13 +184,8 @@ def _key_and_serial(epc: Epc) -> tuple[str, str]:
 def _date_bits(epc: Epc) -> int:
     date = epc.date if isinstance(epc, Sgtin) else None
     if date is None or date[0] not in DATE_TYPES:
-        raise BadCharacter(
-            "DSGTIN+", value=epc, expected=f"a date under one of the AIs {DATE_TYPES}", found=repr(date)
-        )
-    field = date_field(date[1])
-    if field is None:
-        raise OutOfRange(f"date ({date[0]})", value=date[1], expected="YYMMDD", found="no such day")
-    return DATE_TYPES.index(date[0]) << 16 | field
+        raise BadCharacter("DSGTIN+", value=epc, expected=f"a date under one of the AIs {DATE_TYPES}", found=repr(date))
+    return DATE_TYPES.index(date[0]) << 16 | write_date(f"date ({date[0]})", date[1])
 
 
 def check_open_key(epc: Epc) -> None:

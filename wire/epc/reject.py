@@ -1,4 +1,6 @@
-"""Why a tag's bits are not one of our values. A reject is an answer, not an exception: the radio brings them daily."""
+"""Why a tag's bits are not one of our values. A reject is an answer, not an exception: the radio brings them
+daily.
+"""
 
 from enum import StrEnum
 from typing import Final
@@ -55,3 +57,12 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
 
 NOT_AN_EPC: Final = frozenset({RejectCode.UNPROGRAMMED, RejectCode.TID, RejectCode.ISO_AFI, RejectCode.UNKNOWN_HEADER})
 """Somebody else's tag or none at all, in contrast to an EPC that was written wrongly."""
+
+
+class Refused(Exception):  # noqa: N818 - an answer on its way up, not an error
+    """Inside the decoders only: a rule is broken. `decode_epc` turns it into a `Reject` with the scheme's name."""
+
+    def __init__(self, code: RejectCode, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(message)

@@ -1,8 +1,9 @@
 """Is it ours, is it somebody else's, is it there at all: what edge and gateway do with a read before it counts.
 
-A *foreign* tag is counted per antenna and goes no further. A *ghost* is a code that passed its checksum by chance, or one
-caught for a moment from beyond the wall: read once or twice in a window and not an item that anybody knows. It is flagged,
-never dropped, because a real tag that runs through a portal is also read only once or twice.
+A *foreign* tag is counted per antenna and goes no further. A *ghost* is a code that passed its checksum by
+chance, or one caught for a moment from beyond the wall: read once or twice in a window and not an item that
+anybody knows. It is flagged, never dropped, because a real tag that runs through a portal is also read only
+once or twice.
 """
 
 from enum import StrEnum
@@ -11,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.epc.keys import Sgtin
 from wire.epc.prefix import CompanyPrefixes
 from wire.epc.reject import NOT_AN_EPC, Reject
-from wire.epc.sgtin import Sgtin
 from wire.epc.value import Epc
 
 GHOST_MAX_READS: Final = 2

@@ -1,6 +1,6 @@
 """What every decoded EPC has: its scheme, its filter value, and an identity that leaves both out."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -41,8 +41,17 @@ class Epc(msgspec.Struct, frozen=True, eq=False, gc=False, kw_only=True):
         """Parts of the URN, for a company prefix of `length` digits."""
         raise NotImplementedError
 
+    @classmethod
+    def of(cls, parts: tuple[str, ...], **attributes: Any) -> Self:
+        """The value of these parts, which keep the key's grammar."""
+        raise NotImplementedError
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Epc) and type(self) is type(other) and self.identity == other.identity
+
+    def __ne__(self, other: object) -> bool:
+        # msgspec's own __ne__ compares addresses: without this one, both == and != could be true.
+        return not self == other
 
     def __hash__(self) -> int:
         return hash(self.identity)

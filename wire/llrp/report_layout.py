@@ -118,15 +118,14 @@ class Layout:
     def count(self, body: bytes, offset: int, most: int) -> int:
         """Return how many reports of this shape stand in a row at `offset`; at most `most`, which must fit."""
         size = self.size
-        if most == 1:
-            found = int.from_bytes(body[offset : offset + size])
-            return 1 if found & self._mask == self._pattern else 0
+        if int.from_bytes(body[offset : offset + size]) & self._mask != self._pattern:
+            return 0
         stop = offset + most * size
         for position, value in self._fixed:
+            if most == 1:
+                break
             column = body[offset + position : stop : size]
             most = min(most, len(column) - len(column.lstrip(value)))
-            if most == 0:
-                return 0
         return most
 
     def read(self, body: bytes, offset: int, count: int, last: TagReport | None) -> list[TagReport]:

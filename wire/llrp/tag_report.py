@@ -1,7 +1,7 @@
 """Tag reports, the one message that comes all day: values, fast decoding, fast encoding.
 
 `decode_tag_reports` for whoever hears a reader, `encode_tag_reports` for whoever plays one. The generic codec gives
-the same facts (a test holds both to it) at a fiftieth of the speed.
+the same facts (a test holds both to it) at a twentieth of the speed.
 """
 
 from __future__ import annotations

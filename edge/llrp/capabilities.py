@@ -1,0 +1,84 @@
+"""What a reader says that it can do: GET_READER_CAPABILITIES_RESPONSE as typed values (LLRP 1.1 section 11.2).
+
+Only what a stock reader needs is taken. Tables are kept by the reader's own index, because no order can be relied on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from firmware_config.render import IMPINJ, Mode, ReaderFacts
+
+if TYPE_CHECKING:
+    from wire.llrp.message import Message, Parameter
+
+_IMPINJ_AUTOMATIC: Final = 1_000
+"""Impinj numbers the modes that choose by themselves from 1000 on; their rates in the table are placeholders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """One reader. `facts` is what a profile is rendered through."""
+
+    facts: ReaderFacts
+    model: int
+    firmware: str
+    has_utc_clock: bool
+    can_hold_reports: bool
+    warns_of_buffer: bool
+    max_rospecs: int
+    gpi_ports: int
+
+    @property
+    def is_impinj(self) -> bool:
+        """Whether Impinj's own parameters mean something to it."""
+        return self.facts.vendor == IMPINJ
+
+
+def read_capabilities(response: Message) -> Capabilities:
+    """Return a reader's capabilities. Raises `MissingParameter` (a `DecodeError`) when it left out what it must say."""
+    device = response.one("GeneralDeviceCapabilities")
+    llrp = response.one("LLRPCapabilities")
+    band = response.one("RegulatoryCapabilities").one("UHFBandCapabilities")
+    vendor = device.number("DeviceManufacturerName")
+    gpio = device.first("GPIOCapabilities")
+    frequencies = band.one("FrequencyInformation")
+    fixed = frequencies.first("FixedFrequencyTable")
+    facts = ReaderFacts(
+        vendor=vendor,
+        ports=device.number("MaxNumberOfAntennaSupported"),
+        power_cdbm={
+            entry.number("Index"): entry.number("TransmitPowerValue")
+            for entry in band.all("TransmitPowerLevelTableEntry")
+        },
+        modes=tuple(
+            _mode(entry, vendor)
+            for table in band.all("C1G2UHFRFModeTable")
+            for entry in table.all("C1G2UHFRFModeTableEntry")
+        ),
+        hop_tables=tuple(table.number("HopTableID") for table in frequencies.all("FrequencyHopTable"))
+        if frequencies.number("Hopping")
+        else (),
+        fixed_channels=len(fixed.numbers("Frequency")) if fixed is not None else 0,
+    )
+    return Capabilities(
+        facts=facts,
+        model=device.number("ModelName"),
+        firmware=device.text("ReaderFirmwareVersion"),
+        has_utc_clock=bool(device.number("HasUTCClockCapability")),
+        can_hold_reports=bool(llrp.number("SupportsEventAndReportHolding")),
+        warns_of_buffer=bool(llrp.number("CanReportBufferFillWarning")),
+        max_rospecs=llrp.number("MaxNumROSpecs"),
+        gpi_ports=gpio.number("NumGPIs") if gpio is not None else 0,
+    )
+
+
+def _mode(entry: Parameter, vendor: int) -> Mode:
+    identifier = entry.number("ModeIdentifier")
+    return Mode(
+        identifier=identifier,
+        miller=1 << entry.number("MValue"),  # FM0, 2, 4, 8 travel as 0 to 3
+        bdr_hz=entry.number("BDRValue"),
+        automatic=vendor == IMPINJ and identifier >= _IMPINJ_AUTOMATIC,
+    )

@@ -1,0 +1,223 @@
+"""Folding one entry: the state moves, and what follows for the ledger and the zones comes out.
+
+Pure: no IO, no clock, no randomness; `received_us` of an entry is the only time there is. Entries are folded in the
+order of their numbers, each once.
+
+* `site`: the description of the site. Zones that are new are empty; what is known about items stays.
+* `data`: a durable message. Of a `ReadBatch` the antennas that the sending edge owns are kept, EPCs become item
+  numbers, and the tracker decides. All other kinds only count so far.
+* `tick`: time passes. The gateway's logged time never runs backwards.
+
+The folder keeps the places of items itself and takes from the tracker only where an item is *now*: a movement always
+leaves the place that the ledger has it in, so debits equal credits whatever a tracker says.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.fold.resolve import Resolver
+from gateway.fold.state import NEVER, FoldState
+from gateway.ledger.movement import Movement
+from gateway.presence.tracker import Tracker, Window, ZoneChange
+from gateway.storage.input_log import Entry, Kind
+from wire.epc import CompanyPrefixes
+from wire.errors import WireError
+from wire.limits import ID_MAX_CHARS
+from wire.messages import DeviceEvents, Gap, ReadBatch, ScanBatch, decode_durable
+from wire.observations import Observations
+from wire.site import OUT, Site
+
+CAUSE_MAX_CHARS: Final = ID_MAX_CHARS // 2
+
+
+class FoldError(RuntimeError):
+    """Our bug: entries out of order, or data before any description of the site."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneReport:
+    """What is known about looking at a zone: `as_of_us` the newest look, `since_us` since when it is as it is."""
+
+    zone: str
+    live: bool
+    as_of_us: int
+    since_us: int
+    turned: bool
+    """Whether it went blind, or came back, just now."""
+
+
+@dataclass(slots=True)
+class Outputs:
+    """What follows from some entries, in order."""
+
+    movements: list[Movement] = field(default_factory=list)
+    zones: dict[str, ZoneReport] = field(default_factory=dict)
+    site_changed: bool = False
+
+    def extend(self, other: "Outputs") -> None:
+        """Add what follows from the next entries."""
+        self.movements += other.movements
+        for zone, report in other.zones.items():
+            before = self.zones.get(zone)
+            turned = report.turned or (before is not None and before.turned)
+            self.zones[zone] = ZoneReport(zone, report.live, report.as_of_us, report.since_us, turned)
+        self.site_changed |= other.site_changed
+
+
+class Folder:
+    """Folds a site's entries into a state."""
+
+    def __init__(self, state: FoldState) -> None:
+        self.state = state
+        self._zone_of: dict[tuple[str, int], str] = {}
+        self._edge_of: dict[str, str] = {}
+        self._covered: tuple[str, ...] = ()
+        self._resolver = Resolver(state, CompanyPrefixes([]))
+        if state.site is not None:
+            self._read_site(state.site)
+
+    def _read_site(self, site: Site) -> None:
+        counts_as = {zone.id: zone.counts_as for zone in site.zones}
+        self._zone_of = {antenna: counts_as[zone] for antenna, zone in site.zone_of_antenna().items()}
+        self._edge_of = {device.id: device.edge for device in site.devices}
+        self._covered = tuple(sorted(set(self._zone_of.values())))
+        self._resolver = Resolver(self.state, CompanyPrefixes(list(site.company_prefixes)))
+
+    def fold(self, entry: Entry) -> Outputs:
+        """Fold the next entry. Raises `FoldError` for any but the next."""
+        state = self.state
+        if entry.n != state.n + 1:
+            raise FoldError(f"entry {entry.n} after {state.n}: the log has no holes")
+        outputs = Outputs()
+        if entry.kind is Kind.SITE:
+            self._read_site(state.enter_site(entry.body))
+            outputs.site_changed = True
+        elif state.tracker is None:
+            raise FoldError(f"entry {entry.n} is {entry.kind.value!r}: the site is described first")
+        elif entry.kind is Kind.TICK:
+            state.now_us = max(state.now_us, entry.received_us)
+            self._move(entry.n, state.tracker.tick(state.now_us), outputs)
+            self._report_zones(state.tracker, outputs)
+        else:
+            self._data(entry, state.tracker, outputs)
+        state.n = entry.n
+        return outputs
+
+    def _data(self, entry: Entry, tracker: Tracker, outputs: Outputs) -> None:
+        figures = self.state.figures
+        try:
+            message = decode_durable(entry.body)
+            columns = message.observations() if isinstance(message, ReadBatch) else None
+        except WireError:
+            figures["undecodable"] += 1  # the ingest checks bodies; one that an older program let in costs itself only
+            return
+        match message:
+            case ReadBatch():
+                assert columns is not None
+                figures["read_batches"] += 1
+                window = self._window(message, columns)
+                self._note_looks(window, entry.received_us)
+                self._move(entry.n, tracker.observe(window), outputs)
+            case ScanBatch():
+                figures["scans"] += len(message.scans)
+            case DeviceEvents():
+                figures["device_events"] += len(message.events)
+            case Gap():
+                figures["gaps"] += 1
+            case _:
+                figures["count_batches"] += 1
+
+    def _window(self, batch: ReadBatch, columns: Observations) -> Window:
+        """Resolve a batch: antennas that the sending edge owns, and EPCs that are items."""
+        figures = self.state.figures
+        known = np.array(
+            [
+                (look.device, look.port) in self._zone_of and self._edge_of[look.device] == batch.edge
+                for look in batch.antennas
+            ],
+            bool,
+        )
+        antenna = columns.antenna.astype(np.int32)
+        placed = known[antenna] if len(antenna) else np.zeros(0, bool)
+        items = self._resolver.items(columns)
+        rows = np.flatnonzero(placed & (items >= 0))
+        figures["observations"] += len(columns)
+        figures["observations_unknown_antenna"] += int((~placed).sum())
+        figures["looks_unknown_antenna"] += int((~known).sum())
+        figures["foreign_reads_at_edge"] += sum(look.foreign for look in batch.antennas)
+        table = [look for look, good in zip(batch.antennas, known.tolist(), strict=True) if good]
+        renumbered = (np.cumsum(known) - 1).astype(np.int32)
+        start_us = batch.window_start_us
+        return Window(
+            start_us=start_us,
+            end_us=start_us + batch.window_ms * 1_000,
+            antennas=tuple((look.device, look.port) for look in table),
+            inventory_ms=np.array([look.inventory_ms for look in table], np.int32),
+            item=items[rows],
+            antenna=renumbered[antenna[rows]] if len(rows) else np.zeros(0, np.int32),
+            count=columns.count[rows].astype(np.int32),
+            rssi_peak_cdbm=columns.rssi_peak[rows].astype(np.int32),
+            rssi_mean_cdbm=columns.rssi_mean[rows].astype(np.int32),
+            first_us=_instants(start_us, columns.first[rows]),
+            last_us=_instants(start_us, columns.last[rows]),
+        )
+
+    def _note_looks(self, window: Window, received_us: int) -> None:
+        """Remember the newest look at each zone; a sender's clock that is ahead counts as the time of receipt."""
+        looked = self.state.looked_us
+        end_us = min(window.end_us, received_us)
+        for antenna, inventory_ms in zip(window.antennas, window.inventory_ms.tolist(), strict=True):
+            if inventory_ms > 0:
+                zone = self._zone_of[antenna]
+                looked[zone] = max(looked.get(zone, 0), end_us)
+
+    def _move(self, n: int, changes: list[ZoneChange], outputs: Outputs) -> None:
+        """Turn the tracker's decisions into movements."""
+        state = self.state
+        for change in changes:
+            key, place = state.items[change.item], state.places[change.item]
+            credit = OUT if place == NEVER else place
+            if credit != change.from_zone:
+                state.figures["tracker_disagrees"] += 1
+            state.places[change.item] = change.to_zone
+            if credit == change.to_zone:
+                continue
+            state.m += 1
+            state.figures["movements"] += 1
+            outputs.movements.append(
+                Movement(
+                    m=state.m,
+                    n=n,
+                    gtin=key.gtin,
+                    serial=key.serial,
+                    credit=credit,
+                    debit=change.to_zone,
+                    happened_us=change.happened_us,
+                    first_read_us=change.first_read_us,
+                    decided_us=change.decided_us,
+                    cause=change.cause[:CAUSE_MAX_CHARS],
+                    probability=change.probability,
+                )
+            )
+
+    def _report_zones(self, tracker: Tracker, outputs: Outputs) -> None:
+        """Say of every zone with antennas whether it is looked at; one that never was is blind."""
+        state = self.state
+        blind = tracker.blind_zones()
+        for zone in self._covered:
+            live = zone not in blind
+            since, other = state.blind_since_us, state.live_since_us
+            if live:
+                since, other = other, since
+            turned = zone not in since
+            if turned:
+                since[zone] = state.now_us
+                other.pop(zone, None)
+            outputs.zones[zone] = ZoneReport(zone, live, state.looked_us.get(zone, 0), since[zone], turned)
+
+
+def _instants(start_us: int, offsets_ms: NDArray[np.int32]) -> NDArray[np.int64]:
+    return start_us + offsets_ms.astype(np.int64) * 1_000

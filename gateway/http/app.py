@@ -1,0 +1,89 @@
+"""The application: routes over two ports, the tail that feeds the streams, and what guards them all."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+
+from gateway.http import (
+    availability_routes,
+    change_routes,
+    docs_routes,
+    openapi,
+    operations_routes,
+    page_routes,
+    refusals,
+    stock_routes,
+)
+from gateway.http.limits import HealthLimits, StreamLimits
+from gateway.http.loopback import LoopbackOnly
+from gateway.http.parameters import strict_query
+from gateway.http.ports import ChangeFeed, Queries
+from gateway.http.security_headers import SecurityHeaders
+from gateway.http.tail import Tail
+
+API_VERSION = "1"
+
+TAGS = [
+    {"name": "availability", "description": "What can be sold, and how sure that is."},
+    {"name": "stock", "description": "What is where, by style, colour, size and zone."},
+    {"name": "changes", "description": "Every change, resumable by cursor."},
+    {"name": "operations", "description": "How the gateway and the edge boxes are."},
+]
+
+
+def utc_us() -> int:
+    """UTC now, in microseconds."""
+    return time.time_ns() // 1_000
+
+
+def _following(tail: Tail) -> Callable[[FastAPI], object]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        follower = asyncio.create_task(tail.follow(), name="change-tail")
+        try:
+            yield
+        finally:
+            tail.close()
+            await follower
+
+    return lifespan
+
+
+def create_app(
+    queries: Queries,
+    feed: ChangeFeed,
+    *,
+    clock: Callable[[], int] = utc_us,
+    stream_limits: StreamLimits | None = None,
+    health_limits: HealthLimits | None = None,
+) -> FastAPI:
+    """Return the ASGI application; `app.state.tail.close()` ends its streams (`gateway.http.serve` does that).
+
+    `clock` gives UTC microseconds. The application reads only: it writes nothing and decides nothing.
+    """
+    tail = Tail(queries, feed, stream_limits or StreamLimits())
+    app = FastAPI(
+        title="Last Unit",
+        version=API_VERSION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_tags=TAGS,
+        lifespan=_following(tail),  # type: ignore[arg-type]
+    )
+    app.state.tail = tail
+    strict = [Depends(strict_query)]
+    app.include_router(availability_routes.routes(queries, clock), dependencies=strict)
+    app.include_router(stock_routes.routes(queries), dependencies=strict)
+    app.include_router(change_routes.routes(queries, tail), dependencies=strict)
+    app.include_router(operations_routes.routes(queries, tail, health_limits or HealthLimits()), dependencies=strict)
+    docs_routes.install(app, lambda: openapi.document(app))
+    page_routes.install(app)
+    refusals.install(app)
+    app.add_middleware(LoopbackOnly)
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -1,0 +1,161 @@
+"""A site's stock as people read it: one matrix for each style, a row for each colour, a column for each size.
+
+Pure: flat rows in, nested answer out. Every unit counts in exactly one of three groups by the kind of its zone: what
+a shopper can see (`floor`), what can be brought there (`back`), and what is in somebody's hands (`other`), so that
+floor + back + other = on_hand in each cell.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from gateway.http.ports import SiteRow, Snapshot, StockRow, ZoneRow
+from gateway.http.size_order import size_key
+from wire.site import ZoneKind
+
+Group: TypeAlias = Literal["floor", "back", "other"]
+
+GROUPS: Final[Mapping[str, Group]] = {
+    ZoneKind.SALES_FLOOR: "floor",
+    ZoneKind.WINDOW: "floor",
+    ZoneKind.EXIT: "floor",
+    ZoneKind.BACK_ROOM: "back",
+    ZoneKind.RECEIVING: "back",
+    ZoneKind.FITTING_ROOM: "other",
+    ZoneKind.CHECKOUT: "other",
+}
+
+Status = Annotated[
+    str,
+    Meta(
+        description="live: every zone with stock is being read; stale: at least one of them is blind, the numbers are the "
+        "last known ones; unknown: no reader has looked yet. Treat a word that you do not know as stale."
+    ),
+]
+
+
+class ZoneTile(msgspec.Struct, frozen=True):
+    """One zone: what it is for, how many units are there, whether anybody looks."""
+
+    zone: str
+    kind: str
+    group: Group
+    sellable: bool
+    counts_as: str
+    status: Annotated[str, Meta(description="live, blind (no antenna of the zone looks) or unknown")]
+    as_of: str | None
+    since: str | None
+    units: int
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One SKU: floor + back + other = on_hand = sum of zones."""
+
+    gtin: str
+    size: str
+    on_hand: int
+    floor: int
+    back: int
+    other: int
+    atp: int
+    status: Status
+    version: int
+    zones: dict[str, int]
+
+
+class ColourRow(msgspec.Struct, frozen=True):
+    """One colour of a style; `cells` in the order of the style's `sizes`, sizes that do not exist left out."""
+
+    colour: str
+    cells: list[Cell]
+
+
+class Style(msgspec.Struct, frozen=True):
+    """One style: all sizes that any of its colours comes in, in a shop's order."""
+
+    style: str
+    description: str
+    department: str
+    sizes: list[str]
+    on_hand: int
+    colours: list[ColourRow]
+
+
+class SiteStock(msgspec.Struct, frozen=True):
+    """A site's stock and the cursor that it is true at: follow it with `/v1/changes?cursor=`."""
+
+    site: str
+    name: str
+    cursor: int
+    as_of: Annotated[str | None, Meta(description="the fold's clock; null when it never ran")]
+    on_hand: int
+    skus: int
+    zones: list[ZoneTile]
+    styles: list[Style]
+
+
+def zone_tile(zone: ZoneRow) -> ZoneTile:
+    """Return a zone with its group."""
+    return ZoneTile(
+        zone.zone,
+        zone.kind,
+        GROUPS.get(zone.kind, "other"),
+        zone.sellable,
+        zone.counts_as,
+        zone.status,
+        zone.as_of,
+        zone.since,
+        zone.units,
+    )
+
+
+def _cell(row: StockRow, groups: Mapping[str, Group]) -> Cell:
+    sums = {"floor": 0, "back": 0, "other": 0}
+    for zone, units in row.zones.items():
+        sums[groups.get(zone, "other")] += units
+    return Cell(
+        row.gtin,
+        row.size,
+        row.on_hand,
+        sums["floor"],
+        sums["back"],
+        sums["other"],
+        row.atp,
+        row.status,
+        row.version,
+        row.zones,
+    )
+
+
+def _style(name: str, rows: list[StockRow], groups: Mapping[str, Group]) -> Style:
+    colours = [
+        ColourRow(colour, [_cell(row, groups) for row in of_colour])
+        for colour, of_colour in groupby(rows, key=lambda row: row.colour)
+    ]
+    first = rows[0]
+    sizes = sorted({row.size for row in rows}, key=size_key)
+    return Style(name, first.description, first.department, sizes, sum(row.on_hand for row in rows), colours)
+
+
+def _styles(rows: Iterable[StockRow], groups: Mapping[str, Group]) -> list[Style]:
+    in_order = sorted(rows, key=lambda row: (row.style, row.colour, size_key(row.size), row.gtin))
+    return [_style(name, list(of_style), groups) for name, of_style in groupby(in_order, key=lambda row: row.style)]
+
+
+def site_stock(site: SiteRow, snapshot: Snapshot) -> SiteStock:
+    """Fold a snapshot of flat rows into the matrices of its styles, by style, colour and size."""
+    tiles = [zone_tile(zone) for zone in snapshot.zones]
+    groups: dict[str, Group] = {tile.zone: tile.group for tile in tiles}
+    return SiteStock(
+        site=site.site,
+        name=site.name,
+        cursor=snapshot.cursor,
+        as_of=site.now,
+        on_hand=sum(row.on_hand for row in snapshot.rows),
+        skus=len(snapshot.rows),
+        zones=tiles,
+        styles=_styles(snapshot.rows, groups),
+    )

@@ -1,0 +1,133 @@
+"""The OpenAPI document: paths from FastAPI, schemas from the very structs that are encoded, problems from their table."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from gateway.http import problem
+from gateway.http.event_stream import NDJSON, SSE
+from gateway.http.matrix import SiteStock
+from gateway.http.problem import CONTENT_TYPE, Kind, Problem
+from gateway.http.rows import (
+    AvailabilityOfSites,
+    AvailabilityRow,
+    Change,
+    Edges,
+    HealthAnswer,
+    Movements,
+    Sites,
+)
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+
+REFERENCE: Final = "#/components/schemas/{name}"
+
+ANSWERS: Final = (
+    AvailabilityRow,
+    AvailabilityOfSites,
+    Sites,
+    SiteStock,
+    Movements,
+    Change,
+    Edges,
+    HealthAnswer,
+)
+
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem details, with members of its own by kind.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "enum": [kind.code for kind in problem.KINDS]},
+        "parameter": {"type": "string"},
+        "value": {},
+        "expected": {},
+    },
+}
+
+DESCRIPTION: Final = (
+    "What can be sold, where it is, and every change of it. All instants are RFC 3339 in UTC. Errors are RFC 9457 "
+    "problem details. Unknown query parameters are refused. Without keys the gateway answers to its own machine only."
+)
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    _, components = msgspec.json.schema_components(ANSWERS, ref_template=REFERENCE)
+    return {**components, "Problem": PROBLEM_SCHEMA}
+
+
+def _reference(answer: type) -> dict[str, str]:
+    return {"$ref": REFERENCE.format(name=answer.__name__)}
+
+
+def _problems(kinds: Sequence[Kind]) -> Responses:
+    """One response for each status, with an example for each kind of that status."""
+    found: Responses = {}
+    for kind in kinds:
+        example = msgspec.json.decode(Problem(kind, kind.advice).encode())
+        response = found.setdefault(kind.status, {"description": kind.title, "content": {CONTENT_TYPE: {}}})
+        content = response["content"][CONTENT_TYPE]
+        content["schema"] = {"$ref": REFERENCE.format(name="Problem")}
+        content.setdefault("examples", {})[kind.code] = {"summary": kind.title, "value": example}
+    return found
+
+
+def described(
+    answers: Sequence[type], examples: Mapping[str, object], *kinds: Kind, cached: bool = False
+) -> Responses:
+    """Return the documentation of a route's answers: schema, examples, and the problems that it can meet."""
+    references = [_reference(answer) for answer in answers]
+    schema: dict[str, Any] = references[0] if len(references) == 1 else {"oneOf": references}
+    shown = {name: {"value": msgspec.to_builtins(value)} for name, value in examples.items()}
+    found: Responses = {
+        200: {"description": "The answer", "content": {"application/json": {"schema": schema, "examples": shown}}}
+    }
+    if cached:
+        found[200]["headers"] = {"ETag": {"description": "weak; clocks do not count", "schema": {"type": "string"}}}
+        found[304] = {"description": "Nothing but the clock moved since the ETag in If-None-Match"}
+    return found | _problems((problem.INVALID_PARAMETER, problem.UNKNOWN_PARAMETER, *kinds, problem.LOOPBACK_ONLY))
+
+
+def changes_described(line: str, event: str) -> Responses:
+    """Return the documentation of the change stream, in both its forms."""
+    found = _problems(
+        (
+            problem.INVALID_PARAMETER,
+            problem.UNKNOWN_PARAMETER,
+            problem.LOOPBACK_ONLY,
+            problem.UNKNOWN_SITE,
+            problem.CURSOR_GONE,
+            problem.CURSOR_AHEAD,
+            problem.TOO_MANY_STREAMS,
+        )
+    )
+    content = {
+        NDJSON: {"schema": _reference(Change), "examples": {"one line": {"value": line}}},
+        SSE: {"schema": {"type": "string"}, "examples": {"one event": {"value": event}}},
+    }
+    cursor = {"description": "cursor of the next long poll", "schema": {"type": "integer"}}
+    return {200: {"description": "Changes", "content": content, "headers": {"Next-Cursor": cursor}}} | found
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document, made once: FastAPI's paths, our schemas, and no 422, which is never sent."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=app.openapi_tags
+        )
+        for path in found["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        found["components"] = {"schemas": _schemas()}
+        app.openapi_schema = found
+    return app.openapi_schema

@@ -1,0 +1,167 @@
+"""Serves an application by uvicorn on a socket that is already bound, in the loop that is already running.
+
+Ends within a second of `stop`, open streams included: their tail is closed first, they end by themselves, and what
+still hangs on a dead client after `SHUTDOWN_ABORT_S` is cut. No signal handlers: the program that owns the loop owns
+its signals.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.http.change_stream import ABORT
+from gateway.http.limits import CONNECTIONS_MAX, HEAD_MAX_BYTES, SHUTDOWN_ABORT_S
+from gateway.http.loopback import is_loopback
+from gateway.http.problem import CONTENT_TYPE, OTHER, Problem
+
+BACKLOG: Final = 256
+"""Connections that the kernel holds while the loop is busy with a fold."""
+
+STARTED_POLL_S: Final = 0.005
+
+
+class NotLoopbackError(ValueError):
+    """Without keys the gateway listens on this machine's own addresses only."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"address {host!r}: expected a loopback address (127.0.0.1 or ::1) while there are no keys")
+
+
+def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Return a listening TCP socket; port 0 takes a free one, `getsockname()` tells which.
+
+    Raises:
+        NotLoopbackError: `host` is not a loopback address.
+        OSError: the port is taken.
+    """
+    if not is_loopback(host):
+        raise NotLoopbackError(host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def url_of(sock: socket.socket) -> str:
+    """Return the address to open in a browser."""
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol with bounds on what a client sends before its request is complete, and a way to cut it."""
+
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_MAX:
+            transport.abort()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+        self.scope["extensions"] = {ABORT: self.transport.abort}  # type: ignore[dict-item]
+
+    def on_url(self, url: bytes) -> None:
+        self._take(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._take(len(name) + len(value))
+        super().on_header(name, value)
+
+    def _take(self, size_bytes: int) -> None:
+        """Count what came of the head; above the bound the parser stops and the client gets 400."""
+        self._head_bytes += size_bytes
+        if self._head_bytes > HEAD_MAX_BYTES:
+            raise ValueError(f"request head above {HEAD_MAX_BYTES} bytes")
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as a problem too."""
+        if self.transport.is_closing():
+            return
+        body = Problem(OTHER, f"{msg.rstrip('.')}; the head may have up to {HEAD_MAX_BYTES} bytes").encode()
+        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\n"
+        self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(SHUTDOWN_ABORT_S, self.transport.abort)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+        yield
+
+
+def _server(app: FastAPI) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            http=_Protocol,
+            ws="none",
+            lifespan="on",
+            loop="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+        )
+    )
+
+
+async def serve(app: FastAPI, sock: socket.socket, *, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set; closes `sock`.
+
+    Raises:
+        RuntimeError: the application's start failed.
+    """
+    await _run(_server(app), app, sock, stop)
+
+
+async def _run(server: _Server, app: FastAPI, sock: socket.socket, stop: asyncio.Event) -> None:
+    serving_task = asyncio.create_task(server.serve(sockets=[sock]), name="http-server")
+    stopping = asyncio.create_task(stop.wait(), name="http-stop")
+    try:
+        await asyncio.wait((serving_task, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        tail: Any = app.state.tail
+        tail.close()
+        server.should_exit = True
+        await serving_task
+
+
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI, sock: socket.socket) -> AsyncIterator[str]:
+    """Serve inside a `with` block; yields the URL once the server accepts connections."""
+    stop = asyncio.Event()
+    server = _server(app)
+    running = asyncio.create_task(_run(server, app, sock, stop), name="http")
+    try:
+        while not server.started and not running.done():
+            await asyncio.sleep(STARTED_POLL_S)
+        if not running.done():
+            yield url_of(sock)
+    finally:
+        stop.set()
+        await running

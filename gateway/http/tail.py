@@ -1,0 +1,140 @@
+"""The newest changes, encoded once and kept in a ring for all streams of this process.
+
+Theory of operation. One task follows the relay's news, reads the new rows and appends them to the ring. A stream owns
+nothing but a cursor: it asks for what comes after it, writes that, and asks again. While its cursor is inside the ring
+it is served from memory; when it is behind (a client that resumes, or one that reads slowly) it reads pages from the
+database at its own pace. Nobody has a queue, so nothing grows with a slow reader, and there is one way to be served.
+The relay gives `seq` after commit and without holes of visibility: a cursor never skips a row.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+
+from gateway.http.event_stream import Event, event_of
+from gateway.http.limits import StreamLimits
+from gateway.http.ports import ChangeFeed, CursorAhead, CursorGone, Queries
+
+log = structlog.get_logger(__name__)
+
+NEWS_WAIT_S = 1.0
+"""How long one wait for news may take, so that a shutdown is noticed by an idle task too."""
+
+
+NEWS_AHEAD_S = 0.02
+"""Pause when the news came before the rows can be read: no busy loop against the database."""
+
+
+class Tail:
+    """Ring of encoded changes, its follower task, and the counters of all streams."""
+
+    def __init__(self, queries: Queries, feed: ChangeFeed, limits: StreamLimits) -> None:
+        self.limits = limits
+        self.closing = asyncio.Event()
+        self.open_streams = 0
+        self.slow_disconnects = 0
+        self.refused_streams = 0
+        self.read_errors = 0
+        self._queries = queries
+        self._feed = feed
+        self._ring: deque[Event] = deque(maxlen=limits.ring_rows)
+        self._start = 0
+        self._last = 0
+        self._moved = asyncio.Event()
+
+    @property
+    def last_seq(self) -> int:
+        """The newest change in the ring."""
+        return self._last
+
+    def close(self) -> None:
+        """End all streams and the follower."""
+        self.closing.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Let every waiting stream look again."""
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def follow(self) -> None:
+        """Append new changes to the ring until `close`."""
+        self._start = self._last = await self._feed.wait(0, NEWS_WAIT_S)
+        while not self.closing.is_set():
+            newest = await self._feed.wait(self._last, NEWS_WAIT_S)
+            if newest <= self._last:
+                continue
+            try:
+                page = await self._queries.changes(self._last, self.limits.page_rows)
+            except CursorAhead as error:
+                self._restart(error.last_seq)
+            except CursorGone as error:
+                self._restart(error.first_kept - 1)
+            except Exception as error:  # noqa: BLE001 - whatever the database says: counted, shown in /healthz, tried again
+                self.read_errors += 1
+                log.warning("changes_unreadable", after=self._last, error=repr(error))
+                await asyncio.sleep(self.limits.poll_error_s)
+            else:
+                self._append([event_of(row) for row in page.rows])
+                if not page.rows:
+                    await asyncio.sleep(NEWS_AHEAD_S)
+
+    async def after(self, cursor: int, site: str | None, limit: int) -> tuple[list[Event], int]:
+        """Return up to `limit` events after `cursor`, of one site or all, and the cursor that they lead to.
+
+        Raises:
+            CursorGone: the rows after it were pruned.
+            CursorAhead: nobody gave out this cursor.
+        """
+        if self._start <= cursor <= self._last:
+            return self._from_ring(cursor, site, limit)
+        certain = self._last  # relayed before the query began, so that its answer holds every row up to here
+        page = await self._queries.changes(cursor, limit, site)
+        events = [event_of(row) for row in page.rows]
+        if len(events) == limit:
+            return events, events[-1].seq
+        return events, max(cursor, certain, events[-1].seq if events else 0)
+
+    async def wait(self, cursor: int, timeout_s: float) -> None:
+        """Return when there is something after `cursor`, at the latest after `timeout_s`, or when closing."""
+        if self._last > cursor or self.closing.is_set():
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._moved.wait()
+        except TimeoutError:
+            return
+
+    def _from_ring(self, cursor: int, site: str | None, limit: int) -> tuple[list[Event], int]:
+        newer = self._newer(cursor)
+        events = [event for event in newer if site is None or event.site == site][:limit]
+        return events, events[-1].seq if len(events) == limit else self._last
+
+    def _newer(self, cursor: int) -> Sequence[Event]:
+        """Events of the ring after `cursor`: counted from the right, where a live stream stands."""
+        newer: list[Event] = []
+        for event in reversed(self._ring):
+            if event.seq <= cursor:
+                break
+            newer.append(event)
+        newer.reverse()
+        return newer
+
+    def _append(self, events: list[Event]) -> None:
+        if not events:
+            return
+        for event in events:
+            if len(self._ring) == self._ring.maxlen:
+                self._start = self._ring[0].seq
+            self._ring.append(event)
+        self._last = events[-1].seq
+        self.wake()
+
+    def _restart(self, last_seq: int) -> None:
+        """Begin anew: the database was replaced by one with fewer changes."""
+        log.warning("change_feed_restarted", was=self._last, now=last_seq)
+        self._ring.clear()
+        self._start = self._last = last_seq
+        self.wake()

@@ -1,0 +1,52 @@
+"""The sites that this gateway serves, as their site files say; a new description enters the site's input log.
+
+The description is part of the log because the fold depends on it: whoever folds the same log again must meet the same
+zones and antennas at the same place in it.
+"""
+
+import hashlib
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.storage import input_log
+from gateway.storage.input_log import Kind, NewEntry
+from gateway.storage.schema import site as site_table
+from gateway.storage.schema import site_fold, site_log
+from gateway.storage.statement import insert_into, upsert_into
+from wire.site import Site
+
+
+def encode_site(site: Site) -> bytes:
+    """Return a site as JSON; equal sites give equal bytes."""
+    return msgspec.json.encode(site, order="deterministic")
+
+
+def decode_site(body: bytes) -> Site:
+    """Return the site that `encode_site` wrote."""
+    return msgspec.json.decode(body, type=Site)
+
+
+async def register_site(connection: AsyncConnection, site: Site, now_us: int) -> bool:
+    """Make `site` known in this transaction; return whether its description is new (and was logged)."""
+    await connection.execute(insert_into(connection, site_log).on_conflict_do_nothing(), {"site": site.id, "last_n": 0})
+    fold = {"site": site.id, "applied_n": 0, "fence": 0, "now_us": 0, "figures": b"{}"}
+    await connection.execute(insert_into(connection, site_fold).on_conflict_do_nothing(), fold)
+    body = encode_site(site)
+    digest = hashlib.sha256(body).hexdigest()
+    known = select(site_table.c.config_hash).where(site_table.c.site == site.id).with_for_update()
+    if (await connection.execute(known)).scalar_one_or_none() == digest:
+        return False
+    row = {
+        "site": site.id,
+        "name": site.name,
+        "timezone": site.timezone,
+        "gln": site.gln,
+        "config": body,
+        "config_hash": digest,
+        "updated_us": now_us,
+    }
+    await connection.execute(upsert_into(connection, site_table), row)
+    await input_log.append(connection, site.id, [NewEntry(now_us, Kind.SITE, body)])
+    return True

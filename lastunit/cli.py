@@ -1,0 +1,79 @@
+"""The `lastunit` command: one front door to every program.
+
+Exit codes: 0 done, 1 done but something is wrong (rejected rows, failed checks), 2 the call or a file has to be mended.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lastunit import __version__
+from lastunit.commands import catalogue, demo, edge, epc, gateway, gs1, simulate
+from wire.errors import WireError
+
+app = typer.Typer(
+    name="lastunit",
+    help="Which item, in which size, is where in every store, right now.",
+    epilog="Start with `lastunit demo`: two whole stores on this machine, nothing else needed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("simulate")(simulate.simulate)
+app.command("edge")(edge.edge)
+app.add_typer(gateway.app, name="gateway")
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(epc.app, name="epc")
+app.add_typer(gs1.app, name="gs1")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"lastunit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Which item, in which size, is where in every store, right now."""
+
+
+_EXTRA_OF = {
+    "aiomqtt": "gateway",
+    "aiosqlite": "gateway",
+    "alembic": "gateway",
+    "amqtt": "demo",
+    "fastapi": "gateway",
+    "httpx": "demo",
+    "paho": "edge",
+    "psycopg": "postgres",
+    "serial": "edge",
+    "sqlalchemy": "gateway",
+    "uvicorn": "gateway",
+}
+
+
+def main() -> None:
+    """Run the command; turn errors that a person can mend into one clear text and exit code 2."""
+    try:
+        app()
+    except WireError as error:
+        sys.exit(_complain(str(error)))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA_OF:
+            raise
+        sys.exit(_complain(f"{package} is not installed: pip install 'lastunit[{_EXTRA_OF[package]}]'"))
+    except OSError as error:
+        sys.exit(_complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error)))
+
+
+def _complain(text: str) -> int:
+    print(f"lastunit: {text}", file=sys.stderr)
+    return 2
