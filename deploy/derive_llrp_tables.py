@@ -5,7 +5,7 @@
 
 Takes the two XML definitions of the LLRP Tool Kit (1.0.1 and 1.1) and keeps facts only: names, type numbers, field
 names and types, enumerators, which parameter may hold which others and how often. No text of theirs is copied.
-`AMENDMENTS` holds what the standard defines and those files leave out.
+The tables in capitals below hold what the standard defines and those files leave out or get wrong.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ AMENDED_CHOICES = {
         "ClientRequestOpSpecResult",
     ],
 }
-"""Members that LLRP 1.1 sections 17.2.1 and 17.3.1.5 name and the definitions' choices lack."""
+"""Members that LLRP 1.1 names and the definitions' choices lack."""
 
 AMENDED_SLOTS = {
     "GeneralDeviceCapabilities": ["MaximumReceiveSensitivity:0-1"],
     "UHFBandCapabilities": ["RFSurveyFrequencyCapabilities:0-1"],
 }
-"""Parameters that LLRP 1.1 adds at the end of these two (sections 17.2.3.1 and 17.2.3.4.1)."""
+"""Parameters that LLRP 1.1 adds at the end of these two (sections 17.2.3.1 and 17.2.3.4)."""
 
 CORRECTIONS = {
     "LoopSpec": (355, "LoopCount:u32"),
@@ -43,9 +43,9 @@ CORRECTIONS = {
 independent tables of EdgeX's LLRP service have them as written here."""
 
 AMENDED_ENUMERATIONS = {"StatusCode": [("M_UnexpectedMessage", 112)]}
-"""Enumerators that LLRP 1.1 adds (section 15.1)."""
+"""Enumerators that LLRP 1.1 adds."""
 
-AMENDMENTS = {
+AMENDMENTS: dict[str, list[tuple[str, int, int, str, str]]] = {
     "messages": [
         ("CLIENT_REQUEST_OP", 45, 1, "", "TagReportData:1"),
         ("CLIENT_REQUEST_OP_RESPONSE", 55, 1, "", "ClientRequestResponse:1"),
@@ -57,8 +57,10 @@ AMENDMENTS = {
         ("MaximumReceiveSensitivity", 363, 2, "MaximumSensitivityValue:s16", ""),
         ("RFSurveyFrequencyCapabilities", 365, 2, "MinimumFrequency:u32 MaximumFrequency:u32", ""),
     ],
-    "responses": [("CLIENT_REQUEST_OP", "CLIENT_REQUEST_OP_RESPONSE")],
 }
+"""What LLRP defines and the definition files leave out altogether."""
+
+AMENDED_RESPONSES = [("CLIENT_REQUEST_OP", "CLIENT_REQUEST_OP_RESPONSE")]
 
 Row = tuple[str, int, int, str, str]
 LINE = 110
@@ -134,7 +136,7 @@ def merge(old: Definitions, new: Definitions) -> Definitions:
     merged = Definitions(
         messages=finish(new.messages, old.messages, AMENDMENTS["messages"]),
         parameters=finish(new.parameters, old.parameters, AMENDMENTS["parameters"]),
-        responses=sorted(new.responses + AMENDMENTS["responses"]),
+        responses=sorted(new.responses + AMENDED_RESPONSES),
         choices=new.choices,
     )
     for name, entries in new.enumerations.items():

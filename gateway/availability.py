@@ -1,10 +1,10 @@
 """What can be promised of a SKU at a site, from its counts by zone and from who is looking.
 
-*On hand* is what is in the site. *Available to promise* is what of it lies in sellable zones; holds and safety stock will
-be taken off here. A zone that is *blind* (it has antennas, and none of them really looks) keeps its last count, but a
-row that rests on it is *stale*: its `as_of` is that zone's last look, and nobody should take the number for fresh. A site
-whose fold never ran is *unknown*. `confidence` stays None as long as the tracker says no probability: an invented one
-would be worse than none.
+*On hand* is what is in the site. *Available to promise* is what of it lies in sellable zones; holds and safety stock
+will be taken off here. A zone that is *blind* (it has antennas, and none of them really looks) keeps its last count,
+but a row that rests on it is *stale*: its `as_of` is that zone's last look, and nobody should take the number for
+fresh. A site whose fold never ran is *unknown*. `confidence` stays None as long as the tracker says no probability: an
+invented one would be worse than none.
 """
 
 from collections.abc import Mapping
@@ -42,9 +42,7 @@ def sellable_zones(site: Site) -> frozenset[str]:
     return frozenset(zone.counts_as for zone in site.zones if zone.sellable and zone.counts_as == zone.id)
 
 
-def promise(
-    units: Mapping[str, int], sellable: frozenset[str], looks: Mapping[str, Look], now_us: int
-) -> Promise:
+def promise(units: Mapping[str, int], sellable: frozenset[str], looks: Mapping[str, Look], now_us: int) -> Promise:
     """Return what can be promised of `units` by zone. `now_us` is the fold's clock, 0 before its first tick."""
     on_hand = sum(units.values())
     atp = sum(quantity for zone, quantity in units.items() if zone in sellable)

@@ -61,7 +61,7 @@ ZONE: Final = "zone"
 
 
 def stock_body(
-    site: str, gtin: str, made: Promise, version: int, zones: Mapping[str, int], movements: Sequence[Movement]
+    site: str, gtin: str, made: Promise, *, version: int, zones: Mapping[str, int], movements: Sequence[Movement]
 ) -> bytes:
     """Return the event of one SKU after its `movements` (at least one, in order); JSON without `seq`."""
     shown = movements[-CHANGE_MOVES_MAX:]
@@ -100,9 +100,7 @@ def _move(movement: Movement) -> Move:
 def zone_body(site: str, zone: str, *, live: bool, as_of_us: int) -> bytes:
     """Return the event of a zone; JSON without `seq`."""
     status = LIVE if live else BLIND
-    return msgspec.json.encode(
-        ZoneChangeEvent(kind=ZONE, site=site, zone=zone, status=status, as_of=iso(as_of_us))
-    )
+    return msgspec.json.encode(ZoneChangeEvent(kind=ZONE, site=site, zone=zone, status=status, as_of=iso(as_of_us)))
 
 
 def with_seq(seq: int, body: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 A tag answers when its forward link carries enough power (a soft threshold), when its session flag lets it, and when the
 reader's air time is not used up. Exit antennas inventory in S0, where a tag answers every round; all others in S1,
-where a tag that was read stays silent for 0.5 to 5 s; with a single target in S2 or S3 it stays silent while it has power.
+where a tag that was read stays silent for 0.5 to 5 s; with a single target in S2 or S3 it is silent while it has power.
 """
 
 from dataclasses import dataclass

@@ -9,16 +9,22 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from wire.site import Antenna, Device, Site, ZoneKind
 
-from simulator.errors import UnknownDevice, UnknownPort
+from simulator.errors import UnknownDeviceError, UnknownPortError
 from simulator.floorplan import FLOOR_HEIGHT_M, FloorPlan
 from simulator.looking import Looking
+from wire.site import Antenna, Device, Site, ZoneKind
 
 HEIGHT_M: Final = {ZoneKind.EXIT: 1.3, ZoneKind.CHECKOUT: 1.1, ZoneKind.FITTING_ROOM: 2.6}
 CEILING_M: Final = 3.0
 
-POWER_DBM: Final = {ZoneKind.EXIT: 28.5, ZoneKind.CHECKOUT: 23.0, ZoneKind.FITTING_ROOM: 26.5}
+POWER_DBM: Final = {
+    ZoneKind.EXIT: 27.0,
+    ZoneKind.CHECKOUT: 23.0,
+    ZoneKind.FITTING_ROOM: 25.5,
+    ZoneKind.WINDOW: 23.0,
+    ZoneKind.RECEIVING: 27.0,
+}
 CEILING_DBM: Final = 30.0
 """Full power where stock is counted, less where a strong signal would only collect the neighbours' tags."""
 
@@ -30,7 +36,7 @@ PORTAL_HALF_M: Final = 1.1
 """Half the width of a portal."""
 
 HANGING_M: Final = 2.0
-"""From here on an antenna hangs: without a tilt in the file it looks straight down."""
+"""From here on an antenna hangs: without a tilt in the file it looks straight down. One in a counter looks up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +77,19 @@ class Antennas:
         return len(self.placed)
 
     def of_device(self, device: str) -> NDArray[np.int64]:
-        """Antenna numbers of a device. Raises `UnknownDevice`."""
+        """Antenna numbers of a device. Raises `UnknownDeviceError`."""
         if device not in self.devices:
-            raise UnknownDevice(f"device {device!r}: expected one with antennas: {', '.join(self.devices) or 'none'}")
+            raise UnknownDeviceError(
+                f"device {device!r}: expected one with antennas: {', '.join(self.devices) or 'none'}"
+            )
         return np.flatnonzero(self.device == self.devices.index(device))
 
     def check(self, device: str, looking: Looking) -> None:
-        """Check that a device has these ports. Raises `UnknownDevice`, `UnknownPort`."""
+        """Check that a device has these ports. Raises `UnknownDeviceError`, `UnknownPortError`."""
         have = [self.placed[int(n)].port for n in self.of_device(device)]
         for port in (*looking.ports, *looking.power_dbm):
             if port not in have:
-                raise UnknownPort(f"port {port} of device {device!r}: expected one of {have}")
+                raise UnknownPortError(f"port {port} of device {device!r}: expected one of {have}")
 
 
 def _place_all(site: Site, plan: FloorPlan) -> tuple[PlacedAntenna, ...]:
@@ -132,9 +140,7 @@ def _spots(plan: FloorPlan, zone: int, count: int) -> list[tuple[float, float, f
         along = np.linspace(-PORTAL_HALF_M, PORTAL_HALF_M, count)
         # The outer two stand beside the passage, those between hang above it.
         heights = [height, *[2.4] * (count - 2), height]
-        return [
-            (x - door.out_y * float(s), y + door.out_x * float(s), h) for s, h in zip(along, heights, strict=True)
-        ]
+        return [(x - door.out_y * float(s), y + door.out_x * float(s), h) for s, h in zip(along, heights, strict=True)]
     return [(float(x), float(y), height) for x, y in spread(plan.cells_of(zone), count)]
 
 
@@ -148,9 +154,7 @@ def spread(cells: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     points = np.array(picked)
     for _ in range(10):
         owner = np.hypot(cells[:, None, 0] - points[:, 0], cells[:, None, 1] - points[:, 1]).argmin(axis=1)
-        points = np.array(
-            [cells[owner == n].mean(axis=0) if (owner == n).any() else points[n] for n in range(count)]
-        )
+        points = np.array([cells[owner == n].mean(axis=0) if (owner == n).any() else points[n] for n in range(count)])
     return points
 
 
@@ -159,8 +163,9 @@ def _direction(
 ) -> tuple[float, float, float]:
     """Unit vector of the beam. `tilt`: degrees from straight down, `aim`: degrees from the x axis towards y."""
     hangs = place[2] > HANGING_M
-    if antenna.tilt is None and antenna.aim is None and hangs:
-        return 0.0, 0.0, -1.0
+    in_counter = plan.kinds[zone] is ZoneKind.CHECKOUT
+    if antenna.tilt is None and antenna.aim is None and (hangs or in_counter):
+        return 0.0, 0.0, -1.0 if hangs else 1.0
     tilt = np.radians(antenna.tilt if antenna.tilt is not None else (45.0 if hangs else 90.0))
     if antenna.aim is not None:
         aim = np.radians(antenna.aim)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.canvas import EMPTY, Canvas
+from simulator.canvas import Canvas
 
 Run = tuple[float, float, float, float]
 
@@ -121,9 +121,3 @@ def _corners(canvas: Canvas, walk: list[tuple[int, int]]) -> list[tuple[float, f
         if (here[0] - before[0], here[1] - before[1]) != (after[0] - here[0], after[1] - here[1]):
             kept.append((canvas.x0 + here[0] * canvas.cell_m, canvas.y0 + here[1] * canvas.cell_m))
     return kept
-
-
-def touches_street(border: Border, zone: int) -> bool:
-    """Whether a zone has an outer wall."""
-    outer = ((border.low == zone) & (border.high == EMPTY)) | ((border.low == EMPTY) & (border.high == zone))
-    return bool(outer.any())

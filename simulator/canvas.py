@@ -33,20 +33,18 @@ class Canvas:
 
     def xs(self) -> NDArray[np.float64]:
         """Middle of each column, metres."""
-        return self.x0 + (np.arange(self.cells.shape[2]) + 0.5) * self.cell_m
+        return np.asarray(self.x0 + (np.arange(self.cells.shape[2]) + 0.5) * self.cell_m, np.float64)
 
     def ys(self) -> NDArray[np.float64]:
         """Middle of each row, metres."""
-        return self.y0 + (np.arange(self.cells.shape[1]) + 0.5) * self.cell_m
+        return np.asarray(self.y0 + (np.arange(self.cells.shape[1]) + 0.5) * self.cell_m, np.float64)
 
     def middles(self, mask: Mask) -> NDArray[np.float64]:
         """Middle points [n, 2] of the cells in a mask [rows, columns] of one floor."""
         row, column = np.nonzero(mask)
         return np.stack([self.xs()[column], self.ys()[row]], axis=1)
 
-    def column_row(
-        self, x: NDArray[np.float64], y: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def column_row(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Column and row of points; points beside the canvas get the nearest cell."""
         column = np.floor((x - self.x0) / self.cell_m).astype(np.int64)
         row = np.floor((y - self.y0) / self.cell_m).astype(np.int64)

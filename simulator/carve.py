@@ -49,7 +49,7 @@ def _candidates(cells: NDArray[np.int16], mine: Mask, across: int, deep: int, *,
     """Rectangles (row, column, rows, columns) of the host's cells; with `wall` a long side is an outer wall."""
     empty = cells == EMPTY
     found = []
-    for rows, columns in {(deep, across), (across, deep)}:
+    for rows, columns in dict.fromkeys(((deep, across), (across, deep))):
         if rows > cells.shape[0] or columns > cells.shape[1]:
             continue
         good = _count(mine, rows, columns) == rows * columns

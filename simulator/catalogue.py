@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 import numpy as np
-from wire.gs1.check_digit import check_digit
 
 from simulator.errors import CatalogueError
+from wire.gs1.check_digit import check_digit
 
 DEFAULT_PREFIX: Final = "9506000"
 """A GS1 company prefix that is meant for examples."""
@@ -93,7 +93,7 @@ COMPANY_PREFIX_MIN: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One GTIN. All colours and sizes of a garment share its `style`; each colour hangs at a place of its own, `fixture`."""
+    """One GTIN. A garment's colours and sizes share its `style`; each colour hangs at its own place, `fixture`."""
 
     gtin: str
     style: str
@@ -200,7 +200,8 @@ def _gtins(prefixes: tuple[str, ...]) -> Iterator[tuple[str, int]]:
 
 def _scatter(reference: int, digits: int) -> int:
     """Item references 1000, 1001, ... while there is room, as a company that started long ago has given them out."""
-    return (reference + min(1_000, 10 ** (digits - 1))) % 10**digits
+    room = int(10**digits)
+    return (reference + min(1_000, room // 10)) % room
 
 
 HEADER: Final = (

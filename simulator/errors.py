@@ -5,15 +5,15 @@ class StoreError(ValueError):
     """Root of what the simulated store refuses; the message says the value, what was expected and where."""
 
 
-class UnknownDevice(StoreError):
+class UnknownDeviceError(StoreError):
     """A device that the site file does not name, or that has no antennas."""
 
 
-class UnknownPort(StoreError):
+class UnknownPortError(StoreError):
     """A port that the device does not have."""
 
 
-class WrongSecond(StoreError):
+class WrongSecondError(StoreError):
     """`step` was asked for another second than the next one: store life has no gaps and never goes back."""
 
 

@@ -12,12 +12,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from wire.site import Site, Zone, ZoneKind
 
 from simulator.borders import Border, border_of, outlines_of, runs
 from simulator.canvas import EMPTY, Canvas, grow
 from simulator.layout import BEHIND, lay_out
 from simulator.walls import Barrier, Floats, Walls, without_gap
+from wire.site import Site, Zone, ZoneKind
 
 WALL_DB: Final = 12.0
 """Nominal loss of a wall around a back room, round trip: a brick or plasterboard wall at the realistic level."""

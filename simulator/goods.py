@@ -24,7 +24,11 @@ class State(IntEnum):
 
 
 class Goods:
-    """Columns by tag: `x`, `y`, `height_m`, `level`, `loss_db` (body, stacking), `state`, and `zone` as last settled."""
+    """Columns by tag: `x`, `y`, `height_m`, `level`, `loss_db` (body, stacking), `state`.
+
+    As last settled, by item: `zone` (the truth; `counts_as` applied, the number after the last zone means OUT) and
+    `stand` (where it stands, -1 outside).
+    """
 
     def __init__(self, tags: int, items: int, plan: FloorPlan) -> None:
         self.items = items
@@ -37,6 +41,7 @@ class Goods:
         self.loss_db = np.zeros(tags)
         self.state = np.full(tags, State.GONE, np.int8)
         self.zone = np.full(items, self.out, np.int16)
+        self.stand = np.full(items, -1, np.int16)
         self._touched: list[Tagset] = []
 
     def put(
@@ -73,11 +78,8 @@ class Goods:
         before = self.zone[mine]
         changed = now != before
         self.zone[mine] = now
+        self.stand[mine] = np.where(inside, zone, -1)
         return mine[changed], before[changed], now[changed]
-
-    def standing_zone(self, tags: Tagset) -> NDArray[np.int16]:
-        """The zone where tags stand, before `counts_as`; meaningless for those that are not inside."""
-        return self.plan.zone_at(self.x[tags], self.y[tags], self.level[tags])
 
     def on_fixture(self) -> NDArray[np.bool_]:
         """Which items lie or hang somewhere in the store: bool [items]."""

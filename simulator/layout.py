@@ -6,14 +6,13 @@ columns to the right of them, in the order in which passages lead to them; fitti
 are cut out of the zone that a passage joins them to, along the outer wall.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from wire.site import Site, Zone, ZoneKind
 
 from simulator.canvas import (
-    EMPTY,
     Canvas,
     Polygon,
     close_gaps,
@@ -23,6 +22,7 @@ from simulator.canvas import (
     polygon_area_m2,
 )
 from simulator.carve import carve
+from wire.site import Site, Zone, ZoneKind
 
 STREET_M: Final = 3.0
 """Margin around the building: where people stand after they left."""
@@ -31,12 +31,13 @@ GAP_M: Final = 1.0
 """Outlines may leave the thickness of a wall between them."""
 
 BEHIND: Final = frozenset({ZoneKind.BACK_ROOM, ZoneKind.RECEIVING})
-MAIN: Final = frozenset({ZoneKind.BACK_ROOM, ZoneKind.RECEIVING, ZoneKind.SALES_FLOOR})
+MAIN: Final = (ZoneKind.BACK_ROOM, ZoneKind.RECEIVING, ZoneKind.SALES_FLOOR)
 
 ANTENNA_M2: Final = 24.0
 """Floor that one ceiling antenna covers."""
 
 MAIN_MIN_M2: Final = 30.0
+DEPTH_MIN_M: Final = 5.0
 
 CARVED_M: Final = {
     ZoneKind.EXIT: (4.0, 2.0),
@@ -60,20 +61,29 @@ ROOM_M: Final = 2.7
 Box = tuple[float, float, float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of zones: `polygons` by zone, and antenna positions [n, 2] of those that have no outline."""
+
+    polygons: dict[str, Polygon]
+    clouds: dict[str, NDArray[np.float64]]
+
+
 def lay_out(site: Site) -> tuple[Canvas, tuple[int, ...]]:
     """Give every zone its cells. Returns the canvas and the floor numbers of its levels."""
     floors = tuple(sorted({zone.floor for zone in site.zones}))
-    polygons: dict[str, Polygon] = {zone.id: zone.outline for zone in site.zones if zone.outline}
-    clouds = {z.id: c for z in site.zones if not z.outline and len(c := _cloud(site, z.id))}
+    known = Known(
+        {zone.id: zone.outline for zone in site.zones if zone.outline},
+        {zone.id: cloud for zone in site.zones if not zone.outline and len(cloud := _cloud(site, zone.id))},
+    )
     for floor in floors:
-        zones = [zone for zone in site.zones if zone.floor == floor]
-        _rectangles(site, zones, polygons, clouds)
-    boxes = [_box(np.array(polygon)) for polygon in polygons.values()]
-    boxes += [_cloud_box(site.zone(name), cloud) for name, cloud in clouds.items()]
+        _rectangles(site, [zone for zone in site.zones if zone.floor == floor], known)
+    boxes = [_box(np.array(polygon)) for polygon in known.polygons.values()]
+    boxes += [_cloud_box(site.zone(name), cloud) for name, cloud in known.clouds.items()]
     canvas = new_canvas(_around(boxes), len(floors), STREET_M)
     numbers = {zone.id: number for number, zone in enumerate(site.zones)}
     for level, floor in enumerate(floors):
-        _paint(canvas, level, [z for z in site.zones if z.floor == floor], numbers, polygons, clouds)
+        _paint(canvas, level, [z for z in site.zones if z.floor == floor], numbers, known)
     close_gaps(canvas, GAP_M)
     for kind in (*CARVED_M, *MAIN):
         for zone in site.zones:
@@ -113,26 +123,26 @@ def _antenna_count(site: Site, zone: str) -> int:
 
 def _wanted_m2(site: Site, zone: Zone, placed: set[str]) -> float:
     """Floor that a zone needs: its antennas' and what is going to be cut out of it."""
-    small = [site.zone(name).kind for name in site.touching(zone.id) if name not in placed]
+    small = [site.zone(name).kind for name in sorted(site.touching(zone.id)) if name not in placed]
     cut = sum(width * depth for kind in small if kind in CARVED_M for width, depth in [CARVED_M[kind]])
     return max(MAIN_MIN_M2, ANTENNA_M2 * _antenna_count(site, zone.id)) + cut
 
 
-def _rectangles(
-    site: Site, zones: list[Zone], polygons: dict[str, Polygon], clouds: dict[str, NDArray[np.float64]]
-) -> None:
+def _rectangles(site: Site, zones: list[Zone], known: Known) -> None:
     """Add a rectangle for each main zone of one floor that has neither outline nor antenna positions."""
-    placed = {*polygons, *clouds}
-    known = [_box(np.array(polygons[z.id])) for z in zones if z.id in polygons]
-    known += [_cloud_box(z, clouds[z.id]) for z in zones if z.id in clouds]
+    polygons = known.polygons
+    placed = {*polygons, *known.clouds}
+    there = [_box(np.array(polygons[z.id])) for z in zones if z.id in polygons]
+    there += [_cloud_box(z, known.clouds[z.id]) for z in zones if z.id in known.clouds]
     bare = [zone for zone in zones if zone.id not in placed]
     main = [zone for zone in bare if zone.kind in MAIN]
-    if not known and not main:
+    if not there and not main:
         main = bare[:1]
     if not main:
         return
     area = {zone.id: _wanted_m2(site, zone, placed) for zone in main}
-    x0, y0, x1, y1 = _around(known) if known else (0.0, 0.0, 0.0, max(5.0, float(np.sqrt(0.6 * sum(area.values())))))
+    x0, y0, x1, y1 = _around(there) if there else (0.0, 0.0, 0.0, float(np.sqrt(0.6 * sum(area.values()))))
+    y1 = max(y1, y0 + DEPTH_MIN_M)
     height = y1 - y0
     behind = [zone for zone in main if zone.kind in BEHIND]
     total = sum(area[zone.id] for zone in behind)
@@ -159,14 +169,8 @@ def _in_walking_order(site: Site, zones: list[Zone]) -> list[Zone]:
     return sorted(zones, key=lambda zone: away.get(zone.id, len(site.zones)))
 
 
-def _paint(
-    canvas: Canvas,
-    level: int,
-    zones: list[Zone],
-    numbers: dict[str, int],
-    polygons: dict[str, Polygon],
-    clouds: dict[str, NDArray[np.float64]],
-) -> None:
+def _paint(canvas: Canvas, level: int, zones: list[Zone], numbers: dict[str, int], known: Known) -> None:
+    polygons, clouds = known.polygons, known.clouds
     outlined = [zone for zone in zones if zone.id in polygons]
     # The smaller outline lies on top: fitting rooms may be drawn inside of their sales floor.
     for zone in sorted(outlined, key=lambda zone: -polygon_area_m2(polygons[zone.id])):
@@ -217,8 +221,3 @@ def _neighbours_to_avoid(site: Site, zone: Zone, numbers: dict[str, int]) -> tup
     others = [other for other in site.zones if other.id != zone.id]
     far = [numbers[other.id] for other in others if other.kind in kinds_far]
     return far, [numbers[other.id] for other in others if other.kind in kinds_near]
-
-
-def is_empty(canvas: Canvas) -> bool:
-    """Whether nothing was laid out at all."""
-    return bool((canvas.cells == EMPTY).all())

@@ -8,9 +8,8 @@ another zone. All dB figures count on the round trip, that is on the RSSI.
 from dataclasses import dataclass
 from typing import Final
 
-from wire.site import ZoneKind
-
 from simulator.errors import StoreError
+from wire.site import ZoneKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,5 +82,5 @@ class Radio:
 
 
 def power_offset_db(power_dbm: float) -> float:
-    """What another transmit power than `CEILING_DBM` adds to the RSSI; the tag's own power budget shifts by twice it."""
+    """What a transmit power adds to the RSSI at `CEILING_DBM`; the tag's own power budget shifts by twice it."""
     return power_dbm - CEILING_DBM

@@ -5,10 +5,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from wire.epc import encode_sgtin96
-from wire.gs1.check_digit import check_digit
 
 from simulator.catalogue import Catalogue
+from wire.epc import encode_sgtin96
+from wire.gs1.check_digit import check_digit
 
 FOREIGN_PREFIX: Final = "9521141"
 """A prefix of the range that GS1 keeps for demonstrations; no store of ours sells under it."""
@@ -28,7 +28,7 @@ class Tags:
     """
 
     epcs: NDArray[np.uint8]
-    product: NDArray[np.int32]
+    product: NDArray[np.int64]
 
     @property
     def items(self) -> int:
@@ -37,12 +37,12 @@ class Tags:
 
     def epc(self, tag: int) -> bytes:
         """EPC of a tag, 12 bytes."""
-        return self.epcs[tag].tobytes()
+        return bytes(self.epcs[tag])
 
 
 def make_tags(catalogue: Catalogue, foreign: int, rng: np.random.Generator) -> Tags:
     """Encode every item: the serials of one GTIN follow each other, as a printer gives them out."""
-    product = np.repeat(np.arange(len(catalogue.products), dtype=np.int32), catalogue.pieces)
+    product = np.repeat(np.arange(len(catalogue.products)), catalogue.pieces)
     rows: list[bytes] = []
     firsts = rng.integers(1, SERIAL_FIRST_MAX, len(catalogue.products))
     for made, pieces, first in zip(catalogue.products, catalogue.pieces, firsts.tolist(), strict=True):

@@ -44,7 +44,7 @@ class Walls:
         return len(self.barriers)
 
     def loss_db(self, tags: Floats, tag_floor: NDArray[np.int64], to: Floats, to_floor: NDArray[np.int64]) -> Floats:
-        """Loss of every path from tags [m, 2] to antennas [a, 2]: [m, a] dB. Only walls of the tag's own floor count."""
+        """Loss of every path from tags [m, 2] to antennas [a, 2]: [m, a] dB. Only walls of the tag's floor count."""
         loss = np.zeros((len(tags), len(to)))
         if not self.barriers:
             return loss
@@ -79,7 +79,9 @@ class Walls:
         return np.asarray(cut.any(axis=1))
 
 
-def _side(ax: Floats, ay: Floats, bx: Floats, by: Floats, px: Floats, py: Floats) -> Floats:
+def _side(  # noqa: PLR0917 - three points
+    ax: Floats, ay: Floats, bx: Floats, by: Floats, px: Floats, py: Floats
+) -> Floats:
     """On which side of the line a-b the point p lies: twice the signed area of the triangle, m2."""
     return (bx - ax) * (py - ay) - (by - ay) * (px - ax)
 

@@ -6,7 +6,6 @@ walked in a straight line: a wrong drawing costs realism, never a person stuck f
 """
 
 import heapq
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -74,9 +73,7 @@ class Ways:
     def _points(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float64]:
         canvas = self.plan.canvas
         half = canvas.cell_m / 2
-        return np.stack(
-            [canvas.x0 + half + column * self._step_m, canvas.y0 + half + row * self._step_m], axis=1
-        )
+        return np.stack([canvas.x0 + half + column * self._step_m, canvas.y0 + half + row * self._step_m], axis=1)
 
     def _nearest_node(self, place: Place) -> Node:
         """The node nearest to a point, in the point's own zone when that has one."""
@@ -172,8 +169,3 @@ class Ways:
         while came[nodes[-1]] != nodes[-1]:
             nodes.append(came[nodes[-1]])
         return nodes[::-1]
-
-
-def length_m(start: Place, points: list[Place]) -> float:
-    """Length of a way on the plan."""
-    return sum(float(np.hypot(b[0] - a[0], b[1] - a[1])) for a, b in pairwise([start, *points]))

@@ -12,7 +12,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from wire.limits import BATCH_MAX_ANTENNAS, BATCH_MAX_OBSERVATIONS, COUNT_MAX, RSSI_MAX_CDBM, RSSI_MIN_CDBM
+from wire.limits import (
+    BATCH_MAX_ANTENNAS,
+    BATCH_MAX_OBSERVATIONS,
+    COUNT_MAX,
+    RSSI_MAX_CDBM,
+    RSSI_MIN_CDBM,
+    WINDOW_MAX_MS,
+)
 from wire.messages import AntennaLook, DeviceClock, ReadBatch, read_batch
 from wire.observations import GHOST, Observations
 
@@ -74,7 +81,8 @@ class ObservationWindow:
         self, end_us: int, looks: tuple[AntennaLook, ...], clocks: tuple[DeviceClock, ...] = ()
     ) -> list[ReadBatch]:
         """End the window at `end_us` and return its batches, at least one: an empty window says what was looked at."""
-        start_us, sums = self.start_us, self._sums
+        # A host that slept, or whose clock was set, must not build a window that the gateway would refuse.
+        start_us, sums = max(self.start_us, end_us - WINDOW_MAX_MS * 1_000), self._sums
         self.start_us, self._sums = end_us, {}
         window_ms = max(1, (end_us - start_us) // 1_000)
         table = {(look.device, look.port): look for look in looks}

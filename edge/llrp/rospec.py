@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.llrp.limits import DIFFERENCES_MAX, LINK_DOWN_KEEPALIVES
 from firmware_config.profile import Search
-from wire.llrp.message import Message, Parameter, message, param
+from wire.llrp.message import Message, Parameter, Value, message, param
 from wire.llrp.tables.enumerations import (
     AirProtocols,
     AISpecStopTriggerType,
@@ -178,7 +178,7 @@ def differences(asked: Parameter, found: Parameter) -> list[str]:
 def _compare(asked: Parameter, found: Parameter, path: str, out: list[str]) -> None:
     for name, value in asked.fields.items():
         if name not in _READERS_CHOICE and found.fields.get(name) != value:
-            out.append(f"{path}.{name}: asked {_plain(value)!r}, found {_plain(found.fields.get(name))!r}")
+            out.append(f"{path}.{name}: asked {_plain(value)}, found {_plain(found.fields.get(name))}")
     waiting: dict[str, list[Parameter]] = {}
     for child in found.parameters:
         waiting.setdefault(_key(child), []).append(child)
@@ -193,11 +193,11 @@ def _compare(asked: Parameter, found: Parameter, path: str, out: list[str]) -> N
 def _key(parameter: Parameter) -> str:
     """Antenna configurations are told apart by their port, all else by name and order."""
     port = parameter.fields.get("AntennaID")
-    return parameter.name if port is None else f"{parameter.name}[{port}]"
+    return f"{parameter.name}[{port}]" if isinstance(port, int) else parameter.name
 
 
-def _plain(value: object) -> object:
-    return int(value) if isinstance(value, int) else value
+def _plain(value: Value | None) -> str:
+    return str(int(value)) if isinstance(value, int) else repr(value)
 
 
 def settings_found(found: Parameter, plan: ReaderPlan, able: Capabilities) -> Mapping[int, AntennaSettings]:

@@ -5,13 +5,13 @@
     leaving:  STOPPING -> DELETING -> LEAVING -> LEFT
     ends:     LEFT (we said goodbye), REFUSED (the reader would not have us), FAILED (anything else)
 
-Theory of operation. A connection is set up by one request after the other, so most states mean "this request is out" and
-leave by its answer. What happens is a `Signal`; the table names every pair that changes the state, and any other
+Theory of operation. A connection is set up by one request after the other, so most states mean "this request is out"
+and leave by its answer. What happens is a `Signal`; the table names every pair that changes the state, and any other
 pair changes nothing. There is no way back from an end: a new connection is a new session, with nothing glued to it
 from the old one.
 
-A reader's capabilities are asked before Impinj's extensions are enabled, because only they say whether it is one;
-the extensions are enabled before anything is set. Access specs that another client left would make every inventory round
+A reader's capabilities are asked before Impinj's extensions are enabled, because only they say whether it is one; the
+extensions are enabled before anything is set. Access specs that another client left would make every inventory round
 slower, so they go too. Some readers answer with an error when there is nothing to delete, or do not know their
 antennas' state: these denials change nothing.
 """
@@ -19,6 +19,7 @@ antennas' state: these denials change nothing.
 from __future__ import annotations
 
 from enum import Enum, auto
+from itertools import pairwise
 from typing import Final
 
 
@@ -114,7 +115,7 @@ def _table() -> dict[tuple[State, Signal], State]:
         (State.ENABLING_EXTENSIONS, Signal.LEAVE): State.LEAVING,
         (State.PROVING, Signal.ALIVE): State.UP,
     }
-    for here, there in zip(_SETUP, _SETUP[1:], strict=False):
+    for here, there in pairwise(_SETUP):
         table[here, Signal.ANSWERED] = there
         table[here, Signal.DENIED] = there if here in _DENIAL_IS_HARMLESS else State.FAILED
     for here in (*_SETUP, State.UP):

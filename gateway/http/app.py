@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
@@ -39,9 +39,10 @@ def utc_us() -> int:
     return time.time_ns() // 1_000
 
 
-def _following(tail: Tail) -> Callable[[FastAPI], object]:
+def _following(tail: Tail) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await tail.begin()
         follower = asyncio.create_task(tail.follow(), name="change-tail")
         try:
             yield
@@ -73,7 +74,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         openapi_tags=TAGS,
-        lifespan=_following(tail),  # type: ignore[arg-type]
+        lifespan=_following(tail),
     )
     app.state.tail = tail
     strict = [Depends(strict_query)]

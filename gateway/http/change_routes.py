@@ -79,11 +79,14 @@ def routes(queries: Queries, tail: Tail) -> APIRouter:
     )
     async def changes(
         request: Request,
+        *,
         cursor: Annotated[
             int | None,
             Query(description="changes after this one; 0: all that are kept; without: from now on", ge=0, le=SEQ_MAX),
         ] = None,
-        site: Annotated[str | None, Query(description="of one site only", min_length=1, max_length=ID_MAX_CHARS)] = None,
+        site: Annotated[
+            str | None, Query(description="of one site only", min_length=1, max_length=ID_MAX_CHARS)
+        ] = None,
         limit: Annotated[
             int, Query(description="rows of one long poll answer", ge=1, le=CHANGES_MAX)
         ] = CHANGES_DEFAULT,
@@ -94,8 +97,10 @@ def routes(queries: Queries, tail: Tail) -> APIRouter:
             str | None, Header(description="where a stream goes on; wins over `cursor`", max_length=32)
         ] = None,
     ) -> Response:
-        """With `Accept: text/event-stream` an endless stream of server-sent events (`id` is the cursor; a comment
-        every 15 s keeps it awake). Otherwise newline-delimited JSON, at once or after up to `wait_s`; the header
+        """All changes of stock and zones after a cursor, as a stream or a page.
+
+        With `Accept: text/event-stream` an endless stream of server-sent events: `id` is the cursor, a comment every
+        15 s keeps it awake. Otherwise newline-delimited JSON, at once or after up to `wait_s`; the header
         `Next-Cursor` is the cursor of the next request, also when there was nothing.
 
         Drop an event whose `version` is not above the one that you hold. 410 means: load the stock again.

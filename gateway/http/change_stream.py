@@ -75,7 +75,7 @@ class ChangeStream(Response):
     async def _pump(self, scope: Scope, send: Send) -> None:
         limits = self._tail.limits
         now = asyncio.get_running_loop().time
-        await self._write(scope, send, opening(limits.retry_ms))
+        await self._write(scope, send, opening(limits.retry_ms, self._cursor))
         beat_at = now() + limits.heartbeat_s
         while not (self._gone or self._tail.closing.is_set()):
             try:

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document: typed values, encoded by the same code as the answers. One store, one jacket."""
+"""The examples of the OpenAPI document: typed values, encoded by the code of the answers. One store, one jacket."""
 
 from typing import Final
 
@@ -62,7 +62,11 @@ SITE_STOCK: Final = SiteStock(
             "Outerwear",
             ["M"],
             4,
-            [ColourRow("navy", [Cell(GTIN, "M", 4, 1, 2, 1, 3, "live", 17, {"BACK": 2, "FLOOR_A": 1, "FIT": 1})])],
+            [
+                ColourRow(
+                    "navy", "navy", [Cell(GTIN, "M", 4, 1, 2, 1, 3, "live", 17, {"BACK": 2, "FLOOR_A": 1, "FIT": 1})]
+                )
+            ],
         )
     ],
 )
@@ -106,7 +110,9 @@ EDGES: Final = Edges(
             outbox_oldest_s=0.0,
             evicted=0,
             config_hash="5f1c",
-            devices=(DeviceHealth(device="R1", driver="llrp", state="up", since_us=1_795_326_300_000_000, reads=90_412),),
+            devices=(
+                DeviceHealth(device="R1", driver="llrp", state="up", since_us=1_795_326_300_000_000, reads=90_412),
+            ),
         )
     ]
 )

@@ -65,6 +65,7 @@ class LoopbackOnly:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or pass on."""
         if scope["type"] == "http":
             refused = refusal(scope)
             if refused is not None:

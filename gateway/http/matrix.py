@@ -5,7 +5,7 @@ a shopper can see (`floor`), what can be brought there (`back`), and what is in 
 floor + back + other = on_hand in each cell.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -28,11 +28,13 @@ GROUPS: Final[Mapping[str, Group]] = {
     ZoneKind.CHECKOUT: "other",
 }
 
+SEPARATORS: Final = " ,;/-"
+
 Status = Annotated[
     str,
     Meta(
-        description="live: every zone with stock is being read; stale: at least one of them is blind, the numbers are the "
-        "last known ones; unknown: no reader has looked yet. Treat a word that you do not know as stale."
+        description="live: every zone with stock is being read; stale: at least one of them is blind and the numbers "
+        "are the last known ones; unknown: no reader has looked yet. Take a word that you do not know for stale."
     ),
 ]
 
@@ -67,9 +69,13 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class ColourRow(msgspec.Struct, frozen=True):
-    """One colour of a style; `cells` in the order of the style's `sizes`, sizes that do not exist left out."""
+    """One colour of a style; `cells` in the order of the style's `sizes`, sizes that do not exist left out.
+
+    A size stands once in a row: a second GTIN of the same colour and size has a row of its own, whose label names it.
+    """
 
     colour: str
+    label: str
     cells: list[Cell]
 
 
@@ -130,14 +136,56 @@ def _cell(row: StockRow, groups: Mapping[str, Group]) -> Cell:
     )
 
 
-def _style(name: str, rows: list[StockRow], groups: Mapping[str, Group]) -> Style:
-    colours = [
-        ColourRow(colour, [_cell(row, groups) for row in of_colour])
-        for colour, of_colour in groupby(rows, key=lambda row: row.colour)
+def _of_style(row: StockRow) -> str:
+    """A SKU's description without the colour and size at its end: `Linen shirt, sky, XS` -> `Linen shirt`."""
+    text = row.description.rstrip(SEPARATORS)
+    ends = [end.casefold() for end in (row.size, row.colour) if end]
+    while end := next((end for end in ends if text.casefold().endswith(end)), ""):
+        ends.remove(end)
+        text = text[: -len(end)].rstrip(SEPARATORS)
+    return text
+
+
+def common_description(rows: Sequence[StockRow]) -> str:
+    """The words that the descriptions of all SKUs of a style begin with."""
+    words = _of_style(rows[0]).split()
+    for row in rows[1:]:
+        other = _of_style(row).split()
+        same = next(
+            (i for i, (a, b) in enumerate(zip(words, other, strict=False)) if a != b), min(len(words), len(other))
+        )
+        words = words[:same]
+    return " ".join(words).rstrip(SEPARATORS)
+
+
+def _colour_rows(colour: str, rows: Sequence[StockRow], groups: Mapping[str, Group]) -> list[ColourRow]:
+    """One row, and a further one for each GTIN whose size is taken already."""
+    layers: list[list[StockRow]] = []
+    for row in rows:
+        layer = next((layer for layer in layers if layer[-1].size != row.size), None)
+        if layer is None:
+            layers.append([row])
+        else:
+            layer.append(row)
+    return [
+        ColourRow(
+            colour,
+            colour if colour and number == 0 else f"{colour} {layer[0].gtin}".strip(),
+            [_cell(row, groups) for row in layer],
+        )
+        for number, layer in enumerate(layers)
     ]
-    first = rows[0]
+
+
+def _style(name: str, rows: Sequence[StockRow], groups: Mapping[str, Group]) -> Style:
+    colours = [
+        found
+        for colour, of_colour in groupby(rows, key=lambda row: row.colour)
+        for found in _colour_rows(colour, list(of_colour), groups)
+    ]
     sizes = sorted({row.size for row in rows}, key=size_key)
-    return Style(name, first.description, first.department, sizes, sum(row.on_hand for row in rows), colours)
+    units = sum(row.on_hand for row in rows)
+    return Style(name, common_description(rows), rows[0].department, sizes, units, colours)
 
 
 def _styles(rows: Iterable[StockRow], groups: Mapping[str, Group]) -> list[Style]:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: paths from FastAPI, schemas from the very structs that are encoded, problems from their table."""
+"""The OpenAPI document: paths from FastAPI, schemas from the structs that are encoded, problems from their table."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -82,9 +82,7 @@ def _problems(kinds: Sequence[Kind]) -> Responses:
     return found
 
 
-def described(
-    answers: Sequence[type], examples: Mapping[str, object], *kinds: Kind, cached: bool = False
-) -> Responses:
+def described(answers: Sequence[type], examples: Mapping[str, object], *kinds: Kind, cached: bool = False) -> Responses:
     """Return the documentation of a route's answers: schema, examples, and the problems that it can meet."""
     references = [_reference(answer) for answer in answers]
     schema: dict[str, Any] = references[0] if len(references) == 1 else {"oneOf": references}

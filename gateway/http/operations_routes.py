@@ -31,7 +31,7 @@ def routes(queries: Queries, tail: Tail, limits: HealthLimits) -> APIRouter:
         try:
             health, rows = await queries.health(), await queries.edges()
         except Exception as error:
-            log.error("health_unreadable", error=repr(error))
+            log.exception("health_unreadable")
             detail = "the database cannot be read"
             raise RefusedError(Problem(problem.UNAVAILABLE, detail, headers={"Retry-After": "1"})) from error
         streams = StreamFigures(tail.open_streams, tail.slow_disconnects, tail.refused_streams, tail.read_errors)

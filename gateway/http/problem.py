@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-Member: TypeAlias = str | int | float | bool | None | list[str]
+Member: TypeAlias = str | int | float | bool | list[str]
 
 CONTENT_TYPE: Final = "application/problem+json"
 

@@ -26,7 +26,7 @@ class AvailabilityRow(msgspec.Struct, frozen=True):
     on_hand: Annotated[int, Meta(description="units in the site, in whatever zone")]
     held: Annotated[int, Meta(description="units bound by active reservations")]
     safety: Annotated[int, Meta(description="units kept back by the channel's rule")]
-    confidence: Annotated[Fraction | None, Meta(description="probability that atp units are really there; null: not known")]
+    confidence: Annotated[Fraction | None, Meta(description="probability that atp units are there; null: not known")]
     status: Status
     as_of: Instant
     oldest_read_s: Annotated[

@@ -21,6 +21,9 @@ ALWAYS: Final = {
 }
 
 
+EVERY_ANSWER: Final = {**ALWAYS, "Content-Security-Policy": DATA_POLICY}
+
+
 class SecurityHeaders:
     """ASGI middleware; a handler that needs a wider policy (the page) sets its own before."""
 
@@ -28,6 +31,8 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and add the headers to whatever is answered."""
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)

@@ -23,8 +23,6 @@ from gateway.http.problem import CONTENT_TYPE, OTHER, Problem
 BACKLOG: Final = 256
 """Connections that the kernel holds while the loop is busy with a fold."""
 
-STARTED_POLL_S: Final = 0.005
-
 
 class NotLoopbackError(ValueError):
     """Without keys the gateway listens on this machine's own addresses only."""
@@ -65,30 +63,33 @@ class _Protocol(HttpToolsProtocol):
     """uvicorn's protocol with bounds on what a client sends before its request is complete, and a way to cut it."""
 
     _head_bytes = 0
+    _in_head = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > CONNECTIONS_MAX:
             transport.abort()
 
+    def data_received(self, data: bytes) -> None:
+        """Count what came of the head: the parser itself would collect a header without an end for ever."""
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_MAX_BYTES:
+                self.send_400_response("Request head too large")
+                return
+        super().data_received(data)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
-        self.scope["extensions"] = {ABORT: self.transport.abort}  # type: ignore[dict-item]
+        self.scope["extensions"] = {ABORT: self.transport.abort}
 
-    def on_url(self, url: bytes) -> None:
-        self._take(len(url))
-        super().on_url(url)
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._take(len(name) + len(value))
-        super().on_header(name, value)
-
-    def _take(self, size_bytes: int) -> None:
-        """Count what came of the head; above the bound the parser stops and the client gets 400."""
-        self._head_bytes += size_bytes
-        if self._head_bytes > HEAD_MAX_BYTES:
-            raise ValueError(f"request head above {HEAD_MAX_BYTES} bytes")
+    def on_message_complete(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as a problem too."""
@@ -105,7 +106,15 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers."""
+    """uvicorn without its signal handlers, and with an event for "it accepts connections"."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.accepting.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
@@ -157,11 +166,14 @@ async def serving(app: FastAPI, sock: socket.socket) -> AsyncIterator[str]:
     stop = asyncio.Event()
     server = _server(app)
     running = asyncio.create_task(_run(server, app, sock, stop), name="http")
+    accepting = asyncio.create_task(server.accepting.wait(), name="http-accepting")
     try:
-        while not server.started and not running.done():
-            await asyncio.sleep(STARTED_POLL_S)
-        if not running.done():
-            yield url_of(sock)
+        await asyncio.wait((running, accepting), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+            raise RuntimeError("the HTTP server ended before it accepted connections")
+        yield url_of(sock)
     finally:
+        accepting.cancel()
         stop.set()
         await running

@@ -46,8 +46,6 @@ def _without_clocks(tiles: Sequence[ZoneTile]) -> list[ZoneTile]:
     return [msgspec.structs.replace(tile, as_of=None) for tile in tiles]
 
 
-
-
 def _stock_validator(stock: SiteStock) -> SiteStock:
     """Return the stock without its clocks and its cursor: an older cursor is as good for unchanged rows."""
     return msgspec.structs.replace(stock, as_of=None, cursor=0, zones=_without_clocks(stock.zones))

@@ -59,9 +59,12 @@ class Tail:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
+    async def begin(self) -> None:
+        """Stand at the newest change; before the first request, so that "from now on" means now."""
+        self._start = self._last = (await self._queries.health()).feed.last_seq
+
     async def follow(self) -> None:
         """Append new changes to the ring until `close`."""
-        self._start = self._last = await self._feed.wait(0, NEWS_WAIT_S)
         while not self.closing.is_set():
             newest = await self._feed.wait(self._last, NEWS_WAIT_S)
             if newest <= self._last:

@@ -24,6 +24,7 @@ from gateway.storage import input_log
 from gateway.storage.input_log import Kind, NewEntry
 from gateway.storage.schema import edge_state, gap, quarantine, stream
 from gateway.storage.statement import insert_into, storable, upsert_into
+from wire.frame import Header
 from wire.messages import Ack, EdgeState, Rejected, encode_json
 from wire.topics import Leaf, edge_topic
 
@@ -122,7 +123,7 @@ class _Rows:
                     self._said_gap(message)
                     done.gaps += 1
             case Reject(code=code):
-                self._quarantine(message, code, message.reason, message.site, message.edge, message)
+                self._quarantine(message, code, message.header)
                 done.rejected += 1
             case UnfillableGap(from_seq=from_seq, to_seq=to_seq):
                 self._found_gap(message, from_seq, to_seq)
@@ -135,7 +136,7 @@ class _Rows:
     def note_other(self, arrival: Arrival, done: Admitted) -> None:
         match arrival:
             case Stray():
-                self._quarantine(arrival, arrival.code, arrival.reason, arrival.site, arrival.edge, None)
+                self._quarantine(arrival, arrival.code, None)
                 done.strays += 1
             case State():
                 self._state(arrival)
@@ -154,20 +155,18 @@ class _Rows:
             "body": encode_json(state),
         }
 
-    def _quarantine(
-        self, arrival: Message | Stray, code: str, reason: str, site: str | None, edge: str | None, at: Message | None
-    ) -> None:
+    def _quarantine(self, arrival: Message | Stray, code: str, header: Header | None) -> None:
         payload = arrival.delivery.payload
         self.quarantine.append(
             {
                 "received_us": arrival.delivery.received_us,
                 "topic": storable(arrival.delivery.topic, TOPIC_KEPT_MAX_CHARS),
-                "site": site,
-                "edge": edge,
-                "stream": at.header.stream if at else None,
-                "seq": at.header.seq if at else None,
+                "site": arrival.site,
+                "edge": arrival.edge,
+                "stream": header.stream if header else None,
+                "seq": header.seq if header else None,
                 "code": code,
-                "reason": storable(reason, QUARANTINE_REASON_MAX_CHARS),
+                "reason": storable(arrival.reason, QUARANTINE_REASON_MAX_CHARS),
                 "size_bytes": len(payload),
                 "payload": payload[:QUARANTINE_PAYLOAD_MAX_BYTES],
             }
@@ -211,9 +210,7 @@ class _Rows:
         }
 
 
-async def _lock_streams(
-    connection: AsyncConnection, keys: set[StreamKey], now_us: int
-) -> dict[StreamKey, Watermark]:
+async def _lock_streams(connection: AsyncConnection, keys: set[StreamKey], now_us: int) -> dict[StreamKey, Watermark]:
     """Lock the streams' rows, new ones included, and return their watermarks."""
     found = await _select_streams(connection, keys)
     missing = sorted(keys - found.keys())

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from gateway.ingest.port import Delivery
 from gateway.limits import STATE_MAX_BYTES
-from wire.errors import IdentityError, LimitError, MessageError, WireError
+from wire.errors import FrameError, IdentityError, LimitError, MessageError, WireError
 from wire.frame import Format, Frame, Header, decode_frame, trusted_body
 from wire.limits import CLOCK_SKEW_MAX_US
 from wire.messages import (
@@ -100,6 +100,8 @@ def _message(delivery: Delivery, topic: EdgeTopic) -> Arrival:
         frame = decode_frame(delivery.payload)
     except WireError as error:
         return Stray(delivery, error.code, str(error), topic.site, topic.edge)
+    except RecursionError as error:  # JSON nested a hundred thousand deep
+        return Stray(delivery, FrameError.code, str(error), topic.site, topic.edge)
     try:
         body, message = _checked(frame, topic, delivery.received_us)
     except (MessageError, LimitError) as error:
@@ -155,9 +157,7 @@ def _state(delivery: Delivery, topic: EdgeTopic) -> Arrival:
     try:
         state = decode_state(delivery.payload)
         if (state.site, state.edge) != (topic.site, topic.edge):
-            raise IdentityError(
-                f"state names {state.site}/{state.edge}: the topic names {topic.site}/{topic.edge}"
-            )
+            raise IdentityError(f"state names {state.site}/{state.edge}: the topic names {topic.site}/{topic.edge}")
     except WireError as error:
         return Stray(delivery, error.code, str(error), topic.site, topic.edge)
     return State(delivery, state)

@@ -1,9 +1,9 @@
 """Posting: movements enter the ledger, and everything that is counted follows in the same transaction.
 
-The rows of `stock` are locked first, in key order: a reservation locks the same rows in the same order. Then the movements
-are appended, items change place under the condition that they were where the movement says, counts change by what was
-moved, and each touched SKU gets one event. A condition that does not hold raises `LedgerError` and with it undoes the
-whole commit: a ledger that disagrees with itself must not grow.
+The rows of `stock` are locked first, in key order: a reservation locks the same rows in the same order. Then the
+movements are appended, items change place under the condition that they were where the movement says, counts change by
+what was moved, and each touched SKU gets one event. A condition that does not hold raises `LedgerError` and with it
+undoes the whole commit: a ledger that disagrees with itself must not grow.
 """
 
 from collections import defaultdict
@@ -51,7 +51,7 @@ async def post(connection: AsyncConnection, at: Posting, movements: Sequence[Mov
         version = versions[gtin] + 1
         row = {"site": at.site, "gtin": gtin, "version": version, "on_hand": made.on_hand, "sellable": made.atp}
         stock_rows.append(row | {"changed_us": at.now_us})
-        body = stock_body(at.site, gtin, made, version, zones[gtin], by_gtin[gtin])
+        body = stock_body(at.site, gtin, made, version=version, zones=zones[gtin], movements=by_gtin[gtin])
         events.append({"site": at.site, "gtin": gtin, "created_us": at.now_us, "body": body})
     await connection.execute(upsert_into(connection, stock), stock_rows)
     await connection.execute(insert(change), events)
@@ -107,7 +107,7 @@ async def _move_items(connection: AsyncConnection, site: str, movements: Sequenc
     arriving, staying = [], []
     for key in sorted(first):
         newest = last[key]
-        row = {"site": site, "gtin": newest.gtin, "serial": newest.serial, "zone": newest.debit}
+        row: dict[str, Any] = {"site": site, "gtin": newest.gtin, "serial": newest.serial, "zone": newest.debit}
         row |= {"since_us": newest.happened_us, "m": newest.m, "probability": newest.probability}
         if first[key].credit == OUT:
             arriving.append(row)
@@ -126,7 +126,7 @@ async def _items_in(connection: AsyncConnection, site: str, rows: list[dict[str,
     enter = insert_item.on_conflict_do_update(
         index_elements=["site", "gtin", "serial"], set_=replaced, where=item.c.zone == OUT
     )
-    written = (await connection.execute(enter, rows)).rowcount
+    written = len((await connection.scalars(enter.returning(item.c.m), rows)).all())
     if written != len(rows):
         raise LedgerError(f"site {site}: {len(rows) - written} of {len(rows)} items come from {OUT} and are inside")
 
@@ -169,7 +169,9 @@ async def _count(
     negative = [key for key in touched if counts[key[0]][key[1]] < 0]
     if negative:
         raise LedgerError(f"site {site}: fewer than no units of {negative[0][0]} in {negative[0][1]}")
-    rows = [{"site": site, "gtin": gtin, "zone": zone, "quantity": counts[gtin][zone]} for gtin, zone in sorted(touched)]
+    rows = [
+        {"site": site, "gtin": gtin, "zone": zone, "quantity": counts[gtin][zone]} for gtin, zone in sorted(touched)
+    ]
     await connection.execute(upsert_into(connection, stock_count), rows)
     return counts
 

@@ -12,7 +12,7 @@ from gateway.storage.schema import lease
 from gateway.storage.statement import insert_into
 
 
-async def acquire(connection: AsyncConnection, name: str, holder: str, now_us: int, ttl_us: int) -> int | None:
+async def acquire(connection: AsyncConnection, name: str, holder: str, *, now_us: int, ttl_us: int) -> int | None:
     """Take a lease that is free, expired or ours; return its new fence, or None while another holds it."""
     free = {"name": name, "holder": "", "fence": 0, "expires_us": 0}
     await connection.execute(insert_into(connection, lease).on_conflict_do_nothing(), free)
@@ -26,7 +26,7 @@ async def acquire(connection: AsyncConnection, name: str, holder: str, now_us: i
     return None if fence is None else int(fence)
 
 
-async def renew(connection: AsyncConnection, name: str, holder: str, fence: int, now_us: int, ttl_us: int) -> bool:
+async def renew(connection: AsyncConnection, name: str, holder: str, fence: int, *, now_us: int, ttl_us: int) -> bool:
     """Hold a lease for longer; return False when it is no longer ours."""
     longer = (
         update(lease)
@@ -39,7 +39,5 @@ async def renew(connection: AsyncConnection, name: str, holder: str, fence: int,
 async def release(connection: AsyncConnection, name: str, holder: str, fence: int) -> None:
     """Give a lease back at once, so that nobody waits for it to expire."""
     await connection.execute(
-        update(lease)
-        .where(lease.c.name == name, lease.c.holder == holder, lease.c.fence == fence)
-        .values(expires_us=0)
+        update(lease).where(lease.c.name == name, lease.c.holder == holder, lease.c.fence == fence).values(expires_us=0)
     )

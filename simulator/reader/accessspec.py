@@ -35,7 +35,7 @@ class AccessSpecs:
         return list(self._specs.values())
 
     def add(self, spec: Parameter) -> None:
-        """Keep a new one, Disabled. Raises `Refused`."""
+        """Keep a new one, Disabled. Raises `RefusedError`."""
         identity = spec.number("AccessSpecID")
         if identity == 0 or identity in self._specs:
             problem = f"AccessSpecID {identity}, expected one that is not 0 and not in use"
@@ -51,14 +51,14 @@ class AccessSpecs:
         self._specs[identity] = spec
 
     def switch(self, identity: int, state: AccessSpecState, request: str) -> None:
-        """Enable or disable one, or all for id 0. Raises `Refused`."""
+        """Enable or disable one, or all for id 0. Raises `RefusedError`."""
         for wanted in self._named(identity, request):
             spec = self._specs[wanted]
             fields = {**spec.fields, "CurrentState": state}
             self._specs[wanted] = msgspec.structs.replace(spec, fields=fields)
 
     def delete(self, identity: int) -> None:
-        """Forget one, or all for id 0. Raises `Refused`."""
+        """Forget one, or all for id 0. Raises `RefusedError`."""
         for wanted in self._named(identity, "DELETE_ACCESSSPEC"):
             del self._specs[wanted]
 

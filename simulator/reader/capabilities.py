@@ -75,18 +75,14 @@ def regulatory(persona: Persona) -> Parameter:
         param("FrequencyHopTable", HopTableID=table, Frequency=tuple(frequencies))
         for table, frequencies in persona.hop_tables
     ]
-    modes = [
-        param("C1G2UHFRFModeTableEntry", **dict(zip(_MODE_FIELDS, row, strict=True))) for row in persona.rf_modes
-    ]
+    modes = [param("C1G2UHFRFModeTableEntry", **dict(zip(_MODE_FIELDS, row, strict=True))) for row in persona.rf_modes]
     bands = param(
         "UHFBandCapabilities",
         *powers,
         param("FrequencyInformation", *tables, Hopping=bool(tables)),
         param("C1G2UHFRFModeTable", *modes),
     )
-    return param(
-        "RegulatoryCapabilities", bands, CountryCode=persona.country, CommunicationsStandard=persona.standard
-    )
+    return param("RegulatoryCapabilities", bands, CountryCode=persona.country, CommunicationsStandard=persona.standard)
 
 
 def air_protocol(persona: Persona) -> Parameter:

@@ -86,7 +86,7 @@ class Configuration:
     # -- SET_READER_CONFIG
 
     def set(self, request: Message, *, extensions: bool) -> None:
-        """Carry out SET_READER_CONFIG. Raises `Refused`, having changed nothing."""
+        """Carry out SET_READER_CONFIG. Raises `RefusedError`, having changed nothing."""
         self._check(request, extensions=extensions)
         if request.number("ResetToFactoryDefault"):
             self.reset()
@@ -118,10 +118,16 @@ class Configuration:
             for state in spec.all("EventNotificationState"):
                 self.events[state.number("EventType")] = bool(state.number("NotificationState"))
         for change in request.all("AntennaConfiguration"):
-            wanted = change.number("AntennaID")
-            for port in self.antennas if wanted == 0 else (wanted,):
+            for port in _chosen(self.antennas, change.number("AntennaID")):
                 self.antennas[port] = merged_antenna(self.antennas[port], change)
         self.report = request.first("ROReportSpec") or self.report
+        for gpo in request.all("GPOWriteData"):
+            self.gpo_high[gpo.number("GPOPortNumber")] = bool(gpo.number("GPOData"))
+        for gpi in request.all("GPIPortCurrentState"):
+            self.gpi_enabled[gpi.number("GPIPortNum")] = bool(gpi.number("Config"))
+        self._apply_scalars(request)
+
+    def _apply_scalars(self, request: Message) -> None:
         access = request.first("AccessReportSpec")
         if access is not None:
             self.access_report = access.number("AccessReportTrigger")
@@ -129,10 +135,6 @@ class Configuration:
         if keepalive is not None:
             periodic = keepalive.number("KeepaliveTriggerType") == KeepaliveTriggerType.Periodic
             self.keepalive_ms = _period(keepalive) if periodic else 0
-        for gpo in request.all("GPOWriteData"):
-            self.gpo_high[gpo.number("GPOPortNumber")] = bool(gpo.number("GPOData"))
-        for gpi in request.all("GPIPortCurrentState"):
-            self.gpi_enabled[gpi.number("GPIPortNum")] = bool(gpi.number("Config"))
         holding = request.first("EventsAndReports")
         if holding is not None:
             self.hold = bool(holding.number("HoldEventsAndReportsUponReconnect"))
@@ -144,7 +146,7 @@ class Configuration:
     # -- GET_READER_CONFIG
 
     def get(self, request: Message) -> list[Parameter]:
-        """Return what GET_READER_CONFIG asks for, in the standard's order. Raises `Refused`."""
+        """Return what GET_READER_CONFIG asks for, in the standard's order. Raises `RefusedError`."""
         kinds = GetReaderConfigRequestedData
         requested = request.number("RequestedData")
         if not isinstance(request["RequestedData"], kinds):
@@ -185,12 +187,12 @@ class Configuration:
         return param("AntennaProperties", AntennaConnected=self.connected[port], AntennaID=port, AntennaGain=0)
 
     def _event_spec(self, version: int) -> Parameter:
-        kinds = [
-            kind
+        newer = set() if version > VERSION_1_0_1 else {NotificationEventType.SpecLoop_Event}
+        states = [
+            param("EventNotificationState", EventType=kind, NotificationState=self.events[kind])
             for kind in NotificationEventType
-            if kind != NotificationEventType.SpecLoop_Event or version > VERSION_1_0_1
+            if kind not in newer
         ]
-        states = [param("EventNotificationState", EventType=kind, NotificationState=self.events[kind]) for kind in kinds]
         return param("ReaderEventNotificationSpec", *states)
 
     def _keepalive_spec(self) -> Parameter:
@@ -255,7 +257,7 @@ def merged_antenna(old: Parameter, change: Parameter) -> Parameter:
 
 
 def check_report(report: Parameter, version: int) -> None:
-    """Refuse report triggers that the protocol version does not know. Raises `Refused`."""
+    """Refuse report triggers that the protocol version does not know. Raises `RefusedError`."""
     trigger = report.number("ROReportTrigger")
     if version == VERSION_1_0_1 and trigger > ROReportTriggerType.Upon_N_Tags_Or_End_Of_ROSpec:
         problem = f"ROReportTrigger {trigger}, expected 0 to 2 in LLRP 1.0.1"

@@ -2,10 +2,13 @@
 
 Theory of operation. A ROSpec is Disabled, Inactive (enabled, waiting for its start trigger) or Active. One ROSpec
 is active at a time; a more important one (lower number) preempts it, and an equally important one does not start.
-While active, its AISpecs run one after the other, each until its own stop trigger, the last one's end (after the
-loops of a LoopSpec) ends the ROSpec. Everything that depends on time is a deadline: `deadline_us` names the next,
-`tick` fires what is due, in order of time and with the time at which it was due, so that a late caller sees the same
-history as a punctual one. What happens comes back as `RoEvent`s in order.
+While active, its AISpecs run one after the other, each until its own stop trigger; the last one's end (after the
+loops of a LoopSpec) ends the ROSpec. One with the Immediate start trigger that ends by itself starts again at once, as
+real readers do (clients such as sllurp count on it); one that was stopped by command does not.
+
+Everything that depends on time is a deadline: `deadline_us` names the next, `tick` fires what is due, in order of
+time and with the time at which it was due, so that a late caller sees the same history as a punctual one. What happens
+comes back as `RoEvent`s in order.
 """
 
 from __future__ import annotations
@@ -237,6 +240,7 @@ class Engine:
             if entry.state == ROSpecState.Active:
                 if entry.stop_us() == due:
                     self._end(entry, due)
+                    self._start_again(entry, due)
                 elif entry.ai is not None and entry.ai.deadline_us() == due:
                     self._end_ai(entry, due)
             if entry.next_start_us == due:
@@ -259,6 +263,10 @@ class Engine:
         self._events.append(RoEvent(Happening.STARTED, entry.plan, now_us))
         return True
 
+    def _start_again(self, entry: Entry, now_us: int) -> None:
+        if entry.plan.start.kind == ROSpecStartTriggerType.Immediate:
+            self._start(entry, now_us)
+
     def _end_ai(self, entry: Entry, now_us: int) -> None:
         """End the AISpec that runs; go on to the next, or end the ROSpec."""
         if entry.ai is None:
@@ -273,6 +281,7 @@ class Engine:
             if entry.plan.loops and entry.loops_done >= entry.plan.loops:
                 entry.ai = None
                 self._end(entry, now_us)
+                self._start_again(entry, now_us)
                 return
         entry.ai = AiRun(specs[following], now_us)
 

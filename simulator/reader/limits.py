@@ -28,5 +28,5 @@ EVENTS_PER_TICK_MAX: Final = 10_000
 """Trigger firings that one call to `tick` works through: a loop of 1 ms AISpecs, looked at again after ten
 seconds. Whatever is left fires at the next call."""
 
-COMMANDS_PER_CHUNK_BYTES: Final = 1024 * 1024
+MAX_COMMAND_BYTES: Final = 1024 * 1024
 """Longest message that a client may send. A ROSpec of 32 AISpecs with 32 antennas each stays below 100 KB."""

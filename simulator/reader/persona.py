@@ -24,7 +24,7 @@ IMPINJ: Final = 25882
 ZEBRA: Final = 161
 
 
-class UnknownPersona(Exception):
+class PersonaError(Exception):
     """No persona of that name: the caller asked for something impossible."""
 
 
@@ -115,9 +115,9 @@ class Persona(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_persona(name: str) -> Persona:
-    """Return the persona of that name. Raises `UnknownPersona`."""
+    """Return the persona of that name. Raises `PersonaError`."""
     if name not in NAMES:
-        raise UnknownPersona(f"persona {name!r}, expected one of {', '.join(NAMES)}")
+        raise PersonaError(f"persona {name!r}, expected one of {', '.join(NAMES)}")
     data = files("simulator.reader").joinpath("personas", f"{name}.json").read_bytes()
     return msgspec.json.decode(data, type=Persona)
 
@@ -126,7 +126,7 @@ def persona_of(device: Device) -> Persona:
     """Choose the persona for a site's device: its option `persona`, else by its profile's vendor, else Impinj's.
 
     Raises:
-        UnknownPersona: the device's option names none.
+        PersonaError: the device's option names none.
     """
     ports = max((antenna.port for antenna in device.antennas), default=1)
     asked = device.options.get("persona")

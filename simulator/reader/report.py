@@ -4,8 +4,8 @@ Theory of operation. Between two reports, sightings of the same tag become one T
 strongest signal, and a count. The same means: equal EPC, and equal in whatever else the client asked to have told
 apart (antenna, ROSpec, spec, inventory parameters). The ROReportSpec says when the gathered tags become a report: when
 there are N of them (0 = no limit), at the end of the AISpec or of the ROSpec, after N seconds or milliseconds (LLRP
-1.1), or only when GET_REPORT asks. Reports wait in a queue until they can be sent; a client that is away, holds reports or
-does not read makes the queue grow up to the reader's buffer, then the oldest are lost, counted, and said once.
+1.1), or only when GET_REPORT asks. Reports wait in a queue until they can be sent; a client that is away, holds reports
+or does not read makes the queue grow up to the reader's buffer, then the oldest are lost, counted, and said once.
 """
 
 from __future__ import annotations

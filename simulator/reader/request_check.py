@@ -24,7 +24,7 @@ def check_vendor_and_values(node: Node, persona: Persona, *, extensions: bool) -
     """Refuse vendors' parameters that this reader does not know, and enumerators that nobody knows.
 
     Raises:
-        Refused: `P_UnsupportedParameter` or `P_FieldError`.
+        RefusedError: `P_UnsupportedParameter` or `P_FieldError`.
     """
     for parameter in node.walk():
         definition = PARAMETERS.get(parameter.name)
@@ -50,7 +50,7 @@ def check_antenna_id(antenna: int, persona: Persona, parameter: str) -> None:
 
 
 def check_antenna(configuration: Parameter, persona: Persona) -> None:
-    """Refuse an AntennaConfiguration that names what is in no table of the persona. Raises `Refused`."""
+    """Refuse an AntennaConfiguration that names what is in no table of the persona. Raises `RefusedError`."""
     check_antenna_id(configuration.number("AntennaID"), persona, "AntennaConfiguration")
     receiver = configuration.first("RFReceiver")
     if receiver is not None:

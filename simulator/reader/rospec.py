@@ -77,18 +77,24 @@ class AiPlan(NamedTuple):
     Attributes:
         spec_index: its place among the ROSpec's specs, from 1.
         antennas: ports; empty = all.
-        filters: select filters by port; `ALL_ANTENNAS` for ports without their own.
+        settings: AntennaConfiguration by port; `ALL_ANTENNAS` for ports without their own.
+        filters: the select filters in them, likewise.
     """
 
     spec_index: int
     antennas: frozenset[int]
     inventory_parameter_spec_id: int
     stop: AiStop
+    settings: dict[int, Parameter]
     filters: dict[int, tuple[AirFilter, ...]]
 
     def filters_of(self, port: int) -> tuple[AirFilter, ...]:
         """Return the select filters of a port."""
         return self.filters.get(port, self.filters.get(ALL_ANTENNAS, ()))
+
+    def settings_of(self, port: int) -> Parameter | None:
+        """Return the AntennaConfiguration that the ROSpec gives a port, None if it gives none."""
+        return self.settings.get(port, self.settings.get(ALL_ANTENNAS))
 
 
 class RoPlan(NamedTuple):
@@ -108,7 +114,7 @@ def read_rospec(rospec: Parameter, persona: Persona, version: int) -> RoPlan:
     """Return the plan of a ROSpec that `wire.llrp.check` found well-formed.
 
     Raises:
-        Refused: the reader cannot do it, or its values contradict each other.
+        RefusedError: the reader cannot do it, or its values contradict each other.
     """
     _check_head(rospec, persona)
     boundary = rospec.one("ROBoundarySpec")
@@ -181,14 +187,17 @@ def _read_aispec(aispec: Parameter, index: int, persona: Persona) -> AiPlan:
         raise too_many("InventoryParameterSpec", f"{len(inventories)} InventoryParameterSpecs, expected at most {most}")
     inventory = inventories[0]
     check_protocol(inventory)
+    settings: dict[int, Parameter] = {}
     filters: dict[int, tuple[AirFilter, ...]] = {}
     for configuration in inventory.all("AntennaConfiguration"):
         check_antenna(configuration, persona)
+        settings[configuration.number("AntennaID")] = configuration
         found = [item for command in configuration.all("C1G2InventoryCommand") for item in command.all("C1G2Filter")]
         filters[configuration.number("AntennaID")] = tuple(read_filter(item) for item in found)
     ports = frozenset() if ALL_ANTENNAS in antennas else frozenset(antennas)
     identity = inventory.number("InventoryParameterSpecID")
-    return AiPlan(index, ports, identity, _read_ai_stop(aispec.one("AISpecStopTrigger"), persona), filters)
+    stop = _read_ai_stop(aispec.one("AISpecStopTrigger"), persona)
+    return AiPlan(index, ports, identity, stop, settings, filters)
 
 
 def _read_ai_stop(trigger: Parameter, persona: Persona) -> AiStop:
@@ -207,9 +216,7 @@ def _read_tag_stop(trigger: Parameter) -> TagStop:
     if kind == TagObservationTriggerType.N_Attempts_To_See_All_Tags_In_FOV_Or_Timeout:
         problem = "TriggerType 2 (N attempts): inventory rounds are not simulated"
         raise bad_field("TagObservationTrigger", "TriggerType", problem, StatusCode.A_Invalid)
-    return TagStop(
-        kind, trigger.number("NumberOfTags"), trigger.number("T") * MS_US, trigger.number("Timeout") * MS_US
-    )
+    return TagStop(kind, trigger.number("NumberOfTags"), trigger.number("T") * MS_US, trigger.number("Timeout") * MS_US)
 
 
 def _read_gpi(trigger: Parameter, persona: Persona) -> GpiEdge:

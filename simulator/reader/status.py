@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wire.llrp.message import Parameter
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request cannot be carried out.
 
     Args:
@@ -46,32 +46,32 @@ class Refused(Exception):
         self.detail = detail
 
 
-def bad_field(parameter: str, field: str, problem: str, detail: StatusCode = StatusCode.A_OutOfRange) -> Refused:
+def bad_field(parameter: str, field: str, problem: str, detail: StatusCode = StatusCode.A_OutOfRange) -> RefusedError:
     """Return the refusal of a field's value inside a parameter."""
     status = StatusCode.M_ParameterError
-    return Refused(status, problem, parameter=parameter, field=field, detail=detail)
+    return RefusedError(status, problem, parameter=parameter, field=field, detail=detail)
 
 
-def bad_request(message: str, field: str, problem: str) -> Refused:
+def bad_request(message: str, field: str, problem: str) -> RefusedError:
     """Return the refusal of a field's value in the message itself, such as a ROSpecID that is not there."""
-    return Refused(StatusCode.M_FieldError, problem, message=message, field=field)
+    return RefusedError(StatusCode.M_FieldError, problem, message=message, field=field)
 
 
-def unsupported(parameter: str, problem: str) -> Refused:
+def unsupported(parameter: str, problem: str) -> RefusedError:
     """Return the refusal of a parameter that this reader cannot do."""
     status = StatusCode.M_ParameterError
-    return Refused(status, problem, parameter=parameter, detail=StatusCode.P_UnsupportedParameter)
+    return RefusedError(status, problem, parameter=parameter, detail=StatusCode.P_UnsupportedParameter)
 
 
-def too_many(parameter: str, problem: str) -> Refused:
+def too_many(parameter: str, problem: str) -> RefusedError:
     """Return the refusal of one parameter more than the reader's capabilities allow."""
     status = StatusCode.M_ParameterError
-    return Refused(status, problem, parameter=parameter, detail=StatusCode.P_OverflowParameter)
+    return RefusedError(status, problem, parameter=parameter, detail=StatusCode.P_OverflowParameter)
 
 
-def of_fault(fault: Fault) -> Refused:
+def of_fault(fault: Fault) -> RefusedError:
     """Return the refusal for what `wire.llrp.check` found."""
-    refused = Refused(fault.status, f"{fault.path}: {fault.problem}", detail=fault.status)
+    refused = RefusedError(fault.status, f"{fault.path}: {fault.problem}", detail=fault.status)
     if fault.status.name.startswith("P_"):
         refused.status = StatusCode.M_ParameterError
     refused.parameter_type = fault.parameter_type
@@ -83,7 +83,7 @@ def status(code: StatusCode, problem: str = "") -> Parameter:
     return param("LLRPStatus", StatusCode=code, ErrorDescription=problem)
 
 
-def status_of(refused: Refused) -> Parameter:
+def status_of(refused: RefusedError) -> Parameter:
     """Return the LLRPStatus of a refusal."""
     inner: list[Parameter] = []
     field = None

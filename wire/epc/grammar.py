@@ -1,7 +1,6 @@
-"""What the parts of each key may look like: lengths and characters (TDS section 6.3), for callers who encode or
-parse.
+"""What the parts of each key may look like: lengths and characters (TDS section 6.3).
 
-A tag's own bits are checked by the decoders; this is the other way in.
+For callers who encode or parse text; a tag's own bits are checked by the decoders.
 """
 
 from typing import Final, NamedTuple
@@ -91,6 +90,12 @@ def check_parts(urn: str, parts: tuple[str, ...]) -> None:
     _check_reference(urn, grammar, parts[0], parts[1])
     for field, text in zip(grammar.fields, parts[2:], strict=True):
         _check_field(urn, field, text)
+
+
+def part_count(urn: str) -> int:
+    """How many parts a key has, by its URN type."""
+    plain = PLAIN_GRAMMAR.get(urn)
+    return len(plain) if plain is not None else 2 + len(GRAMMAR[urn].fields)
 
 
 def check_prefix_length(length: int) -> None:

@@ -125,7 +125,7 @@ class Sgln(Epc, frozen=True, eq=False, gc=False):
 
 
 class Grai(Epc, frozen=True, eq=False, gc=False):
-    """One returnable asset, such as a roll cage (TDS section 6.3.4). `grai`: 13 digits, without AI 8003's 0 in front."""
+    """One returnable asset (TDS section 6.3.4). `grai`: 13 digits, without AI 8003's 0 in front."""
 
     urn: ClassVar[str] = "grai"
 

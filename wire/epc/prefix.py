@@ -1,9 +1,9 @@
-"""Company prefixes: which items are ours. A prefix is a range of GTINs, so many prefixes are a sorted list of
-ranges.
+"""Company prefixes: which items are ours.
 
-The indicator digit in front of a GTIN-14 is not part of the prefix (GS1 General Specifications, section
-1.4): it is taken off first, and the 13 digits that stay are compared as numbers. That holds for scalar and
-column alike, and does not depend on the partition value that some supplier's printer wrote.
+A prefix is a range of GTINs, so that many prefixes are a sorted list of ranges. The indicator digit in front
+of a GTIN-14 is not part of the prefix (GS1 General Specifications, section 1.4): it is taken off first, and
+the 13 digits that stay are compared as numbers. That holds for scalar and column alike, and does not depend
+on the partition value that some supplier's printer wrote.
 """
 
 from bisect import bisect_right

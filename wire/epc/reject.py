@@ -1,5 +1,6 @@
-"""Why a tag's bits are not one of our values. A reject is an answer, not an exception: the radio brings them
-daily.
+"""Why a tag's bits are not one of our values.
+
+A reject is an answer, not an exception: the radio brings them daily.
 """
 
 from enum import StrEnum

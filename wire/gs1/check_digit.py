@@ -1,7 +1,8 @@
-"""The GS1 check digit: weights 3, 1, 3, ... from the right, modulo 10 (GS1 General Specifications, section 7.9).
+"""The GS1 check digit: weights 3, 1, 3, ... from the right, modulo 10 (General Specifications 7.9).
 
-Four digits are an even number of places, so that the weights of every group of four, counted from the right, are
-the same: one table of 10,000 sums serves numbers of any length, by integer division instead of a loop over digits.
+Four digits are an even number of places, so that the weights of every group of four, counted from the right,
+are the same: one table of 10,000 sums serves numbers of any length, by integer division instead of a loop
+over digits.
 """
 
 from typing import Final

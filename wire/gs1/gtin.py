@@ -1,8 +1,8 @@
 """GTIN: the number of a trade item, always in its 14-digit form.
 
-GTIN-8, GTIN-12 and GTIN-13 become a GTIN-14 by zeros on the left (GS1 General Specifications, section 3.3.2): the
-number space is one, so that a shelf scan, a catalogue row and a tag meet in the same key. An indicator of 1 to 8 in
-front means another trade item (a case of the same goods), 9 a variable measure.
+GTIN-8, GTIN-12 and GTIN-13 become a GTIN-14 by zeros on the left (GS1 General Specifications, section
+3.3.2): the number space is one, so that a shelf scan, a catalogue row and a tag meet in the same key. An
+indicator of 1 to 8 in front means another trade item (a case of the same goods), 9 a variable measure.
 """
 
 from typing import Final, NewType

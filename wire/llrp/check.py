@@ -1,4 +1,4 @@
-"""Checks a message against the tables, and says what a reader would answer (LLRP 1.1 section 15.1: status codes).
+"""Checks a message against the tables, and says what a reader would answer (LLRP 1.0.1 section 14.2).
 
 Fields are checked by name only here; their ranges are checked when they are written, and cannot be wrong once read.
 Parameters must be ones that their parent may hold, in the standard's order, often enough and not too often, and not

@@ -1,4 +1,4 @@
-"""Decodes and encodes any LLRP message by the tables (LLRP 1.1 section 17).
+"""Decodes and encodes any LLRP message by the tables (LLRP 1.0.1 section 16).
 
 Theory of operation. After its fields, a message or parameter holds parameters until its end. A first byte with bit 7
 set begins a TV parameter: seven bits of type, fixed length. Anything else begins a TLV parameter: 6 reserved bits, 10

@@ -1,4 +1,4 @@
-"""Reads and writes the fields of one message or parameter (LLRP 1.1 section 17.2: field encodings).
+"""Reads and writes the fields of one message or parameter (LLRP 1.0.1 section 16).
 
 Theory of operation. A definition's fields are compiled once into steps. Neighbouring fields of fixed width become one
 `struct` unpack, where a run of bit fields (with its reserved bits) is one unsigned number that is shifted and masked.

@@ -1,4 +1,4 @@
-"""Cuts a byte stream into LLRP messages (LLRP 1.1 section 17.1), with no socket in sight.
+"""Cuts a byte stream into LLRP messages (LLRP 1.0.1 section 16.1), with no socket in sight.
 
 Theory of operation. A message begins with ten bytes: 3 reserved bits, 3 bits version, 10 bits type, then 32 bits
 length (header included) and 32 bits message id. The framer keeps what has not become a whole message yet, at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 HEADER_BYTES: Final = 10
-"""LLRP 1.1 section 17.1: version and type (2), length (4), message id (4)."""
+"""LLRP 1.0.1 section 16.1: version and type (2), length (4), message id (4)."""
 
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 """A lying length must not make us buffer 4 GiB. The largest honest message, a reader that flushes its

@@ -1,4 +1,4 @@
-"""Decodes the tag reports of one RO_ACCESS_REPORT, fast (LLRP 1.1 sections 14.2.3 and 17.3.5).
+"""Decodes the tag reports of one RO_ACCESS_REPORT, fast (LLRP 1.0.1 sections 13.2.3 and 16.2.7.3).
 
 Theory of operation. The body is a row of parameters; those of type 240 are tag reports, all else is stepped over and
 counted. Reports are read by learned layouts (`wire.llrp.report_layout`), runs of the same shape at a time.

@@ -45,7 +45,7 @@ _OPTIONAL: Final = (
 
 
 class ReportContent(msgspec.Struct, frozen=True, kw_only=True):
-    """Which parameters a reader puts into its tag reports (LLRP 1.1 section 14.2.1.1: TagReportContentSelector)."""
+    """Which parameters a reader puts into its tag reports (LLRP 1.0.1 section 13.2.1.1: TagReportContentSelector)."""
 
     rospec_id: bool = False
     spec_index: bool = False

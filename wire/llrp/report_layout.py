@@ -1,4 +1,4 @@
-"""The byte layout of one TagReportData, learned once and then matched (LLRP 1.1 section 17.3.5).
+"""The byte layout of one TagReportData, learned once and then matched (LLRP 1.0.1 section 16.2.7.3).
 
 Theory of operation. A reader sends thousands of tag reports of the same few shapes: same parameters, same order, same
 lengths, only the values differ. `learn` walks one report's parameters by the book and writes down its shape: which
@@ -248,7 +248,7 @@ class _Walk:
         self._place("epc", offset + 6, f"{octets}s")
 
     def _custom(self, offset: int, length: int) -> None:
-        """Take Impinj's phase and fine RSSI where they have exactly their published form."""
+        """Take Impinj's phase and fine RSSI; either may be followed by parameters of its own."""
         if length < 12:
             self.unknowns += 1
             return
@@ -256,7 +256,7 @@ class _Walk:
         vendor, subtype = struct.unpack_from(">II", self._body, offset + 4)
         if vendor != impinj.VENDOR or subtype not in _IMPINJ_ROLES:
             self.unknowns += 1
-        elif length == _CUSTOM_HEADER.size:
+        elif length >= _CUSTOM_HEADER.size:
             role, code = _IMPINJ_ROLES[subtype]
             self._place(role, offset + 12, code)
 

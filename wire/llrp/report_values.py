@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class TagReport(msgspec.Struct, frozen=True, gc=False):
-    """One TagReportData (LLRP 1.1 section 14.2.3.1), flat. None = the reader did not say and never said.
+    """One TagReportData (LLRP 1.0.1 section 13.2.3), flat. None = the reader did not say and never said.
 
     Attributes:
         epc: left-aligned, ``(epc_bits + 7) // 8`` bytes.

@@ -15,17 +15,31 @@ if TYPE_CHECKING:
 
     from wire.llrp.tables import Definition, Field, Slot
 
+SELECTOR_FLAGS = (
+    "ROSpecID",
+    "SpecIndex",
+    "InventoryParameterSpecID",
+    "AntennaID",
+    "ChannelIndex",
+    "PeakRSSI",
+    "FirstSeenTimestamp",
+    "LastSeenTimestamp",
+    "TagSeenCount",
+    "AccessSpecID",
+)
+"""What TagReportContentSelector enables, in the order of its bits."""
+
 FULL_DEPTH = 3
 """Below this depth only parameters that must be there are built: the standard's tree is up to 8 deep."""
 
 
-def _value(field: Field, random: Random) -> Value:
+def _value(field: Field, random: Random) -> Value:  # noqa: PLR0911 - one return per kind of field
     if field.kind == "u96":
         return random.randbytes(12)
     if field.kind in {"u8v", "bytesToEnd"}:
         return random.randbytes(random.choice((0, 1, 7)))
     if field.kind == "utf8v":
-        return random.choice(("", "5.14.0.240", "Größe 38 – ½ €", "\x00"))
+        return random.choice(("", "5.14.0.240", "Größe 38, ½ €", "\x00"))
     if field.kind == "u1v":
         length = random.choice((0, 1, 7, 8, 9, 96, 130))
         return Bits(length, random.randbytes((length + 7) // 8))
@@ -35,7 +49,7 @@ def _value(field: Field, random: Random) -> Value:
     least, most = value_range(field)
     value = random.choice((least, most, random.randint(least, most)))
     if field.enumeration is not None:
-        return random.choice((*field.enumeration, value))
+        return random.choice([*(int(member) for member in field.enumeration), value])
     return bool(value) if field.kind == "u1" else value
 
 
@@ -47,11 +61,11 @@ def _count(slot: Slot, depth: int, random: Random) -> int:
 
 
 def _children(definition: Definition, depth: int, random: Random) -> tuple[Parameter, ...]:
-    found = []
-    for slot in definition.slots:
-        for _ in range(_count(slot, depth, random)):
-            found.append(parameter_of(PARAMETERS[random.choice(sorted(slot.names))], random, depth + 1))
-    return tuple(found)
+    return tuple(
+        parameter_of(PARAMETERS[random.choice(sorted(slot.names))], random, depth + 1)
+        for slot in definition.slots
+        for _ in range(_count(slot, depth, random))
+    )
 
 
 def _fields(definition: Definition, random: Random) -> dict[str, Value]:

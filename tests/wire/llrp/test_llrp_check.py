@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.wire.llrp.llrp_trees import SELECTOR_FLAGS
 from wire.llrp.check import check
 from wire.llrp.codec import encode
 from wire.llrp.errors import EncodeError
@@ -46,13 +47,33 @@ def test_a_good_rospec_has_no_fault() -> None:
         (_add(AI, BOUNDARY), StatusCode.P_UnexpectedParameter, 178, "ADD_ROSPEC/ROSpec/ROBoundarySpec"),
         (_add(BOUNDARY, BOUNDARY, AI), StatusCode.P_DuplicateParameter, 178, "ADD_ROSPEC/ROSpec/ROBoundarySpec"),
         (_add(BOUNDARY, AI, STATUS), StatusCode.P_UnexpectedParameter, 287, "ADD_ROSPEC/ROSpec/LLRPStatus"),
-        (_add(BOUNDARY, AI, param("Unknown", Type=900, Data=b"")), StatusCode.P_UnknownParameter, 900, "ADD_ROSPEC/ROSpec/Unknown"),
-        (_add(BOUNDARY, AI, param("LoopSpec", LoopCount=3)), StatusCode.P_UnsupportedParameter, 355, "ADD_ROSPEC/ROSpec/LoopSpec"),
-        (_add(param("ROBoundarySpec", START), AI), StatusCode.P_MissingParameter, 182, "ADD_ROSPEC/ROSpec/ROBoundarySpec"),
+        (
+            _add(BOUNDARY, AI, param("Unknown", Type=900, Data=b"")),
+            StatusCode.P_UnknownParameter,
+            900,
+            "ADD_ROSPEC/ROSpec/Unknown",
+        ),
+        (
+            _add(BOUNDARY, AI, param("LoopSpec", LoopCount=3)),
+            StatusCode.P_UnsupportedParameter,
+            355,
+            "ADD_ROSPEC/ROSpec/LoopSpec",
+        ),
+        (
+            _add(param("ROBoundarySpec", START), AI),
+            StatusCode.P_MissingParameter,
+            182,
+            "ADD_ROSPEC/ROSpec/ROBoundarySpec",
+        ),
         (message("GET_SUPPORTED_VERSION", 1), StatusCode.M_UnsupportedMessage, 0, "GET_SUPPORTED_VERSION"),
         (message("NO_SUCH", 1), StatusCode.M_UnsupportedMessage, 0, "NO_SUCH"),
         (Message("Unknown", {"Type": 999, "Data": b""}), StatusCode.M_UnsupportedMessage, 0, "Unknown"),
-        (message("KEEPALIVE", 1, param("Unknown", Type=901, Data=b"")), StatusCode.M_UnknownParameter, 901, "KEEPALIVE/Unknown"),
+        (
+            message("KEEPALIVE", 1, param("Unknown", Type=901, Data=b"")),
+            StatusCode.M_UnknownParameter,
+            901,
+            "KEEPALIVE/Unknown",
+        ),
     ],
 )
 def test_each_fault_has_its_code(bad: Message, status: StatusCode, number: int, path: str) -> None:
@@ -78,9 +99,7 @@ def test_a_vendor_parameter_stands_where_a_custom_one_may() -> None:
 
 def test_a_vendor_parameter_holds_what_its_table_says() -> None:
     selector = param("ImpinjTagReportContentSelector", param("ImpinjEnablePeakRSSI", PeakRSSIMode=1))
-    flags = ("ROSpecID", "SpecIndex", "InventoryParameterSpecID", "AntennaID", "ChannelIndex", "PeakRSSI")
-    flags += ("FirstSeenTimestamp", "LastSeenTimestamp", "TagSeenCount", "AccessSpecID")
-    content = Parameter("TagReportContentSelector", {f"Enable{flag}": True for flag in flags})
+    content = Parameter("TagReportContentSelector", {f"Enable{flag}": True for flag in SELECTOR_FLAGS})
     report = param("ROReportSpec", content, selector, ROReportTrigger=2, N=1)
     assert check(_add(BOUNDARY, AI, report)) == []
     twice = param("ImpinjTagReportContentSelector", *(param("ImpinjEnablePeakRSSI", PeakRSSIMode=1),) * 2)
@@ -90,6 +109,6 @@ def test_a_vendor_parameter_holds_what_its_table_says() -> None:
 
 def test_strict_encoding_keeps_the_order_and_the_loose_one_does_not_care() -> None:
     odd = _add(AI, BOUNDARY)
-    with pytest.raises(EncodeError, match="out of order|ROBoundarySpec"):
+    with pytest.raises(EncodeError, match="out of order, expected before"):
         encode(odd)
     assert encode(odd, strict=False)[10:] != encode(_add(BOUNDARY, AI))[10:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.wire.llrp.llrp_trees import SELECTOR_FLAGS
 from wire.llrp.codec import decode, decode_parameters, encode, encode_parameter
 from wire.llrp.errors import DecodeError, EncodeError, MissingParameter
 from wire.llrp.framer import Framer, RawMessage
@@ -31,7 +32,9 @@ def test_a_real_event_of_a_reader_without_utc_clock() -> None:
 
 
 def test_bit_fields_share_a_byte_with_reserved_bits() -> None:
-    octets = encode_parameter(param("C1G2TargetTag", MB=2, Match=True, Pointer=32, TagMask=Bits(4, b"\xf0"), TagData=Bits(4, b"\x30")))
+    octets = encode_parameter(
+        param("C1G2TargetTag", MB=2, Match=True, Pointer=32, TagMask=Bits(4, b"\xf0"), TagData=Bits(4, b"\x30"))
+    )
     assert octets.hex() == "0153000da000200004f0000430"
     [again] = decode_parameters(octets)
     assert (again["MB"], again["Match"]) == (2, True)
@@ -39,10 +42,10 @@ def test_bit_fields_share_a_byte_with_reserved_bits() -> None:
 
 
 def test_ten_flags_over_two_bytes() -> None:
-    flags = ("ROSpecID", "SpecIndex", "InventoryParameterSpecID", "AntennaID", "ChannelIndex", "PeakRSSI")
-    flags += ("FirstSeenTimestamp", "LastSeenTimestamp", "TagSeenCount", "AccessSpecID")
-    for index, flag in enumerate(flags):
-        octets = encode_parameter(Parameter("TagReportContentSelector", {f"Enable{f}": f == flag for f in flags}))
+    for index, flag in enumerate(SELECTOR_FLAGS):
+        octets = encode_parameter(
+            Parameter("TagReportContentSelector", {f"Enable{f}": f == flag for f in SELECTOR_FLAGS})
+        )
         assert octets == b"\x00\xee\x00\x06" + (1 << 15 - index).to_bytes(2)
 
 
@@ -62,7 +65,7 @@ def test_an_unknown_tlv_is_stepped_over_and_kept() -> None:
     assert data.first("ConnectionAttemptEvent") is not None
     assert event.unknown_count() == 1
     assert encode(event, strict=False)[10:] == octets
-    with pytest.raises(EncodeError, match="tables do not know in READER_EVENT_NOTIFICATION/.*/Unknown"):
+    with pytest.raises(EncodeError, match=r"tables do not know in READER_EVENT_NOTIFICATION/.*/Unknown"):
         encode(event)
 
 
@@ -86,9 +89,9 @@ def test_an_unknown_vendor_stays_opaque_and_a_known_one_has_its_name() -> None:
 
 
 def test_a_vendor_parameter_newer_than_our_table_stays_opaque() -> None:
-    longer = bytes.fromhex("03ff00100000651a000000170002" + "beef")
+    longer = bytes.fromhex("03ff00100000651a000000170002" + "0001")
     [custom] = decode_parameters(longer)
-    assert custom == param("Custom", VendorIdentifier=25882, ParameterSubtype=23, Data=bytes.fromhex("0002beef"))
+    assert custom == param("Custom", VendorIdentifier=25882, ParameterSubtype=23, Data=bytes.fromhex("00020001"))
     assert encode_parameter(custom) == longer
 
 
@@ -128,10 +131,17 @@ def test_text_that_is_not_utf_8_does_not_cost_the_status() -> None:
         ("00f6", "2 bytes left, expected a 4-byte parameter header in READER_EVENT_NOTIFICATION at body offset 0"),
         ("00f60003", "parameter type 246 has length 3, expected 4 to 4 in READER_EVENT_NOTIFICATION at body offset 0"),
         ("00f60005", "parameter type 246 has length 5, expected 4 to 4"),
-        ("00f6000c0080000c00000000", "parameter type 128 has length 12, expected 4 to 8 in .*/ReaderEventNotificationData"),
-        ("00f6000a010000060000beef", "2 bytes left, expected a 4-byte parameter header"),
+        (
+            "00f6000c0080000c00000000",
+            "parameter type 128 has length 12, expected 4 to 8 in .*/ReaderEventNotificationData",
+        ),
+        ("00f6000c0100000600000001", "2 bytes left, expected a 4-byte parameter header"),
         ("00f6000900f8000500", "1 bytes left, expected 3 for its fields in .*/GPIEvent at body offset 8"),
-        ("00f6000c00fc0008000541ff", "Message announces 5 elements of 8 bits, only 2 bytes left in .*/ReaderExceptionEvent"),
+        (
+            "00f6000c00fc0008000541ff",
+            "Message announces 5 elements of 8 bits, only 2 bytes left in .*/ReaderExceptionEvent",
+        ),
+        ("00f6000b00fc0007000241", "announces 2 elements of 8 bits, only 1 bytes left"),
         ("00f6000900fc000500", "1 bytes left, expected the 2-byte count of Message"),
     ],
 )
@@ -162,7 +172,7 @@ def test_getters_say_what_is_missing() -> None:
     assert status.one("LLRPStatus").text("ErrorDescription") == ""
     with pytest.raises(MissingParameter, match="no parameter 'Nothing' in CLOSE_CONNECTION_RESPONSE"):
         status.one("Nothing")
-    with pytest.raises(MissingParameter, match="no field 'Code', fields are .*StatusCode.* in LLRPStatus"):
+    with pytest.raises(MissingParameter, match=r"no field 'Code', fields are .*StatusCode.* in LLRPStatus"):
         STATUS.number("Code")
     with pytest.raises(MissingParameter, match="field 'StatusCode' is 0, not text"):
         STATUS.text("StatusCode")
@@ -178,7 +188,10 @@ def test_getters_say_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("parameter", "problem"),
     [
-        (param("KeepaliveSpec", KeepaliveTriggerType=1), r"expected \['KeepaliveTriggerType', 'PeriodicTriggerValue'\]"),
+        (
+            param("KeepaliveSpec", KeepaliveTriggerType=1),
+            r"expected \['KeepaliveTriggerType', 'PeriodicTriggerValue'\]",
+        ),
         (param("AntennaID", AntennaID=65536), "65536, expected a number from 0 to 65535 in AntennaID/AntennaID"),
         (param("AntennaID", AntennaID=-1), "-1, expected a number from 0"),
         (param("PeakRSSI", PeakRSSI=128), "128, expected a number from -128 to 127"),
@@ -195,7 +208,10 @@ def test_getters_say_what_is_missing() -> None:
         (Parameter("AntennaID", {"AntennaID": 1}, (STATUS,)), "TV parameter of 2 bytes holds no parameters"),
         (param("Unknown", Type=1024, Data=b""), r"expected Type \(0 to 1023\)"),
         (param("UnknownTV", Type=128, Data=b""), r"expected Type \(0 to 127\)"),
-        (param("Custom", VendorIdentifier=1, ParameterSubtype=1, Data=bytes(65_530)), "expected at most 65535 in Custom"),
+        (
+            param("Custom", VendorIdentifier=1, ParameterSubtype=1, Data=bytes(65_530)),
+            "expected at most 65535 in Custom",
+        ),
     ],
 )
 def test_what_cannot_be_written_is_refused(parameter: Parameter, problem: str) -> None:
@@ -205,7 +221,7 @@ def test_what_cannot_be_written_is_refused(parameter: Parameter, problem: str) -
 
 def test_a_message_header_must_fit() -> None:
     for bad in (message("KEEPALIVE", -1), message("KEEPALIVE", 1 << 32), message("KEEPALIVE", 1, version=8)):
-        with pytest.raises(EncodeError, match="version . ?, message id|version"):
+        with pytest.raises(EncodeError, match="message id"):
             encode(bad)
     with pytest.raises(EncodeError, match="no message of that name: 'KEEP'"):
         encode(message("KEEP", 1), strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ raw_messages = st.builds(
 
 def _chunks(stream: bytes, cuts: list[int]) -> list[bytes]:
     edges = [0, *sorted({cut % (len(stream) + 1) for cut in cuts}), len(stream)]
-    return [stream[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    return [stream[start:stop] for start, stop in pairwise(edges)]
 
 
 def _feed_all(framer: Framer, chunks: list[bytes]) -> tuple[list[RawMessage], type[FramingError] | None]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.wire.llrp.llrp_trees import any_message, message_of, messages, parameters
 
+from tests.wire.llrp.llrp_trees import any_message, message_of, messages, parameters
 from wire.llrp.check import check
 from wire.llrp.codec import decode, decode_parameters, encode, encode_parameter
 from wire.llrp.errors import DecodeError
 from wire.llrp.framer import Framer, RawMessage
-from wire.llrp.message import Message
 from wire.llrp.tables import MESSAGES, MESSAGES_BY_TYPE, PARAMETERS
 from wire.llrp.tag_report import ReportMemory, decode_tag_reports
+
+if TYPE_CHECKING:
+    from wire.llrp.message import Message
 
 QUICK = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -67,7 +70,9 @@ def test_a_spoilt_message_gives_a_value_or_a_typed_error(message: Message, data:
     for _ in range(data.draw(st.integers(1, 3))):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(10, len(octets)))
-    _any_bytes_give_a_value_or_a_typed_error(MESSAGES[message.name].number if MESSAGES[message.name].vendor is None else 1023, bytes(octets[10:cut]))
+    _any_bytes_give_a_value_or_a_typed_error(
+        MESSAGES[message.name].number if MESSAGES[message.name].vendor is None else 1023, bytes(octets[10:cut])
+    )
 
 
 def _fuzz(count: int, seed: int) -> int:

@@ -83,7 +83,7 @@ class Definition:
 
     @property
     def is_tv(self) -> bool:
-        """TV parameters (types 1 to 127) have a one-byte header and no length (LLRP 1.1 section 17.2.1)."""
+        """TV parameters (types 1 to 127) have a one-byte header and no length (LLRP 1.0.1 section 16.2)."""
         return not self.is_message and self.vendor is None and self.number < 128
 
     @property

@@ -1,0 +1,65 @@
+"""What `lastunit edge` is told, checked before anything starts."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.errors import ConfigError
+from edge.limits import OUTBOX_MAX_AGE_S, OUTBOX_MAX_BYTES
+from edge.outbox import OutboxLimits
+from edge.uplink.broker_url import Credentials
+from wire.site import Site
+from wire.site_file import parse_site
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeConfig:
+    """Options of the edge daemon. `edge` may be empty when the site file names one edge only."""
+
+    site_file: Path
+    broker: str = "mqtt://127.0.0.1:1883"
+    edge: str = ""
+    outbox: Path = Path("outbox.db")
+    outbox_max_bytes: int = OUTBOX_MAX_BYTES
+    outbox_max_age_s: float = OUTBOX_MAX_AGE_S
+    credentials: Credentials = field(default_factory=Credentials)
+    log_level: str = "info"
+
+    def outbox_limits(self) -> OutboxLimits:
+        """Return the outbox's caps. Raises `OutboxError` for one under the least."""
+        return OutboxLimits(self.outbox_max_bytes, self.outbox_max_age_s)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOfEdge:
+    """A site file as one edge reads it; `config_hash` changes with every change of the file."""
+
+    site: Site
+    edge: str
+    config_hash: str
+
+
+def read_site(path: Path, edge: str = "") -> SiteOfEdge:
+    """Read a site file and choose the edge. Raises `ConfigError`, or `SiteFileError` with every line to mend."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"site file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"site file {path}: expected UTF-8 text") from error
+    site = parse_site(text, str(path))
+    return SiteOfEdge(site, choose_edge(site, edge), hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def choose_edge(site: Site, edge: str = "") -> str:
+    """Return the edge to be: the one asked for, or the only one that owns devices. Raises `ConfigError`."""
+    edges = site.edges()
+    if not edges:
+        raise ConfigError(f"site {site.id} has no devices: an edge has nothing to poll")
+    if not edge:
+        if len(edges) > 1:
+            raise ConfigError(f"site {site.id} has the edges {', '.join(edges)}: say which one this is (--edge)")
+        return edges[0]
+    if edge not in edges:
+        raise ConfigError(f"site {site.id} has no edge {edge!r}; there are {', '.join(edges)}")
+    return edge

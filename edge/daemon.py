@@ -1,0 +1,293 @@
+"""The edge daemon's composition root: drivers -> pipeline -> outbox -> delivery -> uplink, and its life.
+
+`EdgeDaemon` is one edge of a site. It runs inside any event loop, several in one if need be, and owns what it is given:
+`stop` ends all of it. Each driver supervises its own device and never gives up. What cannot be survived (the outbox's
+file is damaged while we run) ends the daemon with its error: `wait` raises it, the process ends, and the service
+manager starts it anew.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edge.delivery import Delivery, Figures
+from edge.drivers.port import Driver, Host
+from edge.errors import OutboxError, OutboxUnavailable
+from edge.forwarder import Forwarder
+from edge.intake import Intake, IntakeFigures
+from edge.limits import HEALTH_S, STOP_DRAIN_S, WINDOW_S
+from edge.outbox import NewRow, OutboxFigures, OutboxLimits
+from edge.outbox_thread import OutboxThread
+from edge.pipeline import Pipeline, PipelineFigures
+from edge.uplink.port import Uplink, UplinkFigures
+from wire.limits import STREAM_BYTES
+from wire.messages import Command, DeviceEvent, DeviceHealth, EdgeState, ForgetSold, Gap, ReadMore, encode_durable
+from wire.site import Site
+from wire.topics import check_id
+from wire.window import TagRead
+
+_DEVICES_IN_STATE = 200
+"""Devices that fit into one retained state with all their texts."""
+
+
+class UplinkFactory(Protocol):
+    """Builds the uplink of an edge."""
+
+    def __call__(self, site: str, edge: str) -> Uplink:
+        """Return an uplink that has not been started."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeStats:
+    """What one edge did. `lost` of a run = the sum of `outbox.accepted_observations` minus the gateway's log."""
+
+    site: str
+    edge: str
+    stream: str
+    connected: bool
+    pipeline: PipelineFigures
+    intake: IntakeFigures
+    outbox: OutboxFigures
+    delivery: Figures
+    uplink: UplinkFigures
+    waiting_rows: int
+    devices: tuple[DeviceHealth, ...]
+
+
+class EdgeDaemon:
+    """One edge of one site.
+
+    `drivers` by device id; `draw_stream` gives 16 random bytes and must not repeat over runs; `say_lost_outbox`: a new
+    outbox file is a loss (a replaced disk) and is told by a Gap row. Off where a new file is the normal start.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        edge: str,
+        *,
+        drivers: Mapping[str, Driver],
+        uplink: UplinkFactory,
+        outbox_path: Path,
+        host: Host,
+        log: Any,
+        outbox_limits: OutboxLimits | None = None,
+        draw_stream: Callable[[], bytes] = lambda: secrets.token_bytes(STREAM_BYTES),
+        config_hash: str = "",
+        say_lost_outbox: bool = False,
+    ) -> None:
+        self.site, self.edge = site, check_id("edge", edge)
+        self._drivers = dict(drivers)
+        self._uplink = uplink(site.id, edge)
+        self._outbox_path = outbox_path
+        self._outbox_limits = outbox_limits
+        self._host = host
+        self._log = log.bind(site=site.id, edge=edge)
+        self._draw_stream = draw_stream
+        self._config_hash = config_hash
+        self._say_lost_outbox = say_lost_outbox
+        self._outbox: OutboxThread
+        self._intake: Intake
+        self._forwarder: Forwarder
+        self._pipeline: Pipeline
+        self._composed = False
+        self._oldest_us: int | None = None
+        self._running: list[Driver] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended: asyncio.Future[None] | None = None
+
+    # -- life
+
+    async def start(self) -> None:
+        """Open the outbox, connect, start the drivers. Raises `OutboxError`; `RuntimeError` when called twice."""
+        if self._ended is not None:
+            raise RuntimeError(f"edge {self.edge} was started before: build a new one")
+        self._ended = asyncio.get_running_loop().create_future()
+        self._outbox = await OutboxThread.open(self._outbox_path, self.site.id, self.edge, self._outbox_limits)
+        self._compose(Delivery(self._draw_stream(), await self._outbox.held()))
+        if self._outbox.fresh_because:
+            self._log.info("outbox_begins", because=self._outbox.fresh_because)
+            if self._say_lost_outbox:
+                self._intake.offer(self._lost_outbox())
+        self._uplink.start(self._forwarder, self._state("death"))
+        for run, name in (
+            (self._intake.run, "intake"),
+            (self._forwarder.run, "forwarder"),
+            (self._close_windows, "window"),
+            (self._tell_health, "health"),
+        ):
+            task = asyncio.create_task(run(), name=f"{name} {self.edge}")
+            task.add_done_callback(self._task_ended)
+            self._tasks.append(task)
+        for device, driver in self._drivers.items():
+            self._start_driver(device, driver)
+
+    async def wait(self) -> None:
+        """Wait until the daemon stops. Raises the error that ended it."""
+        assert self._ended is not None, "start() comes first"
+        await asyncio.shield(self._ended)
+
+    async def stop(self, drain_s: float = STOP_DRAIN_S) -> None:
+        """Stop the drivers, close the window, store it, give the gateway `drain_s` to take what waits, leave."""
+        if self._ended is None or not self._composed:
+            return
+        self._composed = False
+        for outcome in await asyncio.gather(*(driver.stop() for driver in self._running), return_exceptions=True):
+            self._say_failure(outcome)
+        self._running.clear()
+        if not self._ended.done():
+            self._pipeline.close()
+            await self._intake.flush(max(drain_s, STOP_DRAIN_S))
+            if self._uplink.connected:
+                await self._forwarder.drain(drain_s)
+        await self._end_tasks()
+        await self._uplink.stop(self._state("death"))
+        await self._close_outbox()
+        if not self._ended.done():
+            self._ended.set_result(None)
+        self._ended.exception()  # said already by the task's end; nobody need wait for it
+        self._log.info("edge_stopped", waiting_rows=self._outbox.figures().rows, not_stored=len(self._intake))
+
+    # -- questions
+
+    def stats(self) -> EdgeStats:
+        """Return the figures of this run and of the outbox's file."""
+        return EdgeStats(
+            site=self.site.id,
+            edge=self.edge,
+            stream=self._forwarder.delivery.live.hex(),
+            connected=self._uplink.connected,
+            pipeline=self._pipeline.figures,
+            intake=self._intake.figures,
+            outbox=self._outbox.figures(),
+            delivery=self._forwarder.delivery.figures,
+            uplink=self._uplink.figures,
+            waiting_rows=self._forwarder.delivery.held_rows() + len(self._intake),
+            devices=tuple(driver.health() for driver in self._drivers.values()),
+        )
+
+    # -- inside
+
+    def _compose(self, delivery: Delivery) -> None:
+        self._composed = True
+        self._forwarder = Forwarder(
+            delivery,
+            self._outbox,
+            self._uplink,
+            self._host,
+            draw_stream=self._draw_stream,
+            on_link=self._on_link,
+            on_command=self._on_command,
+            log=self._log,
+        )
+        self._intake = Intake(
+            self._outbox,
+            self._host,
+            site=self.site.id,
+            edge=self.edge,
+            live=lambda: delivery.live,
+            on_appended=self._forwarder.on_appended,
+            log=self._log,
+        )
+        self._pipeline = Pipeline(
+            self.site, self.edge, self._drivers, self._host, offer=self._intake.offer, log=self._log
+        )
+
+    def _start_driver(self, device: str, driver: Driver) -> None:
+        def on_reads(reads: list[TagRead]) -> None:
+            self._pipeline.on_reads(device, reads)
+
+        driver.start(on_reads, self._on_event)
+        self._running.append(driver)
+
+    def _on_event(self, event: DeviceEvent) -> None:
+        self._log.info("device", device=event.device, what=event.what, port=event.port, detail=event.detail[:200])
+        self._pipeline.on_event(event)
+
+    def _on_link(self, connected: bool) -> None:
+        if connected:
+            self._uplink.publish_state(self._state("birth"))
+
+    def _on_command(self, command: Command) -> None:
+        if isinstance(command, ForgetSold):
+            self._pipeline.sold.forget(command, self._host.monotonic_s())
+        elif isinstance(command, ReadMore):
+            self._log.info("read_more_not_possible", zones=command.zones, because="no driver here can change its duty")
+        else:
+            self._uplink.publish_state(self._state("birth"))
+
+    async def _close_windows(self) -> None:
+        """Close on a fixed beat; a beat that a busy loop missed is skipped, its reads are in the next window."""
+        next_s = self._host.monotonic_s() + WINDOW_S
+        while True:
+            await asyncio.sleep(max(0.0, next_s - self._host.monotonic_s()))
+            self._pipeline.close()
+            now_s = self._host.monotonic_s()
+            next_s += WINDOW_S * max(1, int((now_s - next_s) // WINDOW_S) + 1)
+
+    async def _tell_health(self) -> None:
+        while True:
+            await asyncio.sleep(HEALTH_S)
+            try:
+                self._oldest_us = await self._outbox.oldest_us()
+            except OutboxUnavailable as error:  # the intake says so and counts
+                self._log.debug("outbox_age_unknown", reason=str(error))
+            self._uplink.publish_state(self._state("health"))
+
+    def _state(self, what: str) -> EdgeState:
+        now_us = self._host.wall_us()
+        outbox = self._outbox.figures()
+        oldest_s = 0.0 if self._oldest_us is None or not outbox.rows else (now_us - self._oldest_us) / 1e6
+        devices = () if what == "death" else tuple(driver.health() for driver in self._drivers.values())
+        return EdgeState(
+            what=what,  # type: ignore[arg-type]  # birth, health or death
+            site=self.site.id,
+            edge=self.edge,
+            at_us=max(0, now_us),
+            stream=self._forwarder.delivery.live.hex(),
+            config_hash=self._config_hash,
+            outbox_rows=outbox.rows,
+            outbox_bytes=outbox.size_bytes,
+            outbox_oldest_s=max(0.0, round(oldest_s, 1)),
+            evicted=outbox.evicted_rows,
+            devices=devices[:_DEVICES_IN_STATE],
+        )
+
+    def _lost_outbox(self) -> NewRow:
+        gap = Gap(
+            site=self.site.id,
+            edge=self.edge,
+            cause="stream_lost",
+            from_us=0,
+            to_us=max(0, self._host.wall_us()),
+            detail=f"{self._outbox.fresh_because}: what an earlier one still held is lost",
+        )
+        return NewRow(encode_durable(gap), is_gap=True)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or self._ended is None or self._ended.done():
+            return
+        error = task.exception() or RuntimeError(f"task {task.get_name()} ended by itself")
+        self._log.error("edge_failed", task=task.get_name(), error=f"{type(error).__name__}: {error}")
+        self._ended.set_exception(error)
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            self._say_failure(outcome)
+        self._tasks.clear()
+
+    def _say_failure(self, outcome: object) -> None:
+        if isinstance(outcome, Exception):
+            self._log.error("stop_met_failure", error=f"{type(outcome).__name__}: {outcome}")
+
+    async def _close_outbox(self) -> None:
+        try:
+            await self._forwarder.flush_deletes()
+        except OutboxError as error:  # rows that stay are sent again, and the gateway drops what it has
+            self._say_failure(error)
+        await self._outbox.close()

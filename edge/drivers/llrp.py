@@ -1,0 +1,314 @@
+"""The LLRP driver: keeps one reader connected, and turns what its session tells into what the edge daemon wants.
+
+Theory of operation. One task per reader: connect, carry a session until it ends, pause, again, for ever. The pause
+grows with failures in a row (`edge.backoff`); a reader that refuses us is asked more slowly than one that is not
+there. A reader's condition is one of `connecting` (before the first result), `up`, `down` and `refused`; only a
+change of it is told and logged, not each attempt. Tags are never logged.
+
+All callbacks run on the loop's thread, in the order of the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import structlog
+
+from edge.backoff import REFUSED, UNREACHABLE, Backoff
+from edge.clock import DeviceTime
+from edge.drivers.port import What
+from edge.llrp import events as news
+from edge.llrp.limits import BAD_EVENT_PAUSE_S, PLUG_GRACE_US, STOP_TIMEOUT_S
+from edge.llrp.looking import LookAccount
+from edge.llrp.reads import to_reads
+from edge.llrp.session import Session
+from edge.llrp.transport import Connection, connect
+from firmware_config.profile import KEEPALIVE_MAX_MS, KEEPALIVE_MIN_MS, ProfileError, load_profile
+from firmware_config.render import AntennaAsk
+from wire.messages import DeviceClock, DeviceEvent, DeviceHealth
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.backoff import Pace
+    from edge.drivers.port import Host, OnEvent, OnReads
+    from firmware_config.profile import Profile
+    from wire.messages import AntennaLook
+    from wire.site import Device, Site
+    from wire.window import TagRead
+
+LLRP_PORT: Final = 5084
+"""The port that IANA gave to LLRP without TLS."""
+DEFAULT_PROFILE: Final = "generic-llrp-stock"
+
+Condition: TypeAlias = Literal["connecting", "up", "down", "refused"]
+
+_log = structlog.get_logger(__name__)
+
+
+def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
+    """Return the driver of an LLRP reader. Raises `ProfileError` for settings that cannot be used."""
+    profile = load_profile(device.profile or DEFAULT_PROFILE)
+    if not device.antennas:
+        raise ProfileError(f"device {device.id}: antennas: an LLRP reader needs at least one")
+    keepalive_s = device.options.get("keepalive_s")
+    keepalive_ms = profile.keepalive_ms if keepalive_s is None else round(float(keepalive_s) * 1_000)
+    if not KEEPALIVE_MIN_MS <= keepalive_ms <= KEEPALIVE_MAX_MS:
+        raise ProfileError(
+            f"device {device.id}: keepalive_s: {keepalive_s}, expected {KEEPALIVE_MIN_MS / 1_000} to "
+            f"{KEEPALIVE_MAX_MS / 1_000}"
+        )
+    asks = tuple(
+        AntennaAsk(antenna.port, profile.purpose_for(site.zone(antenna.zone).kind), antenna.power_dbm)
+        for antenna in device.antennas
+    )
+    address = device.host_port(LLRP_PORT)
+    return LlrpDriver(device.id, address, profile, asks, host, keepalive_ms=keepalive_ms)
+
+
+class LlrpDriver:
+    """One reader (implements `edge.drivers.port.Driver`)."""
+
+    def __init__(
+        self,
+        device: str,
+        address: tuple[str, int],
+        profile: Profile,
+        asks: Sequence[AntennaAsk],
+        host: Host,
+        *,
+        keepalive_ms: int | None = None,
+    ) -> None:
+        self._device = device
+        self._address = address
+        self._profile = profile
+        self._asks = tuple(asks)
+        self._host = host
+        self._keepalive_ms = keepalive_ms or profile.keepalive_ms
+        ports = [ask.port for ask in asks]
+        self._ports = frozenset(ports)
+        self._sole_port = ports[0] if len(ports) == 1 else None
+        self._look = LookAccount(device, ports)
+        self._time = DeviceTime()
+        self._backoff = Backoff(host.rng)
+        self._log = _log.bind(device=device)
+        self._condition: Condition = "connecting"
+        self._since_us = host.wall_us()
+        self._reads = 0
+        self._errors = 0
+        self._last_error = ""
+        self._unplugged_us: dict[int, int] = {}
+        self._bad = 0
+        self._bad_problem = ""
+        self._bad_told_s = float("-inf")
+        self._up_s: float | None = None
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._on_reads: OnReads
+        self._on_event: OnEvent
+
+    # -- the port
+
+    def start(self, on_reads: OnReads, on_event: OnEvent) -> None:
+        """Begin. Raises `RuntimeError` when called twice."""
+        if self._task is not None:
+            raise RuntimeError(f"driver of {self._device} was started before")
+        self._on_reads, self._on_event = on_reads, on_event
+        self._task = asyncio.get_running_loop().create_task(self._supervise(), name=f"llrp {self._device}")
+
+    async def stop(self) -> None:
+        """Stop and delete our ROSpec, close the connection; within `STOP_TIMEOUT_S`, then by force."""
+        task = self._task
+        if task is None:
+            return
+        self._stopping.set()
+        if self._connection is not None:
+            self._connection.leave()
+        await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
+        if not task.done():
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    def health(self) -> DeviceHealth:
+        """Return the reader as it is now."""
+        return DeviceHealth(
+            device=self._device,
+            driver="llrp",
+            state=self._condition,
+            since_us=self._since_us,
+            reads=self._reads,
+            errors=self._errors,
+            last_error=self._last_error,
+            holder=self._last_error if self._condition == "refused" else "",
+        )
+
+    def looked(self, now_s: float) -> tuple[AntennaLook, ...]:  # noqa: ARG002 - the port's word; credit needs messages
+        """Return what each port inventoried since the last call, as far as the reader vouched for it."""
+        return self._look.take()
+
+    def clock(self) -> DeviceClock:
+        """Return how far the reader's clock can be trusted, and the shift that its reads carry."""
+        quality = self._time.quality(self._host.wall_us())
+        return DeviceClock(self._device, quality, round(self._time.shift_us() / 1_000))
+
+    # -- the task
+
+    async def _supervise(self) -> None:
+        while not self._stopping.is_set():
+            pace = await self._attempt()
+            pause_s = self._backoff.failed(pace)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
+
+    async def _attempt(self) -> Pace:
+        """Connect and carry one session to its end; return how to pause after it."""
+        session = Session(self._profile, self._asks, self._keepalive_ms)
+        host, port = self._address
+        try:
+            connection = await connect(
+                host, port, session, lambda events: self._take(session, events), self._host.monotonic_s
+            )
+        except OSError as error:
+            self._enter("down", f"cannot reach {host}:{port}: {str(error) or type(error).__name__}")
+            return UNREACHABLE
+        self._connection = connection
+        try:
+            if self._stopping.is_set():
+                connection.leave()
+            await connection.closed
+        finally:
+            connection.abort()
+            self._connection = None
+            self._ended()
+        return REFUSED if self._condition == "refused" else UNREACHABLE
+
+    def _ended(self) -> None:
+        """Settle the accounts of a session that is over."""
+        self._look.lost()
+        self._tell_bad()
+        if self._up_s is not None:
+            self._backoff.worked(self._host.monotonic_s() - self._up_s)
+            self._up_s = None
+
+    # -- what the session tells
+
+    def _take(self, session: Session, events: Sequence[news.Event]) -> None:
+        for event in events:
+            match event:
+                case news.Reports():
+                    self._take_reports(session, event)
+                case news.ReaderTime():
+                    self._take_time(event)
+                case news.AntennaState():
+                    self._take_antenna(event)
+                case news.ReaderEvent():
+                    self._tell(event.what, event.detail, event.port)
+                case news.BadMessage():
+                    self._count_bad(event.problem, event.count)
+                case news.Settings():
+                    self._look.settings(event.by_port)
+                    for problem in event.problems:
+                        self._tell(What.CONFIG_DIFFERS, problem)
+                case _:
+                    self._take_fate(event)
+        self._look.vouch(session.heard_s, session.inventorying)
+        if self._bad and session.heard_s >= self._bad_told_s + BAD_EVENT_PAUSE_S:
+            self._tell_bad()
+
+    def _take_fate(self, event: news.Up | news.Refused | news.Lost | news.Left) -> None:
+        match event:
+            case news.Up():
+                self._up_s = self._host.monotonic_s()
+                self._enter("up", "")
+            case news.Refused():
+                self._enter("refused", event.text)
+            case news.Lost():
+                self._enter("down", event.reason)
+            case news.Left():
+                self._enter("down", "stopped")
+
+    def _take_reports(self, session: Session, event: news.Reports) -> None:
+        newest = event.reports[-1]
+        now_us = self._host.wall_us()
+        seen_us = newest.last_seen_us or newest.first_seen_us
+        if seen_us is not None:
+            self._stepped(self._time.sample(seen_us, now_us, uptime=newest.uptime))
+        offset_us = self._time.offset_us(uptime=newest.uptime)
+        reads = to_reads(event.reports, offset_us, now_us, self._sole_port)
+        placeless = len(event.reports) - len(reads)
+        if placeless:
+            self._count_bad("reads that name no antenna", placeless)
+        if not reads:
+            return
+        self._reads += len(reads)
+        if self._unplugged_us:
+            self._trust_reads(session, reads)
+        self._on_reads(reads)
+
+    def _take_time(self, event: news.ReaderTime) -> None:
+        now_us = self._host.wall_us()
+        self._stepped(self._time.sample(event.device_us, now_us, uptime=event.uptime, fresh=event.fresh))
+
+    def _stepped(self, jump_us: int | None) -> None:
+        if jump_us is not None:
+            # The envelope is host minus device: it falls when the device's clock jumps ahead.
+            self._tell(What.CLOCK_STEP, f"{-round(jump_us / 1_000)} ms")
+
+    def _take_antenna(self, event: news.AntennaState) -> None:
+        if event.port not in self._ports:
+            return
+        if event.connected:
+            if self._unplugged_us.pop(event.port, None) is not None:
+                self._tell(What.ANTENNA_UP, port=event.port)
+        elif event.port not in self._unplugged_us:
+            self._unplugged_us[event.port] = self._host.wall_us()
+            self._tell(What.ANTENNA_DOWN, "the reader sees nothing plugged in", event.port)
+
+    def _trust_reads(self, session: Session, reads: list[TagRead]) -> None:
+        """Believe an antenna that reads more than its plug: hubs and metal deceive the reader's own test."""
+        for read in reads:
+            since_us = self._unplugged_us.get(read.port)
+            if since_us is not None and read.last_us > since_us + PLUG_GRACE_US:
+                del self._unplugged_us[read.port]
+                session.antenna_works(read.port)
+                self._tell(What.ANTENNA_UP, "it reads tags", read.port)
+
+    # -- telling
+
+    def _enter(self, condition: Condition, reason: str) -> None:
+        """Take up a condition; only a change is told and logged."""
+        if reason and not self._stopping.is_set():
+            self._errors += 1
+        self._last_error = reason or self._last_error
+        if condition == self._condition:
+            return
+        was, self._condition = self._condition, condition
+        self._since_us = self._host.wall_us()
+        if condition == "up":
+            self._tell(What.UP)
+            self._log.info("reader up", was=was)
+        elif self._stopping.is_set():
+            self._log.info("reader left", was=was)
+        else:
+            self._tell(What.REFUSED if condition == "refused" else What.LOST, reason)
+            self._log.warning("reader " + condition, was=was, reason=reason)
+
+    def _tell(self, what: What, detail: str = "", port: int | None = None) -> None:
+        self._on_event(DeviceEvent(self._device, self._host.wall_us(), what.value, port, detail))
+
+    def _count_bad(self, problem: str, count: int) -> None:
+        self._bad += count
+        self._bad_problem = problem
+        self._errors += count
+        self._last_error = problem
+
+    def _tell_bad(self) -> None:
+        """Tell what could not be understood since the last time, in one event."""
+        if self._bad:
+            self._tell(What.UNDECODABLE, f"{self._bad}: {self._bad_problem}")
+        self._bad = 0
+        self._bad_told_s = self._host.monotonic_s()

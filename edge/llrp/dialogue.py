@@ -1,0 +1,160 @@
+"""What a session asks of a reader, state by state, and what it reads out of each answer.
+
+Theory of operation. The session says "I am in this state now, what is to be asked?" and later "this successful answer
+came, what does it amount to?". In between lies what one connection learns about its reader: its capabilities, the plan
+that they allow, and the ROSpec built from it. Pure; no time, no state machine. The requests are those of LLRP 1.1
+sections 9 to 13.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from edge.drivers.port import What
+from edge.llrp.capabilities import Capabilities, read_capabilities
+from edge.llrp.events import AntennaState, ReaderEvent, Settings
+from edge.llrp.limits import DETAIL_MAX_CHARS
+from edge.llrp.rospec import ROSPEC_ID, differences, reader_config, rospec, settings_found
+from edge.llrp.transitions import Signal, State
+from firmware_config.profile import ProfileError
+from firmware_config.render import render
+from wire.llrp.errors import DecodeError
+from wire.llrp.message import Message, message
+from wire.llrp.tables.enumerations import GetReaderCapabilitiesRequestedData, GetReaderConfigRequestedData
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.llrp.events import Event
+    from firmware_config.profile import Profile
+    from firmware_config.render import AntennaAsk, ReaderPlan
+    from wire.llrp.message import Parameter
+
+_ALL: Final = 0
+"""LLRP's "all of them" in DELETE_ROSPEC, DELETE_ACCESSSPEC and antenna ids."""
+
+
+class Accepted(NamedTuple):
+    """What a successful answer amounts to; `reason` says why where it is a misfortune."""
+
+    signal: Signal = Signal.ANSWERED
+    reason: str = ""
+    events: tuple[Event, ...] = ()
+
+
+_NOTHING_MORE: Final = Accepted()
+
+
+class Dialogue:
+    """What is asked of one reader and known about it, during one connection."""
+
+    def __init__(self, profile: Profile, asks: Sequence[AntennaAsk], keepalive_ms: int) -> None:
+        self.able: Capabilities | None = None
+        self.plan: ReaderPlan | None = None
+        self._profile = profile
+        self._asks = asks
+        self._keepalive_ms = keepalive_ms
+        self._rospec: Parameter | None = None
+        self._accept: dict[State, Callable[[Message], Accepted]] = {
+            State.READING_CAPABILITIES: self._learn,
+            State.READING_ANTENNAS: _antennas,
+            State.VERIFYING: self._verify,
+        }
+        self._asks_by_state: dict[State, Callable[[int], Message]] = {
+            **_PLAIN_REQUESTS,
+            State.CONFIGURING: self._configure,
+            State.ADDING: self._add,
+        }
+
+    def ports(self) -> tuple[int, ...]:
+        """Return the ports of the plan, in turn; empty before there is one."""
+        return tuple(antenna.port for antenna in self.plan.antennas) if self.plan is not None else ()
+
+    def accept(self, state: State, answer: Message) -> Accepted:
+        """Return what a successful answer amounts to in `state`. Raises `MissingParameter` for one that lacks parts."""
+        read = self._accept.get(state)
+        return read(answer) if read is not None else _NOTHING_MORE
+
+    def request(self, state: State, message_id: int) -> Message | None:
+        """Return what `state` asks of the reader, None where it asks nothing."""
+        ask = self._asks_by_state.get(state)
+        return ask(message_id) if ask is not None else None
+
+    def _configure(self, message_id: int) -> Message:
+        assert self.able is not None
+        return reader_config(message_id, self._keepalive_ms, self.able)
+
+    def _add(self, message_id: int) -> Message:
+        assert self._rospec is not None
+        return message("ADD_ROSPEC", message_id, self._rospec)
+
+    def releases_held(self, state: State) -> bool:
+        """Return whether, after `state` was answered, the reader must be told to let go of what it held back.
+
+        That is before its old ROSpec is deleted, and only for readers that can hold anything (LLRP 1.1 section 14.1.3).
+        """
+        return state is State.CONFIGURING and self.able is not None and self.able.can_hold_reports
+
+    def _learn(self, answer: Message) -> Accepted:
+        try:
+            self.able = able = read_capabilities(answer)
+            self.plan = render(self._profile, self._asks, able.facts)
+        except (DecodeError, ProfileError) as error:
+            return Accepted(Signal.IMPOSSIBLE, str(error))
+        self._rospec = rospec(self.plan, self._profile.report_every_tags, able)
+        return Accepted(Signal.ANSWERED_IMPINJ if able.is_impinj else Signal.ANSWERED)
+
+    def _verify(self, answer: Message) -> Accepted:
+        assert self.able is not None
+        assert self.plan is not None
+        assert self._rospec is not None
+        found = next((spec for spec in answer.all("ROSpec") if spec.number("ROSpecID") == ROSPEC_ID), None)
+        if found is None:
+            return Accepted(Signal.IMPOSSIBLE, "the reader accepted our ROSpec and does not have it")
+        events: list[Event] = []
+        differs = differences(self._rospec, found)
+        if differs:
+            events.append(ReaderEvent(What.CONFIG_DIFFERS, detail="; ".join(differs)[:DETAIL_MAX_CHARS]))
+        by_port = settings_found(found, self.plan, self.able)
+        events.append(Settings(by_port, self.plan.problems, f"{self.able.model}, firmware {self.able.firmware}"))
+        return Accepted(events=tuple(events))
+
+
+def _antennas(answer: Message) -> Accepted:
+    return Accepted(
+        events=tuple(
+            AntennaState(antenna.number("AntennaID"), bool(antenna.number("AntennaConnected")))
+            for antenna in answer.all("AntennaProperties")
+        )
+    )
+
+
+def _get_capabilities(message_id: int) -> Message:
+    return message("GET_READER_CAPABILITIES", message_id, RequestedData=GetReaderCapabilitiesRequestedData.All)
+
+
+def _get_antennas(message_id: int) -> Message:
+    wanted = GetReaderConfigRequestedData.AntennaProperties
+    return message(
+        "GET_READER_CONFIG", message_id, AntennaID=_ALL, RequestedData=wanted, GPIPortNum=_ALL, GPOPortNum=_ALL
+    )
+
+
+def _plain(name: str, **fields: int) -> Callable[[int], Message]:
+    return lambda message_id: message(name, message_id, **fields)
+
+
+_PLAIN_REQUESTS: Final[dict[State, Callable[[int], Message]]] = {
+    State.READING_CAPABILITIES: _get_capabilities,
+    State.ENABLING_EXTENSIONS: _plain("IMPINJ_ENABLE_EXTENSIONS"),
+    State.READING_ANTENNAS: _get_antennas,
+    State.CLEARING_ACCESS: _plain("DELETE_ACCESSSPEC", AccessSpecID=_ALL),
+    State.CLEARING: _plain("DELETE_ROSPEC", ROSpecID=_ALL),
+    State.VERIFYING: _plain("GET_ROSPECS"),
+    State.ENABLING: _plain("ENABLE_ROSPEC", ROSpecID=ROSPEC_ID),
+    State.STARTING: _plain("START_ROSPEC", ROSpecID=ROSPEC_ID),
+    State.STOPPING: _plain("STOP_ROSPEC", ROSpecID=ROSPEC_ID),
+    State.DELETING: _plain("DELETE_ROSPEC", ROSpecID=ROSPEC_ID),
+    State.LEAVING: _plain("CLOSE_CONNECTION"),
+}
+"""Requests that need nothing but a message id."""

@@ -1,0 +1,143 @@
+"""One TCP connection under one session: bytes in, bytes out, and the session's deadlines. Nothing is decided here.
+
+Theory of operation. An asyncio protocol: every chunk goes to the session as it comes and what the session wants to say
+goes out at once; one timer stands at the session's deadline. Everything runs in callbacks on the loop's thread, so
+there is no task to leak and no lock. `closed` is resolved once, when the socket is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from edge.llrp.limits import CONNECT_TIMEOUT_S, LEAVE_TIMEOUT_S, SEND_BUFFER_MAX_BYTES
+from edge.llrp.transitions import ENDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.llrp.events import Event
+    from edge.llrp.session import Session
+
+
+class Connection(asyncio.Protocol):
+    """Carries a session over TCP.
+
+    Args:
+        session: a new one.
+        on_events: gets what the session tells, in order; also called with an empty list when only bytes came.
+        monotonic_s: the clock of the session.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        on_events: Callable[[Sequence[Event]], None],
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.session = session
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self._on_events = on_events
+        self._monotonic_s = monotonic_s
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # -- what the owner calls
+
+    def leave(self) -> None:
+        """Begin to say goodbye; `closed` follows."""
+        if self._transport is not None:
+            self._after(self.session.leave(self._monotonic_s()))
+
+    def abort(self) -> None:
+        """Drop the connection now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the session."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.session.connected(self._monotonic_s())
+        self._after([])
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the session."""
+        self._after(self.session.receive(data, self._monotonic_s()))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the session: whatever state it was in."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport = None
+        reason = f"connection lost: {exc}" if exc is not None else "the reader hung up"
+        try:
+            self._on_events(self.session.link_closed(reason, self._monotonic_s()))
+        finally:
+            self.closed.set_result(None)
+
+    # -- after every input
+
+    def _after(self, events: Sequence[Event]) -> None:
+        transport = self._transport
+        assert transport is not None
+        out = self.session.take()
+        if out:
+            transport.write(out)
+        self._on_events(events)
+        if transport.is_closing():
+            return
+        if self.session.state in ENDS:
+            self._close(transport)
+        elif transport.get_write_buffer_size() > SEND_BUFFER_MAX_BYTES:
+            self._on_events(self.session.link_closed("the reader does not read what we say", self._monotonic_s()))
+            transport.abort()
+        else:
+            self._set_timer()
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """Let the last words go out, but not wait for a peer that does not take them."""
+        if self._timer is not None:
+            self._timer.cancel()
+        transport.close()
+        self._timer = self._loop.call_later(LEAVE_TIMEOUT_S, transport.abort)
+
+    def _set_timer(self) -> None:
+        """Let one timer stand at or before the deadline; one that rings early finds out and is set again."""
+        deadline_s = self.session.deadline()
+        if deadline_s is None:
+            return
+        in_s = max(0.0, deadline_s - self._monotonic_s())
+        if self._timer is not None:
+            if self._timer.when() <= self._loop.time() + in_s:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_later(in_s, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._transport is None or self._transport.is_closing():
+            return
+        try:
+            self._after(self.session.tick(self._monotonic_s()))
+        except BaseException:
+            # asyncio drops a connection whose `data_received` raises; a timer's callback must do so itself.
+            self._transport.abort()
+            raise
+
+
+async def connect(
+    host: str,
+    port: int,
+    session: Session,
+    on_events: Callable[[Sequence[Event]], None],
+    monotonic_s: Callable[[], float],
+) -> Connection:
+    """Open a connection to a reader. Raises `OSError` (`TimeoutError` is one) when nobody answers."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        _, connection = await loop.create_connection(lambda: Connection(session, on_events, monotonic_s), host, port)
+    return connection

@@ -1,0 +1,351 @@
+"""The uplink over MQTT, by paho-mqtt 2.
+
+Theory of operation
+-------------------
+Each connection gets a new paho client. Paho would otherwise keep unconfirmed messages and send them again by itself;
+here the delivery protocol decides what is sent again, and a fresh client also takes a fresh last will and the protocol
+version that worked. Paho runs its network loop in a thread of its own; all that it tells us is handed to the event loop
+by `call_soon_threadsafe`, with the client it came from, so that a late word of an old connection is not taken for one
+of the new.
+
+A connection is reported when the broker accepted the CONNECT *and* both subscriptions: data without acks would only
+circle. MQTT 5 is tried first, because it alone says that a publish was refused; on "unsupported protocol version" we
+go on with 3.1.1. There an access rule that denies a publish is invisible, so look at the acks. Nothing is kept at
+the broker (clean start): what it would keep for us, the gateway's next Ack says better.
+
+After a failure or a loss: full jitter, growing to `BACKOFF_CAP_S`, from the beginning after a stable connection.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.backoff import Backoff, Pace
+from edge.drivers.port import Host
+from edge.limits import (
+    ACK_MAX_BYTES,
+    BACKOFF_CAP_S,
+    BACKOFF_FIRST_S,
+    COMMAND_MAX_BYTES,
+    CONNECT_TIMEOUT_S,
+    KEEPALIVE_S,
+    UPLINK_MAX_MESSAGES,
+)
+from edge.outage import Outage
+from edge.uplink.broker_url import BrokerUrl, Credentials
+from edge.uplink.port import UplinkFigures, UplinkListener
+from wire.errors import MessageError
+from wire.messages import EdgeState, decode_ack, decode_command, encode_json
+from wire.topics import Leaf, edge_topic
+
+if TYPE_CHECKING:
+    import ssl
+
+_QOS: Final = 1
+_UNSUPPORTED: Final = "Unsupported protocol version"
+_TAKEN_OVER: Final = "Session taken over"
+_PACE: Final = Pace(floor_s=0.0, first_s=BACKOFF_FIRST_S, factor=2.0, cap_s=BACKOFF_CAP_S)
+_TCP_S: Final = 5.0
+"""Name look-up apart, how long a TCP (and TLS) handshake may take; a stop waits for no more than this."""
+_LEAVE_S: Final = 2.0
+"""How long a polite goodbye may take before the socket is shut."""
+
+
+class _Connection:
+    """One paho client and what it holds; used on the event loop's thread."""
+
+    def __init__(self, client: paho.Client, loop: asyncio.AbstractEventLoop) -> None:
+        self.client = client
+        self.held: dict[int, int] = {}
+        self.all_confirmed = asyncio.Event()
+        self.subscribing: set[int] = set()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[str] = loop.create_future()
+        self.reason = ""
+
+    def end(self, reason: str) -> None:
+        """The connection is gone; the first reason given is the one that counts."""
+        if not self.closed.done():
+            self.closed.set_result(self.reason or reason)
+
+
+class MqttUplink:
+    """One edge's connection to a broker. Raises `ConfigError` for credentials that cannot be used."""
+
+    def __init__(
+        self,
+        broker: BrokerUrl,
+        site: str,
+        edge: str,
+        host: Host,
+        *,
+        credentials: Credentials | None = None,
+        log: Any,
+    ) -> None:
+        self.figures = UplinkFigures()
+        self.broker = broker
+        self._client_id = f"lastunit-{site}-{edge}"
+        self._data = edge_topic(site, edge, Leaf.DATA)
+        self._state = edge_topic(site, edge, Leaf.STATE)
+        self._ack = edge_topic(site, edge, Leaf.ACK)
+        self._cmd = edge_topic(site, edge, Leaf.CMD)
+        self._backoff = Backoff(host.rng)
+        self._host = host
+        self._log = log.bind(broker=str(broker))
+        self._outage = Outage(self._log, "uplink")
+        self._refusals = Outage(self._log, "publish")
+        credentials = credentials or Credentials()
+        self._login = credentials.login()
+        self._tls: ssl.SSLContext | None = credentials.tls_context() if broker.tls else None
+        self.protocol = MQTTProtocolVersion.MQTTv5
+        self._now: _Connection | None = None
+        self._connected = False
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._listener: UplinkListener | None = None
+        self._will = b""
+
+    # -- the port
+
+    @property
+    def connected(self) -> bool:
+        """Whether answers can come."""
+        return self._connected
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes published and not confirmed."""
+        return sum(self._now.held.values()) if self._now is not None else 0
+
+    def start(self, listener: UplinkListener, death: EdgeState) -> None:
+        """Begin to connect. Raises `RuntimeError` when called twice."""
+        if self._task is not None:
+            raise RuntimeError("this uplink runs already")
+        self._listener = listener
+        self._will = encode_json(death)
+        self._task = asyncio.create_task(self._run(), name=f"uplink {self._client_id}")
+
+    async def stop(self, farewell: EdgeState | None = None) -> None:
+        """Leave politely within a bounded time."""
+        if self._task is None:
+            return
+        if farewell is not None and self._connected:
+            self.publish_state(farewell)
+            if self._now is not None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._now.all_confirmed.wait(), _LEAVE_S)
+        self._listener = None
+        self._stopping.set()
+        await self._task
+        self._task = None
+
+    def publish_data(self, frame: bytes) -> bool:
+        """Publish a frame with QoS 1."""
+        return self._publish(self._data, frame, retain=False)
+
+    def publish_state(self, state: EdgeState) -> bool:
+        """Publish the retained state with QoS 1."""
+        return self._publish(self._state, encode_json(state), retain=True)
+
+    # -- one connection after another
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            began_s = self._host.monotonic_s()
+            fell_back = await self._one_connection()
+            if self._stopping.is_set() or fell_back:
+                continue
+            self._backoff.worked(self._host.monotonic_s() - began_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._backoff.failed(_PACE))
+
+    async def _one_connection(self) -> bool:
+        """Connect, stay until it ends. Returns whether the next attempt shall follow at once (protocol fallback)."""
+        connection = self._now = _Connection(self._client(), asyncio.get_running_loop())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            reason = await self._attempt(connection, stopping)
+        finally:
+            stopping.cancel()
+            await self._leave(connection)
+            self._now = None
+        if self._connected:
+            self._connected = False
+            if self._listener is not None:
+                self._listener.on_disconnected(reason)
+        else:
+            self.figures.connect_failures += 1
+        if self._stopping.is_set():
+            return False
+        if reason == _UNSUPPORTED and self.protocol is MQTTProtocolVersion.MQTTv5:
+            self._log.info("uplink_falls_back", protocol="3.1.1", because=reason)
+            self.protocol = MQTTProtocolVersion.MQTTv311
+            return True
+        if reason == _TAKEN_OVER:
+            reason = f"{reason}: another client calls itself {self._client_id}"
+        self._outage.broke(reason)
+        return False
+
+    async def _attempt(self, connection: _Connection, stopping: asyncio.Task[Any]) -> str:
+        """Return why the connection ended."""
+        client = connection.client
+        try:
+            await asyncio.to_thread(
+                client.connect, self.broker.host, self.broker.port, KEEPALIVE_S, **self._v5_connect()
+            )
+        except (OSError, ValueError) as error:
+            return f"{type(error).__name__}: {error}"
+        client.loop_start()
+        waiting: set[asyncio.Future[Any]] = {connection.ready, connection.closed, stopping}
+        done, _ = await asyncio.wait(waiting, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if connection.closed in done:
+            return connection.closed.result()
+        if not connection.ready.done():
+            return "stopped" if done else f"no answer within {CONNECT_TIMEOUT_S:g} s"
+        self.figures.connects += 1
+        self._connected = True
+        self._outage.back(protocol=self.protocol.name)
+        self._refusals = Outage(self._log, "publish")  # said once for each connection
+        if self._listener is not None:
+            self._listener.on_connected()
+        await asyncio.wait({connection.closed, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return connection.closed.result() if connection.closed.done() else "stopped"
+
+    async def _leave(self, connection: _Connection) -> None:
+        """End the client's thread, politely first, by the socket's end when nobody answers."""
+        client = connection.client
+        client.disconnect()
+        polite_s = _LEAVE_S if self._connected and not connection.closed.done() else 0.0
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(connection.closed), polite_s)
+        sock: Any = client.socket()
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        await asyncio.to_thread(client.loop_stop)
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
+
+    # -- paho
+
+    def _client(self) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=None if self.protocol is MQTTProtocolVersion.MQTTv5 else True,
+            protocol=self.protocol,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = _TCP_S
+        client.max_inflight_messages_set(UPLINK_MAX_MESSAGES)
+        client.max_queued_messages_set(UPLINK_MAX_MESSAGES)
+        client.will_set(self._state, self._will, qos=_QOS, retain=True)
+        if self._login is not None:
+            client.username_pw_set(*self._login)
+        if self._tls is not None:
+            client.tls_set_context(self._tls)
+        client.on_connect = self._from_thread(self._on_connect)
+        client.on_subscribe = self._from_thread(self._on_subscribe)
+        client.on_disconnect = self._from_thread(self._on_disconnect)
+        client.on_publish = self._from_thread(self._on_publish)
+        client.on_message = self._from_thread(self._on_message)
+        return client
+
+    def _v5_connect(self) -> dict[str, Any]:
+        if self.protocol is not MQTTProtocolVersion.MQTTv5:
+            return {}
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = 0
+        properties.MaximumPacketSize = COMMAND_MAX_BYTES + ACK_MAX_BYTES
+        return {"clean_start": True, "properties": properties}
+
+    def _from_thread(self, handle: Callable[..., None]) -> Callable[..., None]:
+        """Wrap a handler so that paho's thread only passes its arguments to the event loop."""
+        loop = asyncio.get_running_loop()
+
+        def post(client: paho.Client, _userdata: Any, *args: Any) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the process ends, and nobody is left to tell
+                loop.call_soon_threadsafe(self._if_current, handle, client, args)
+
+        return post
+
+    def _if_current(self, handle: Callable[..., None], client: paho.Client, args: tuple[Any, ...]) -> None:
+        connection = self._now
+        if connection is not None and connection.client is client:
+            handle(connection, *args)
+
+    def _on_connect(self, connection: _Connection, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        if code.is_failure:
+            connection.reason = str(code)
+            connection.end(str(code))
+            return
+        error, mid = connection.client.subscribe([(self._ack, _QOS), (self._cmd, _QOS)])
+        if error is not MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            connection.end(f"subscribe: {error.name}")
+            return
+        connection.subscribing.add(mid)
+
+    def _on_subscribe(self, connection: _Connection, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+        connection.subscribing.discard(mid)
+        refused = [str(code) for code in codes if code.is_failure]
+        if refused:
+            connection.end(f"the broker refused to subscribe us to our answers: {', '.join(refused)}")
+        elif not connection.subscribing and not connection.ready.done():
+            connection.ready.set_result(None)
+
+    @staticmethod
+    def _on_disconnect(connection: _Connection, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+        connection.end(str(code))
+
+    def _on_publish(self, connection: _Connection, mid: int, code: ReasonCode, _properties: Any) -> None:
+        connection.held.pop(mid, None)
+        if not connection.held:
+            connection.all_confirmed.set()
+        if code.is_failure:
+            self.figures.refused += 1
+            self._refusals.broke(f"the broker refused our data: {code}")
+        else:
+            self.figures.confirmed += 1
+        if self._listener is not None and self._connected:
+            self._listener.on_room()
+
+    def _on_message(self, _connection: _Connection, message: paho.MQTTMessage) -> None:
+        if self._listener is None:
+            return
+        try:
+            if message.topic == self._ack:
+                ack = decode_ack(_bounded(message.payload, ACK_MAX_BYTES))
+                self._listener.on_ack(ack)
+            elif message.topic == self._cmd:
+                command = decode_command(_bounded(message.payload, COMMAND_MAX_BYTES))
+                self._listener.on_command(command)
+        except MessageError as error:
+            self.figures.undecodable += 1
+            self._log.warning("uplink_undecodable", topic=message.topic, reason=str(error)[:200])
+
+    def _publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
+        connection = self._now
+        if connection is None or not self._connected:
+            self.figures.turned_away += 1
+            return False
+        info = connection.client.publish(topic, payload, qos=_QOS, retain=retain)
+        if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self.figures.turned_away += 1
+            return False
+        self.figures.published += 1
+        connection.held[info.mid] = len(payload)
+        connection.all_confirmed.clear()
+        return True
+
+
+def _bounded(payload: bytes | bytearray, limit: int) -> bytes:
+    if len(payload) > limit:
+        raise MessageError(f"payload of {len(payload)} bytes: the limit is {limit}")
+    return bytes(payload)

@@ -1,0 +1,206 @@
+"""The gateway, put together: the one place where its parts meet.
+
+    source -> ingest -> site_input -> fold -> ledger, stock, change -> relay -> change feed -> HTTP
+
+All parts run in one event loop. They meet in the database only; waking each other is a courtesy that saves a poll.
+The order of stopping follows the arrows, so that everything that was received is committed, folded, relayed, and the
+open streams see it before they end.
+"""
+
+import asyncio
+import secrets
+import signal
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, Protocol, Self
+
+import structlog
+from fastapi import FastAPI
+
+from gateway.clock import Clock, system_clock
+from gateway.config import BrokerAddress, ConfigError, GatewayConfig, load_sites
+from gateway.fold.process import FoldProcess, LeaseTimes
+from gateway.fold.site_fold import FoldRules
+from gateway.http.serve import listen, serve, url_of
+from gateway.ingest.mqtt import Broker, MqttSource
+from gateway.ingest.port import Source
+from gateway.ingest.service import Ingest
+from gateway.limits import LEASE_TTL_S, TICK_S
+from gateway.log import configure_log
+from gateway.queries import Queries
+from gateway.relay import ChangeFeed, Relay
+from gateway.steps import Step, pass_by
+from gateway.storage.engine import Database
+from gateway.storage.migrate import migrate
+from gateway.storage.site_register import register_site
+from wire.site import Site
+
+_log: Final = structlog.get_logger("gateway")
+
+STOP_TIMEOUT_S: Final = 20.0
+"""A stop that takes longer is cut short: everything that matters is committed anyway."""
+
+
+class HttpFactory(Protocol):
+    """Makes the HTTP application: `gateway.http.app.create_app`."""
+
+    def __call__(self, queries: Queries, feed: ChangeFeed) -> FastAPI:
+        """Return the application."""
+        ...
+
+
+def mqtt_source(config: GatewayConfig, clock: Clock) -> MqttSource:
+    """Return the source that the configuration names. Raises `ConfigError`."""
+    address = BrokerAddress(config.broker_url.get_secret_value())
+    tls: ssl.SSLContext | None = None
+    if address.tls:
+        try:
+            tls = ssl.create_default_context(cafile=config.broker_ca_file)
+            if config.broker_cert_file is not None:
+                tls.load_cert_chain(config.broker_cert_file, config.broker_key_file)
+        except (ssl.SSLError, OSError) as error:
+            raise ConfigError(f"broker_ca_file, broker_cert_file or broker_key_file: {error}") from error
+    broker = Broker(address.host, address.port, address.username, address.password, tls=tls)
+    return MqttSource(broker, clock)
+
+
+class Gateway:
+    """All parts of a gateway in this process. `start`, then `stop`; or `async with`.
+
+    `sites` and `source` replace what the configuration names, for a program that has them in the same process. Without
+    `http` nothing listens.
+    """
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        *,
+        sites: Sequence[Site] | None = None,
+        source: Source | None = None,
+        http: HttpFactory | None = None,
+        clock: Clock = system_clock,
+        step: Step = pass_by,
+    ) -> None:
+        self.config = config
+        self._sites = {site.id: site for site in (load_sites(config) if sites is None else sites)}
+        self._clock = clock
+        self._http = http
+        self._url = config.database_url.get_secret_value()
+        holder = f"gateway-{secrets.token_hex(8)}"
+        ttl_s = config.lease_ttl_s
+        tick_s = min(TICK_S, TICK_S * ttl_s / LEASE_TTL_S)
+        rules = FoldRules(
+            checkpoint_entries=config.checkpoint_entries, checkpoint_s=config.checkpoint_s, keep_log=config.keep_log
+        )
+        self.database = Database(self._url)
+        self.feed = ChangeFeed()
+        self.queries = Queries(self.database, clock, self.counters)
+        self.source: Source = mqtt_source(config, clock) if source is None else source
+        self.relay = Relay(self.database, self.feed, holder, clock, step=step, ttl_s=ttl_s)
+        self.fold = FoldProcess(
+            self.database,
+            self._sites,
+            holder,
+            clock,
+            rules=rules,
+            times=LeaseTimes(ttl_s=ttl_s, tick_s=tick_s),
+            committed=self.relay.wake,
+            step=step,
+        )
+        self.ingest = Ingest(self.source, self.database, self._sites, clock, wake=self.fold.wake, step=step)
+        self.http_url: str | None = None
+        self._http_stop = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ended = asyncio.Event()
+
+    def counters(self) -> dict[str, int]:
+        """Return the counters of this process."""
+        connected = {"source_connected": int(self.source.connected)}
+        return self.ingest.counters() | self.fold.counters() | self.relay.counters() | connected
+
+    async def start(self) -> None:
+        """Bring the database up to date, make the sites known, and run every part."""
+        revision = await asyncio.to_thread(migrate, self._url)
+        async with self.database.write() as connection:
+            for _, site in sorted(self._sites.items()):
+                await register_site(connection, site, self._clock())
+        _log.info("gateway_starts", sites=sorted(self._sites), revision=revision)
+        if self._http is not None:
+            socket = listen(self.config.http_host, self.config.http_port)
+            self.http_url = url_of(socket)
+            application = self._http(self.queries, self.feed)
+            self._spawn("http", serve(application, socket, stop=self._http_stop))
+        self._spawn("relay", self.relay.run())
+        self._spawn("fold", self.fold.run())
+        self._spawn("ingest", self.ingest.run())
+
+    def _spawn(self, name: str, part: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(part, name=f"gateway-{name}")
+        task.add_done_callback(lambda _: self._ended.set())
+        self._tasks[name] = task
+
+    async def wait_ended(self) -> None:
+        """Return, or raise what it raised, when a part ends by itself; a part that is needed never should."""
+        await self._ended.wait()
+        for task in self._tasks.values():
+            if task.done():
+                await task
+
+    async def stop(self) -> None:
+        """Stop the parts in the order of the flow; then close the database. Safe to call twice."""
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("fold", self.fold.stop),
+            ("relay", self.relay.stop),
+            ("http", self._http_stop.set),
+        )
+        await self.source.close()
+        await self._join("ingest")
+        for name, stop in steps:
+            stop()
+            await self._join(name)
+        await self.database.close()
+
+    async def _join(self, name: str) -> None:
+        task = self._tasks.pop(name, None)
+        if task is None:
+            return
+        _, pending = await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
+        if pending:
+            _log.warning("stop_cut_short", part=name, after_s=STOP_TIMEOUT_S)
+            task.cancel()
+        results = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(results[0], Exception):
+            _log.error("part_failed", part=name, error=repr(results[0]))
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+
+def run_gateway(config: GatewayConfig, http: HttpFactory | None = None) -> None:
+    """Run a gateway until SIGTERM or SIGINT. Raises what a part raised, so that a supervisor starts it again."""
+    configure_log(config.log_level)
+    asyncio.run(_run(config, http))
+
+
+async def _run(config: GatewayConfig, http: HttpFactory | None) -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    async with Gateway(config, http=http) as gateway:
+        waits = {asyncio.create_task(asked.wait()), asyncio.create_task(gateway.wait_ended())}
+        done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        for task in done:
+            task.result()
+        _log.info("gateway_stops", asked=asked.is_set())

@@ -1,0 +1,112 @@
+"""The gateway's configuration: a YAML file, and environment variables `LASTUNIT_GATEWAY_<KEY>` that go before it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from gateway.limits import CHECKPOINT_ENTRIES, CHECKPOINT_S, LEASE_TTL_S
+from wire.errors import WireError
+from wire.site import Site
+from wire.site_file import parse_site
+
+ENV_PREFIX: Final = "LASTUNIT_GATEWAY_"
+_BROKER_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+
+class ConfigError(WireError):
+    """A configuration that a person must mend; the text names each key."""
+
+    code = "config"
+
+
+class GatewayConfig(BaseSettings):
+    """Everything that can be set. Site files are paths, relative to the configuration file."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    sites: list[Path] = Field(default=[], description="site files, one for each site that this gateway serves")
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///lastunit.db"), description="sqlite:///<file> or postgresql://<user>@<host>/<name>"
+    )
+    broker_url: SecretStr = Field(
+        default=SecretStr("mqtt://127.0.0.1:1883"), description="mqtt:// or mqtts://, with user:password@ if needed"
+    )
+    broker_ca_file: Path | None = Field(default=None, description="certificates that may sign the broker's (mqtts)")
+    broker_cert_file: Path | None = Field(default=None, description="our own certificate (mqtts)")
+    broker_key_file: Path | None = Field(default=None, description="its key")
+    http_host: str = Field(default="127.0.0.1", description="address that the HTTP side listens on")
+    http_port: int = Field(default=8080, ge=0, le=65_535, description="its port; 0 takes a free one")
+    lease_ttl_s: float = Field(
+        default=LEASE_TTL_S, ge=0.1, le=60, description="how long another process waits before it takes over a site"
+    )
+    checkpoint_entries: int = Field(
+        default=CHECKPOINT_ENTRIES, ge=1, le=1_000_000, description="log entries between two checkpoints of a site"
+    )
+    checkpoint_s: float = Field(default=CHECKPOINT_S, gt=0, description="seconds between two checkpoints, at most")
+    keep_log: bool = Field(default=False, description="never prune the input log (audits); it grows without bound")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
+
+
+def load_config(file: Path | None, **overrides: Any) -> GatewayConfig:
+    """Return the configuration: `overrides` (command line) before environment before file.
+
+    Raises `ConfigError`; a file that cannot be read raises `OSError`.
+    """
+    values: dict[str, Any] = dict(_read(file)) if file is not None else {}
+    values |= EnvSettingsSource(GatewayConfig)()
+    values |= {key: value for key, value in overrides.items() if value is not None}
+    try:
+        config = GatewayConfig(**values)
+    except ValidationError as error:
+        where = str(file) if file else "configuration"
+        lines = [f"{where}: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
+    if file is None:
+        return config
+    return config.model_copy(update={"sites": [file.parent / path for path in config.sites]})
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: expected keys and values, such as `sites: [site.yaml]`")
+    return values
+
+
+def load_sites(config: GatewayConfig) -> list[Site]:
+    """Parse the site files. Raises `SiteFileError`, `ConfigError` for an id that stands twice, and `OSError`."""
+    sites: dict[str, Site] = {}
+    for path in config.sites:
+        site = parse_site(path.read_text(encoding="utf-8"), str(path))
+        if site.id in sites:
+            raise ConfigError(f"{path}: site {site.id!r} stands in another site file too")
+        sites[site.id] = site
+    return list(sites.values())
+
+
+class BrokerAddress:
+    """The parts of a broker's URL."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise ConfigError(f"broker_url: {error}") from error
+        if parts.scheme not in _BROKER_PORTS or not parts.hostname:
+            raise ConfigError("broker_url: expected mqtt://host[:port] or mqtts://host[:port]")
+        self.tls = parts.scheme == "mqtts"
+        self.host = parts.hostname
+        self.port = port or _BROKER_PORTS[parts.scheme]
+        self.username = unquote(parts.username) if parts.username else None
+        self.password = unquote(parts.password) if parts.password else None

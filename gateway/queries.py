@@ -1,0 +1,299 @@
+"""The read side: committed rows in, answers out. Nothing here writes.
+
+Each answer is made in one reading transaction, so that its parts agree. Changes are read by `seq`, which only relayed
+rows have: a cursor never skips one. A snapshot takes cursor and rows in the same repeatable-read transaction; a row may
+then be *newer* than the cursor, never older, and the change that comes again is recognised by its `version`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+
+from gateway.answers import GapRow, ItemRow, QuarantineRow, SkuRow, UnknownGtin
+from gateway.clock import Clock, iso, iso_or_none
+from gateway.http.ports import (
+    Availability,
+    ChangePage,
+    ChangeRow,
+    CursorAhead,
+    CursorGone,
+    EdgeRow,
+    FeedHealth,
+    Health,
+    MovementRow,
+    SiteAvailability,
+    SiteRow,
+    Snapshot,
+    StockRow,
+    ZoneRow,
+)
+from gateway.ledger.post import counts_of
+from gateway.limits import PAGE_MAX_ROWS
+from gateway.relay import last_seq
+from gateway.site_health import site_healths
+from gateway.site_view import SKU_COLUMNS, SiteViews, at_site, stock_of, stock_rows, together, zone_rows
+from gateway.stock_event import with_seq
+from gateway.storage.engine import Database
+from gateway.storage.schema import change, edge_state, gap, item, movement, quarantine, site_fold, site_log, sku, stock
+from gateway.storage.schema import unknown_gtin as unknown_table
+from gateway.storage.statement import MANY
+from wire.messages import decode_state
+from wire.site import OUT
+
+
+class Queries:
+    """Answers from the database. `ingest` gives the counters of this process for `health`."""
+
+    def __init__(self, database: Database, clock: Clock, ingest: Callable[[], dict[str, int]] = dict) -> None:
+        self._database = database
+        self._clock = clock
+        self._ingest = ingest
+        self._views = SiteViews()
+
+    # -- availability
+
+    async def availability(self, gtin: str, site: str | None = None) -> Availability | None:
+        """Return a SKU's figures at one site or all; None when no catalogue names the GTIN."""
+        found = await self.availabilities([gtin], site)
+        return found[0] if found else None
+
+    async def availabilities(self, gtins: Sequence[str], site: str | None = None) -> list[Availability]:
+        """Return the figures of up to `PAGE_MAX_ROWS` SKUs, in order of GTIN; those in no catalogue are left out."""
+        wanted = sorted(set(gtins))[:PAGE_MAX_ROWS]
+        async with self._database.read() as connection:
+            known: list[str] = []
+            for low in range(0, len(wanted), MANY):
+                part = select(sku.c.gtin).where(sku.c.gtin.in_(wanted[low : low + MANY])).order_by(sku.c.gtin)
+                known += list(await connection.scalars(part))
+            if not known:
+                return []
+            versions = await stock_of(connection, known, site)
+            names = {name for name, _ in versions} if site is None else {site}
+            rows: dict[str, list[SiteAvailability]] = {gtin: [] for gtin in known}
+            for name, view in (await self._views.load(connection, names)).items():
+                counts = await counts_of(connection, name, known)
+                for gtin in known:
+                    version = versions.get((name, gtin), 0)
+                    if version or site is not None:
+                        rows[gtin].append(at_site(name, gtin, view, counts[gtin], version))
+        return [together(gtin, rows[gtin], self._clock()) for gtin in known]
+
+    async def site_stock(
+        self, site: str, *, after_gtin: str = "", limit: int = PAGE_MAX_ROWS, style: str | None = None
+    ) -> list[StockRow]:
+        """Return a site's SKUs after a GTIN, in order, with units by zone; those in no catalogue are left out."""
+        async with self._database.read() as connection:
+            view = await self._views.one(connection, site)
+            if view is None:
+                return []
+            return await stock_rows(connection, view, after_gtin, min(limit, PAGE_MAX_ROWS), style)
+
+    async def snapshot(self, site: str) -> Snapshot:
+        """Return all of a site's rows and the cursor that they are true at."""
+        async with self._database.read() as connection:
+            cursor = await last_seq(connection)
+            view = await self._views.one(connection, site)
+            if view is None:
+                return Snapshot(cursor, site, [], [])
+            rows: list[StockRow] = []
+            while page := await stock_rows(connection, view, rows[-1].gtin if rows else "", PAGE_MAX_ROWS, None):
+                rows += page
+            return Snapshot(cursor, site, rows, await zone_rows(connection, view))
+
+    async def sku(self, gtin: str) -> SkuRow | None:
+        """Return a row of the catalogue."""
+        rows = await self._rows(select(*SKU_COLUMNS).where(sku.c.gtin == gtin))
+        return _sku_row(rows[0]) if rows else None
+
+    async def skus_of_style(self, style: str, limit: int = PAGE_MAX_ROWS) -> list[SkuRow]:
+        """Return the catalogue rows of a style, by GTIN."""
+        query = select(*SKU_COLUMNS).where(sku.c.style == style).order_by(sku.c.gtin).limit(min(limit, PAGE_MAX_ROWS))
+        return [_sku_row(row) for row in await self._rows(query)]
+
+    # -- changes
+
+    async def changes(self, after_seq: int, limit: int = 500, site: str | None = None) -> ChangePage:
+        """Return relayed changes after a cursor, in order. Raises `CursorGone` and `CursorAhead`.
+
+        With `site` the page may be empty although there are newer changes elsewhere; its cursor is then `last_seq`.
+        """
+        async with self._database.read() as connection:
+            newest = await last_seq(connection)
+            if after_seq > newest:
+                raise CursorAhead(newest)
+            first_kept = int(await connection.scalar(select(func.min(change.c.seq))) or newest + 1)
+            if after_seq < first_kept - 1:
+                raise CursorGone(first_kept)
+            query = select(change.c.seq, change.c.site, change.c.gtin, change.c.body).where(change.c.seq > after_seq)
+            if site is not None:
+                query = query.where(change.c.site == site)
+            found = await connection.execute(query.order_by(change.c.seq).limit(min(limit, PAGE_MAX_ROWS)))
+            rows = [ChangeRow(row.seq, row.site, row.gtin, with_seq(row.seq, bytes(row.body))) for row in found]
+        return ChangePage(rows, newest, first_kept)
+
+    # -- sites, zones, edges
+
+    async def sites(self) -> list[SiteRow]:
+        """Return all sites, by id."""
+        query = select(site_fold.c.site, site_fold.c.applied_n, site_log.c.last_n).join(
+            site_log, site_log.c.site == site_fold.c.site
+        )
+        async with self._database.read() as connection:
+            views = await self._views.load(connection)
+            folded = {row.site: row for row in await connection.execute(query)}
+        return [
+            SiteRow(
+                site=name,
+                name=view.site.name,
+                timezone=view.site.timezone,
+                gln=view.site.gln,
+                zones=[zone.id for zone in view.site.zones],
+                applied_n=folded[name].applied_n,
+                behind=folded[name].last_n - folded[name].applied_n,
+                now=iso_or_none(view.now_us),
+            )
+            for name, view in views.items()
+        ]
+
+    async def site(self, site: str) -> SiteRow | None:
+        """Return one site."""
+        return next((row for row in await self.sites() if row.site == site), None)
+
+    async def zones(self, site: str) -> list[ZoneRow]:
+        """Return a site's zones in the site file's order."""
+        async with self._database.read() as connection:
+            view = await self._views.one(connection, site)
+            return [] if view is None else await zone_rows(connection, view)
+
+    async def edges(self, site: str | None = None) -> list[EdgeRow]:
+        """Return the newest state of each edge box."""
+        query = select(edge_state).order_by(edge_state.c.site, edge_state.c.edge)
+        if site is not None:
+            query = query.where(edge_state.c.site == site)
+        return [
+            EdgeRow(row.site, row.edge, row.what, iso(row.at_us), iso(row.received_us), decode_state(bytes(row.body)))
+            for row in await self._rows(query)
+        ]
+
+    # -- staff and operators
+
+    async def movements(
+        self, site: str | None = None, *, limit: int = 100, gtin: str | None = None, before_m: int | None = None
+    ) -> list[MovementRow]:
+        """Return ledger entries, newest first."""
+        query = select(movement)
+        if site is not None:
+            query = query.where(movement.c.site == site).order_by(movement.c.m.desc())
+        else:
+            query = query.order_by(movement.c.decided_us.desc(), movement.c.site, movement.c.m.desc())
+        if gtin is not None:
+            query = query.where(movement.c.gtin == gtin)
+        if before_m is not None:
+            query = query.where(movement.c.m < before_m)
+        return [
+            MovementRow(
+                site=row.site,
+                m=row.m,
+                n=row.n,
+                gtin=row.gtin,
+                serial=row.serial,
+                from_zone=row.credit,
+                to_zone=row.debit,
+                happened_at=iso(row.happened_us),
+                first_read_at=iso(row.first_read_us),
+                decided_at=iso(row.decided_us),
+                cause=row.cause,
+                probability=row.probability,
+            )
+            for row in await self._rows(query.limit(min(limit, PAGE_MAX_ROWS)))
+        ]
+
+    async def items(
+        self, site: str, gtin: str, *, zone: str | None = None, limit: int = PAGE_MAX_ROWS
+    ) -> list[ItemRow]:
+        """Return the items of a SKU that are in a site, or in one of its zones."""
+        query = select(item).where(item.c.site == site, item.c.gtin == gtin, item.c.zone != OUT)
+        if zone is not None:
+            query = query.where(item.c.zone == zone)
+        query = query.order_by(item.c.serial).limit(min(limit, PAGE_MAX_ROWS))
+        return [
+            ItemRow(row.site, row.gtin, row.serial, row.zone, iso(row.since_us), row.probability)
+            for row in await self._rows(query)
+        ]
+
+    async def unknown_gtins(self, site: str | None = None, limit: int = 500) -> list[UnknownGtin]:
+        """Return GTINs of ours that are, or were, in a site and in no catalogue."""
+        query = (
+            select(stock.c.gtin, stock.c.site, stock.c.on_hand, unknown_table.c.decision)
+            .outerjoin(sku, sku.c.gtin == stock.c.gtin)
+            .outerjoin(unknown_table, unknown_table.c.gtin == stock.c.gtin)
+            .where(sku.c.gtin.is_(None))
+            .order_by(stock.c.gtin, stock.c.site)
+        )
+        if site is not None:
+            query = query.where(stock.c.site == site)
+        found: dict[str, list[Row[Any]]] = defaultdict(list)
+        for row in await self._rows(query.limit(min(limit, PAGE_MAX_ROWS))):
+            found[row.gtin].append(row)
+        return [
+            UnknownGtin(gtin, [row.site for row in rows], sum(row.on_hand for row in rows), rows[0].decision)
+            for gtin, rows in found.items()
+        ]
+
+    async def quarantined(self, limit: int = 100, site: str | None = None) -> list[QuarantineRow]:
+        """Return refused messages, newest first."""
+        names = [name for name in QuarantineRow.__struct_fields__ if name != "received_at"]
+        columns = [quarantine.c[name] for name in names]
+        query = select(*columns, quarantine.c.received_us).order_by(quarantine.c.id.desc())
+        if site is not None:
+            query = query.where(quarantine.c.site == site)
+        rows = await self._rows(query.limit(min(limit, PAGE_MAX_ROWS)))
+        return [
+            QuarantineRow(**{name: getattr(row, name) for name in names}, received_at=iso(row.received_us))
+            for row in rows
+        ]
+
+    async def gaps(self, limit: int = 100, site: str | None = None) -> list[GapRow]:
+        """Return what is known to be lost, newest first."""
+        query = select(gap).order_by(gap.c.id.desc())
+        if site is not None:
+            query = query.where(gap.c.site == site)
+        return [
+            GapRow(
+                id=row.id,
+                site=row.site,
+                edge=row.edge,
+                cause=row.cause,
+                from_seq=row.from_seq,
+                to_seq=row.to_seq,
+                from_at=iso_or_none(row.from_us),
+                to_at=iso_or_none(row.to_us),
+                device=row.device,
+                observations=row.observations,
+                detail=row.detail,
+                recorded_at=iso(row.recorded_us),
+            )
+            for row in await self._rows(query.limit(min(limit, PAGE_MAX_ROWS)))
+        ]
+
+    async def health(self) -> Health:
+        """Return the gateway's figures at one instant."""
+        now_us = self._clock()
+        async with self._database.read() as connection:
+            sites = await site_healths(connection, now_us)
+            waiting = await connection.scalar(select(func.count()).where(change.c.seq.is_(None)))
+            feed_health = FeedHealth(await last_seq(connection), int(waiting or 0))
+        return Health(iso(now_us), sites, feed_health, self._ingest())
+
+    # -- inside
+
+    async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        async with self._database.read() as connection:
+            rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            return rows
+
+
+def _sku_row(row: Row[Any]) -> SkuRow:
+    return SkuRow(**{name: getattr(row, name) for name in SkuRow.__struct_fields__})

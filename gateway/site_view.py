@@ -1,0 +1,186 @@
+"""A site as one transaction sees it, and the rows that follow: stock by SKU, zones, availability."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.availability import BLIND, LIVE, STALE, UNKNOWN, Look, Promise, promise, sellable_zones
+from gateway.clock import iso, iso_or_none
+from gateway.http.ports import Availability, SiteAvailability, StockRow, ZoneRow
+from gateway.ledger.post import counts_of
+from gateway.storage.schema import site as site_table
+from gateway.storage.schema import site_fold, sku, stock, stock_count, zone_state
+from gateway.storage.site_register import decode_site
+from gateway.storage.statement import MANY
+from wire.site import Site
+
+SKU_COLUMNS: Final = (
+    sku.c.gtin,
+    sku.c.style,
+    sku.c.colour,
+    sku.c.size,
+    sku.c.description,
+    sku.c.department,
+    sku.c.min_floor,
+    sku.c.max_floor,
+    sku.c.price,
+)
+_SEVERITY: Final = {LIVE: 0, UNKNOWN: 1, STALE: 2}
+
+
+class SiteView:
+    """A site's description, the fold's clock, and who looks where."""
+
+    def __init__(self, site: Site, now_us: int, looks: Mapping[str, Look]) -> None:
+        self.site = site
+        self.now_us = now_us
+        self.looks = looks
+        self.sellable = sellable_zones(site)
+
+    def promise(self, units: Mapping[str, int]) -> Promise:
+        """Return what can be promised of `units` by zone."""
+        return promise(units, self.sellable, self.looks, self.now_us)
+
+
+class SiteViews:
+    """Loads views; descriptions are decoded once for each of their versions."""
+
+    def __init__(self) -> None:
+        self._sites: dict[str, tuple[str, Site]] = {}
+
+    async def load(self, connection: AsyncConnection, sites: Collection[str] | None = None) -> dict[str, SiteView]:
+        """Return views of the named sites that exist, or of all, by id in order."""
+        query = select(site_table.c.site, site_table.c.config_hash, site_fold.c.now_us).join(
+            site_fold, site_fold.c.site == site_table.c.site
+        )
+        looks_query = select(zone_state.c.site, zone_state.c.zone, zone_state.c.status, zone_state.c.as_of_us)
+        if sites is not None:
+            query = query.where(site_table.c.site.in_(sorted(sites)))
+            looks_query = looks_query.where(zone_state.c.site.in_(sorted(sites)))
+        rows = (await connection.execute(query.order_by(site_table.c.site))).all()
+        looks: dict[str, dict[str, Look]] = defaultdict(dict)
+        for row in await connection.execute(looks_query):
+            looks[row.site][row.zone] = Look(row.status != BLIND, row.as_of_us)
+        described = await self._describe(connection, rows)
+        return {row.site: SiteView(described[row.site], row.now_us, looks[row.site]) for row in rows}
+
+    async def one(self, connection: AsyncConnection, site: str) -> SiteView | None:
+        """Return the view of one site, None when it is not known."""
+        return (await self.load(connection, [site])).get(site)
+
+    async def _describe(self, connection: AsyncConnection, rows: Sequence[Any]) -> dict[str, Site]:
+        new = [row.site for row in rows if self._sites.get(row.site, ("", None))[0] != row.config_hash]
+        if new:
+            query = select(site_table.c.site, site_table.c.config_hash, site_table.c.config).where(
+                site_table.c.site.in_(new)
+            )
+            for row in await connection.execute(query):
+                self._sites[row.site] = (row.config_hash, decode_site(bytes(row.config)))
+        return {row.site: self._sites[row.site][1] for row in rows}
+
+
+def at_site(site: str, gtin: str, view: SiteView, units: Mapping[str, int], version: int) -> SiteAvailability:
+    """Return one SKU at one site."""
+    made = view.promise(units)
+    return SiteAvailability(
+        site=site,
+        gtin=gtin,
+        atp=made.atp,
+        on_hand=made.on_hand,
+        confidence=None,
+        status=made.status,
+        as_of=iso(made.as_of_us),
+        version=version,
+        zones={zone: quantity for zone, quantity in sorted(units.items()) if quantity},
+    )
+
+
+def together(gtin: str, sites: list[SiteAvailability], now_us: int) -> Availability:
+    """Return one SKU over its sites: the worst status, the oldest `as_of`."""
+    return Availability(
+        gtin=gtin,
+        atp=sum(row.atp for row in sites),
+        on_hand=sum(row.on_hand for row in sites),
+        confidence=None,
+        status=max((row.status for row in sites), key=_SEVERITY.__getitem__, default=LIVE),
+        as_of=min((row.as_of for row in sites), default=iso(now_us)),
+        sites=sites,
+    )
+
+
+async def stock_of(connection: AsyncConnection, gtins: list[str], site: str | None) -> dict[tuple[str, str], int]:
+    """Return the version of each (site, GTIN) that has a stock row, at one site or all."""
+    versions: dict[tuple[str, str], int] = {}
+    for low in range(0, len(gtins), MANY):
+        query = select(stock.c.site, stock.c.gtin, stock.c.version).where(stock.c.gtin.in_(gtins[low : low + MANY]))
+        if site is not None:
+            query = query.where(stock.c.site == site)
+        versions.update(((row.site, row.gtin), row.version) for row in await connection.execute(query))
+    return versions
+
+
+async def stock_rows(
+    connection: AsyncConnection, view: SiteView, after_gtin: str, limit: int, style: str | None
+) -> list[StockRow]:
+    """Return a page of a site's SKUs, ordered by GTIN."""
+    site = view.site.id
+    query = (
+        select(*SKU_COLUMNS, stock.c.version)
+        .join(stock, stock.c.gtin == sku.c.gtin)
+        .where(stock.c.site == site, stock.c.gtin > after_gtin)
+        .order_by(stock.c.gtin)
+        .limit(limit)
+    )
+    if style is not None:
+        query = query.where(sku.c.style == style)
+    found = (await connection.execute(query)).all()
+    counts = await counts_of(connection, site, [row.gtin for row in found])
+    rows = []
+    for row in found:
+        units = counts[row.gtin]
+        made = view.promise(units)
+        rows.append(
+            StockRow(
+                **{column.name: getattr(row, column.name) for column in SKU_COLUMNS},
+                atp=made.atp,
+                on_hand=made.on_hand,
+                status=made.status,
+                as_of=iso(made.as_of_us),
+                version=row.version,
+                zones={zone: quantity for zone, quantity in sorted(units.items()) if quantity},
+            )
+        )
+    return rows
+
+
+async def zone_rows(connection: AsyncConnection, view: SiteView) -> list[ZoneRow]:
+    """Return a site's zones in the site file's order."""
+    site = view.site
+    units_query = (
+        select(stock_count.c.zone, func.sum(stock_count.c.quantity).label("units"))
+        .where(stock_count.c.site == site.id)
+        .group_by(stock_count.c.zone)
+    )
+    units = {row.zone: int(row.units) for row in await connection.execute(units_query)}
+    state_query = select(zone_state).where(zone_state.c.site == site.id)
+    states = {row.zone: row for row in await connection.execute(state_query)}
+    rows = []
+    for zone in site.zones:
+        state = states.get(zone.counts_as)
+        rows.append(
+            ZoneRow(
+                site=site.id,
+                zone=zone.id,
+                kind=zone.kind.value,
+                sellable=zone.sellable,
+                counts_as=zone.counts_as,
+                status=state.status if state else UNKNOWN,
+                as_of=iso_or_none(state.as_of_us) if state else None,
+                since=iso_or_none(state.since_us) if state else None,
+                units=units.get(zone.id, 0),
+            )
+        )
+    return rows

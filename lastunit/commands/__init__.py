@@ -1,0 +1,1 @@
+"""The subcommands of `lastunit`, one module each."""

@@ -1,0 +1,205 @@
+"""The MQTT uplink alone: what only a real broker shows."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from edge.uplink.broker_url import BrokerUrl, Credentials, parse_broker_url
+from edge.uplink.mqtt import MqttUplink
+from tests.edge.uplink_sides import EDGE, LOG, SITE, Listener, MosquittoSide, death, system_host, until
+from tests.servers.mosquitto import BINARY, Mosquitto
+from wire.messages import Ack, EdgeState
+from wire.topics import Leaf, edge_acl, edge_topic
+
+pytestmark = pytest.mark.skipif(not BINARY, reason="mosquitto is not installed")
+
+
+def mqtt_uplink(url: str, credentials: Credentials | None = None) -> MqttUplink:
+    return MqttUplink(parse_broker_url(url), SITE, EDGE, system_host(), credentials=credentials, log=LOG)
+
+
+@pytest_asyncio.fixture
+async def side(tmp_path: Path) -> AsyncIterator[MosquittoSide]:
+    one = MosquittoSide(tmp_path)
+    await one.open()
+    yield one
+    await one.close()
+
+
+async def test_mqtt_5_is_spoken_with_a_broker_that_can(side: MosquittoSide) -> None:
+    uplink = mqtt_uplink(side.broker.url)
+    uplink.start(Listener(), death())
+    await until(lambda: uplink.connected, "connection")
+    assert uplink.protocol is MQTTProtocolVersion.MQTTv5
+    await uplink.stop()
+
+
+async def test_an_edge_that_is_cut_leaves_its_will(side: MosquittoSide, tmp_path: Path) -> None:
+    """The edge runs in a process of its own, and that is killed: no goodbye, so the broker publishes the will."""
+    script = tmp_path / "edge.py"
+    script.write_text(_CHILD.format(url=side.broker.url))
+    process = await asyncio.create_subprocess_exec(
+        os.environ.get("PYTHON", "") or __import__("sys").executable,
+        str(script),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).strip() == b"born"
+    state = await side.state()
+    assert state is not None
+    assert state.what == "birth"
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    seen: list[EdgeState | None] = []
+    for _ in range(100):
+        seen.append(await side.state())
+        if seen[-1] is not None and seen[-1].what == "death":
+            break
+    assert seen[-1] == death()
+
+
+_CHILD = """
+import asyncio
+from tests.edge.test_uplink_mqtt import mqtt_uplink
+from tests.edge.uplink_sides import EDGE, SITE, Listener, death, until
+from wire.messages import EdgeState
+
+async def main():
+    uplink = mqtt_uplink({url!r})
+    uplink.start(Listener(), death())
+    await until(lambda: uplink.connected, "connection")
+    uplink.publish_state(EdgeState(what="birth", site=SITE, edge=EDGE, at_us=5))
+    await until(lambda: uplink.figures.confirmed == 1, "confirmation")
+    print("born", flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_refused_publish_is_said(tmp_path: Path) -> None:
+    """Mosquitto denies our data topic: MQTT 5 says so by its reason code."""
+    denied = edge_topic(SITE, EDGE, Leaf.DATA)
+    acl = tuple(line for line in edge_acl(SITE, EDGE) if not line.endswith(denied))
+    with Mosquitto(tmp_path, acl=acl) as broker:
+        uplink = mqtt_uplink(broker.url)
+        listener = Listener()
+        uplink.start(listener, death())
+        await until(lambda: uplink.connected, "connection")
+        assert uplink.publish_data(b"not mine")
+        await until(lambda: uplink.figures.refused == 1, "the refusal")
+        assert uplink.held_bytes == 0
+        await uplink.stop()
+
+
+async def test_the_acl_of_an_edge_is_enough_for_an_edge(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path, acl=edge_acl(SITE, EDGE)) as broker:
+        uplink = mqtt_uplink(broker.url)
+        uplink.start(Listener(), death())
+        await until(lambda: uplink.connected, "connection")
+        uplink.publish_data(b"mine")
+        uplink.publish_state(death())
+        await until(lambda: uplink.figures.confirmed == 2, "both confirmations")
+        assert uplink.figures.refused == 0
+        await uplink.stop()
+
+
+async def test_a_login_comes_from_files(tmp_path: Path) -> None:
+    (tmp_path / "user").write_text("edge-1\n")
+    (tmp_path / "password").write_text("s3cret\n")
+    with Mosquitto(tmp_path, users={"edge-1": "s3cret"}) as broker:
+        stranger = mqtt_uplink(broker.url)
+        stranger.start(Listener(), death())
+        await until(lambda: stranger.figures.connect_failures >= 1, "the refusal of a stranger")
+        assert not stranger.connected
+        await stranger.stop()
+        known = mqtt_uplink(
+            broker.url, Credentials(username_file=tmp_path / "user", password_file=tmp_path / "password")
+        )
+        known.start(Listener(), death())
+        await until(lambda: known.connected, "connection")
+        await known.stop()
+
+
+async def test_rubbish_from_the_gateway_is_counted_and_survived(side: MosquittoSide) -> None:
+    uplink = mqtt_uplink(side.broker.url)
+    listener = Listener()
+    uplink.start(listener, death())
+    await until(lambda: uplink.connected, "connection")
+    side.raw(Leaf.ACK, b"\xff not json")
+    side.raw(Leaf.ACK, b'{"stream": "short", "upto": 1}')
+    side.raw(Leaf.ACK, b'{"stream":"' + b"ab" * 16 + b'","upto":1,"x":"' + b"y" * 100_000 + b'"}')
+    side.raw(Leaf.CMD, b'{"cmd": "no such command"}')
+    side.ack(Ack(stream="cd" * 16, upto=4))
+    await until(lambda: len(listener.acks) == 1, "the good answer")
+    await until(lambda: uplink.figures.undecodable == 4, "all bad ones counted")
+    await uplink.stop()
+
+
+async def test_a_broker_of_an_older_protocol_is_spoken_to_in_3_1_1() -> None:
+    """A listener that answers an MQTT 5 CONNECT as a 3.1.1 broker does, and then speaks 3.1.1."""
+    with _OldBroker() as broker:
+        uplink = MqttUplink(BrokerUrl("127.0.0.1", broker.port, False), SITE, EDGE, system_host(), log=LOG)
+        uplink.start(Listener(), death())
+        await until(lambda: uplink.connected, "connection")
+        assert uplink.protocol is MQTTProtocolVersion.MQTTv311
+        assert broker.levels == [5, 4]
+        await uplink.stop()
+
+
+class _OldBroker:
+    """Just enough of an MQTT 3.1.1 broker: CONNACK by the protocol level, SUBACK."""
+
+    def __init__(self) -> None:
+        self.levels: list[int] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> "_OldBroker":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        for _ in range(2):
+            client, _ = self._socket.accept()
+            with client:
+                level = client.recv(4_096)[8]
+                self.levels.append(level)
+                if level != 4:
+                    client.sendall(bytes([0x20, 2, 0, 1]))
+                    continue
+                client.sendall(bytes([0x20, 2, 0, 0]))
+                packet = client.recv(4_096)
+                client.sendall(bytes([0x90, 4, packet[2], packet[3], 1, 1]))
+                client.settimeout(5)
+                while client.recv(4_096):
+                    pass
+
+
+async def test_a_broker_that_never_answers_does_not_hold_up_a_stop(side: MosquittoSide) -> None:
+    """Half open: the TCP connection stands and nobody reads. A stop still ends within its bound."""
+    uplink = mqtt_uplink(side.broker.url)
+    uplink.start(Listener(), death())
+    await until(lambda: uplink.connected, "connection")
+    side.broker.pause()
+    try:
+        uplink.publish_data(b"never read")
+        await asyncio.wait_for(uplink.stop(death()), 15)
+    finally:
+        side.broker.resume()
+    assert not uplink.connected
