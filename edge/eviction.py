@@ -108,7 +108,8 @@ def plan_eviction(oldest_first: Iterable[OldRow], *, spare_bytes: int, too_old_s
     carried: list[GapRow] = []
     for row in oldest_first:
         said = (len(ranges) + len(carried)) * GAP_BYTES
-        if plan.size_bytes - said >= spare_bytes and row.ran_s >= too_old_s:
+        roomy = spare_bytes <= 0 or plan.size_bytes - said >= spare_bytes
+        if roomy and row.ran_s >= too_old_s:
             break
         plan.rows += 1
         plan.size_bytes += row.size_bytes

@@ -103,8 +103,9 @@ BACKOFF_FIRST_S: Final = 0.5
 BACKOFF_CAP_S: Final = 30.0
 """Full jitter up to this: a chain of stores does not come back in one second after its broker did."""
 
-STABLE_S: Final = 20.0
-"""A connection that held this long starts the backoff from its beginning."""
+UPLINK_FLAPS: Final = 3
+"""Connections in a row that were accepted and soon lost: most often a second client with our name, and not every
+broker says so."""
 
 UPLINK_MAX_MESSAGES: Final = 256
 """Messages that the MQTT client holds: both windows of delivery, states, and room."""

@@ -312,7 +312,8 @@ class Outbox:
                 removed += rows
         with self._translated():
             if _pragma(self._connection(), "freelist_count") > 2 * VACUUM_PAGES:
-                self._connection().execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+                # As a script: `execute` steps this pragma once, and each step frees one page.
+                self._connection().executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
         return removed
 
     # -- questions

@@ -10,7 +10,6 @@ import typer
 
 from lastunit import __version__
 from lastunit.commands import catalogue, demo, edge, epc, gateway, gs1, simulate
-from wire.errors import WireError
 
 app = typer.Typer(
     name="lastunit",
@@ -60,20 +59,12 @@ _EXTRA_OF = {
 
 
 def main() -> None:
-    """Run the command; turn errors that a person can mend into one clear text and exit code 2."""
+    """Run the command. A part that is not installed is told with the line to type."""
     try:
         app()
-    except WireError as error:
-        sys.exit(_complain(str(error)))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRA_OF:
             raise
-        sys.exit(_complain(f"{package} is not installed: pip install 'lastunit[{_EXTRA_OF[package]}]'"))
-    except OSError as error:
-        sys.exit(_complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error)))
-
-
-def _complain(text: str) -> int:
-    print(f"lastunit: {text}", file=sys.stderr)
-    return 2
+        print(f"lastunit: {package} is not installed: pip install 'lastunit[{_EXTRA_OF[package]}]'", file=sys.stderr)
+        sys.exit(2)

@@ -44,14 +44,15 @@ class Goods:
         self.stand = np.full(items, -1, np.int16)
         self._touched: list[Tagset] = []
 
-    def put(
-        self, tags: Tagset, x: NDArray[np.float64] | float, y: NDArray[np.float64] | float, level: int, state: State
-    ) -> None:
-        """Set place and state of tags."""
-        self.x[tags] = x
-        self.y[tags] = y
-        self.level[tags] = level
-        self.state[tags] = state
+    def put(self, tag: int, x: float, y: float, level: int) -> None:
+        """Put a tag on a fixture."""
+        self.x[tag], self.y[tag], self.level[tag] = x, y, level
+        self.state[tag] = State.FIXTURE
+        self._touched.append(np.array([tag]))
+
+    def carry(self, tags: Tagset, x: NDArray[np.float64], y: NDArray[np.float64], level: Tagset) -> None:
+        """Move tags that are in somebody's hands or on the pavement."""
+        self.x[tags], self.y[tags], self.level[tags] = x, y, level
         self._touched.append(tags)
 
     def remove(self, tags: Tagset) -> None:

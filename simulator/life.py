@@ -36,8 +36,11 @@ STAY_S: Final = 600.0
 PERSON_M2: Final = 8.0
 """A fuller store lets nobody in."""
 
-NEAREST: Final = 40
-"""A shopper takes further pieces from the 40 that hang nearest to the first."""
+REACH_M: Final = 2.5
+"""A shopper takes further pieces from the racks around the first."""
+
+HAND_M: Final = 0.12
+"""Carried goods swing by this (standard deviation)."""
 
 SHIFTS: Final = 0.25
 """Chance per second that goods turn in the hand of somebody who stands."""
@@ -83,6 +86,7 @@ class Life:
         self._waiting: list[int] = []
         self._returned: list[int] = []
         self._sold: list[int] = []
+        self._walked: list[Person] = []
         self._foreign = list(range(goods.items, len(goods.state)))
         area = sum(fixtures.plan.area_m2(zone) for zone in fixtures.floors)
         self._people_max = max(4, int(area / PERSON_M2))
@@ -128,6 +132,7 @@ class Life:
                 person.steps.popleft()
             person.wait_s = float(rng.uniform(0.0, 30.0)) / self._haste
             self._carry(person)
+        self._move_carried()
         self.events = []
 
     def _settle(self, item: int, place: Place) -> None:
@@ -136,7 +141,7 @@ class Life:
         x, y = self.fixtures.near(place)
         goods.height_m[item] = self._rng.uniform(0.5, 1.9)
         goods.loss_db[item] = self._rng.normal(0.0, self._level.sigma_item_db)
-        goods.put(np.array([item]), x, y, place[2], State.FIXTURE)
+        goods.put(item, x, y, place[2])
 
     # -- one second
 
@@ -146,6 +151,7 @@ class Life:
         self._arrivals()
         self._supplies(t_s)
         self.people = [person for person in self.people if self._act(t_s, person)]
+        self._move_carried()
 
     def _arrivals(self) -> None:
         if not self.fixtures.floors:
@@ -201,8 +207,9 @@ class Life:
             self._send(self._put_away.popleft()[1], away=True)
         if t_s >= self._replenish_at_s:
             self._replenish_at_s += self._replenish_every_s
-            for _ in range(max(1, round(self.goods.items / ITEMS))):
-                self._send(self._needed(), away=False)
+            needed = self._needed(CART * max(1, round(self.goods.items / ITEMS)))
+            for low in range(0, len(needed), CART):
+                self._send(needed[low : low + CART], away=False)
 
     def _deliver(self, t_s: int) -> None:
         """A delivery is put down in receiving; without a receiving zone it goes to the back room's shelves."""
@@ -216,11 +223,11 @@ class Life:
             for k, low in enumerate(range(0, len(came), CART)):
                 self._put_away.append((t_s + (k + 1) * PUT_AWAY_AFTER_S / self._haste, came[low : low + CART]))
 
-    def _needed(self) -> list[int]:
-        """Up to a cart of items to bring to the floor: returns first, then the sizes that are missing most."""
+    def _needed(self, count: int) -> list[int]:
+        """Up to `count` items to bring to the floor: returns first, then the sizes that are missing most."""
         free = self.goods.on_fixture()
         stand = self.goods.stand
-        items = [item for item in self._returned if free[item]][:CART]
+        items = [item for item in self._returned if free[item]][:count]
         self._returned = [item for item in self._returned if item not in items]
         if not self.fixtures.floors:
             return items
@@ -229,16 +236,16 @@ class Life:
             self._product[free & np.isin(stand, self.fixtures.floors)], minlength=len(self._min_floor)
         )
         want = (on_floor - self._min_floor)[self._product[back]] + self._rng.random(len(back))
-        return items + [int(item) for item in back[np.argsort(want, kind="stable")][: CART - len(items)]]
+        return items + [int(item) for item in back[np.argsort(want, kind="stable")][: count - len(items)]]
 
     def _send(self, items: list[int], *, away: bool) -> None:
         """Staff carries items: put away after a delivery, or out to the sales floor."""
         free = [item for item in items if self.goods.state[item] == State.FIXTURE]
         if not free:
             return
-        start = self._place_of(free[0])
-        person = self._person(start, STAFF_DB, staff=True)
-        person.steps.extend(self.plans.put_away(start, free) if away else self.plans.replenish(start, free))
+        person = self._person(self._place_of(free[0]), STAFF_DB, staff=True)
+        person.steps.extend(self.plans.collect([(item, self._place_of(item)) for item in free]))
+        person.steps.extend(self.plans.put_away(free) if away else self.plans.replenish(free))
 
     # -- acting
 
@@ -259,13 +266,27 @@ class Life:
         return True
 
     def _carry(self, person: Person) -> None:
-        """Move all tags of a person along."""
-        tags = np.array(person.tags(), np.int64)
+        """Take all tags of a person along; `_move_carried` gives them their places."""
+        tags = person.tags()
+        if tags:
+            self.goods.state[tags] = State.PAVEMENT if person.outside else State.HAND
+            self._walked.append(person)
+
+    def _move_carried(self) -> None:
+        """Give all goods that were carried in this second a place beside their carrier, never through a wall."""
+        walked, self._walked = self._walked, []
+        loads = [(person, person.tags()) for person in dict.fromkeys(walked)]
+        tags = np.array([tag for _, load in loads for tag in load], np.int64)
         if not len(tags):
             return
-        jitter = self._rng.normal(0.0, 0.12, (2, len(tags)))
-        state = State.PAVEMENT if person.outside else State.HAND
-        self.goods.put(tags, person.place[0] + jitter[0], person.place[1] + jitter[1], person.place[2], state)
+        place = np.repeat(np.array([person.place for person, _ in loads]), [len(load) for _, load in loads], axis=0)
+        level = place[:, 2].astype(np.int64)
+        beside = place[:, :2] + self._rng.normal(0.0, HAND_M, (len(tags), 2))
+        plan = self.fixtures.plan
+        here = plan.zone_at(place[:, 0], place[:, 1], level)
+        there = plan.zone_at(beside[:, 0], beside[:, 1], level)
+        x, y = np.where(plan.passages[here, there, None], beside, place[:, :2]).T
+        self.goods.carry(tags, x, y, level)
 
     def _do(self, t_s: int, person: Person, step: Step) -> None:
         items = list(step.items) or list(person.goods)
@@ -292,30 +313,31 @@ class Life:
                 pass
 
     def _pick(self, t_s: int, person: Person, items: list[int]) -> None:
-        """Take what is still there. A shopper takes up to three more from nearby, or something else, or goes."""
+        """Take what is still there."""
         free = [item for item in items if self.goods.state[item] == State.FIXTURE]
-        if not person.staff:
-            extra = int(self._rng.integers(0, 4))
-            free += self._choose(person.place, extra + (not free)).tolist()
-            free = list(dict.fromkeys(free))
+        if not person.staff and free:
+            free += self._choose(person.place, int(self._rng.integers(0, 4)), but=free[0]).tolist()
         person.goods += free
         self._in_hand(person, free)
         self._note_all(t_s, EventKind.PICK, free)
         if person.staff:
-            kept = [step for step in person.steps if set(step.items) & set(free)]
-            person.change_mind(
-                Step(s.place, s.speed_mps, s.dwell_s, s.deed, tuple(i for i in s.items if i in free)) for s in kept
-            )
-        elif free:
-            steps, steals = self.plans.afterwards(person.goods)
-            person.change_mind(steps)
-            if steals:
-                self.goods.loss_db[person.goods[0]] += self._level.theft_db
+            person.forget(set(items) - set(free))
         else:
-            person.change_mind(self.plans.leave(1.0))
+            self._decide(person)
 
-    def _choose(self, place: Place | None, count: int) -> Tagset:
-        """Up to `count` random items on the sales floor, near to a place if one is given."""
+    def _decide(self, person: Person) -> None:
+        """What a shopper does next: something with the goods in hand; without any, look at something else."""
+        if not person.goods:
+            other = self._choose(None, 1).tolist()
+            person.change_mind(self.plans.pick(other[0], self._place_of(other[0])) if other else self.plans.leave(1.0))
+            return
+        steps, steals = self.plans.afterwards(person.goods)
+        person.change_mind(steps)
+        if steals:
+            self.goods.loss_db[person.goods[0]] += self._level.theft_db
+
+    def _choose(self, place: Place | None, count: int, but: int = -1) -> Tagset:
+        """Up to `count` random items on the sales floor other than `but`; within reach of a place if one is given."""
         if count < 1 or not self.fixtures.floors:
             return _NOTHING
         goods = self.goods
@@ -323,7 +345,7 @@ class Life:
         if place is not None:
             found = found[goods.level[found] == place[2]]
             away = np.hypot(goods.x[found] - place[0], goods.y[found] - place[1])
-            found = found[np.argsort(away, kind="stable")][:NEAREST]
+            found = found[(away <= REACH_M) & (found != but)]
         return self._rng.permutation(found)[:count]
 
     def _in_hand(self, person: Person, items: list[int]) -> None:
@@ -351,6 +373,7 @@ class Life:
         self.goods.remove(np.array(person.tags(), np.int64))
         self._sold += sorted(person.paid)
         self._foreign += person.foreign
+        person.goods, person.foreign = [], []
 
     def _place_of(self, item: int) -> Place:
         return float(self.goods.x[item]), float(self.goods.y[item]), int(self.goods.level[item])

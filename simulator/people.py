@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 import numpy as np
@@ -78,7 +78,16 @@ class Person:
         self.wait_s = step.dwell_s
         return self.steps.popleft()
 
+    def forget(self, items: set[int]) -> None:
+        """Leave out what was planned for these items only."""
+        if items:
+            self.change_mind(
+                replace(step, items=tuple(item for item in step.items if item not in items))
+                for step in self.steps
+                if not step.items or set(step.items) - items
+            )
+
     def change_mind(self, steps: Iterable[Step]) -> None:
         """Forget everything that was planned and do this instead."""
-        self.steps = deque(steps)
+        self.steps = deque(list(steps))
         self._way = None

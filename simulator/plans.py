@@ -88,23 +88,30 @@ class Plans:
             *self.leave(speed_mps=1.0),
         ]
 
-    def replenish(self, start: Place, items: list[int]) -> list[Step]:
-        """Take goods in the back room and hang each where it belongs."""
+    def collect(self, items: list[tuple[int, Place]]) -> list[Step]:
+        """Staff takes goods one by one, always the nearest next."""
+        steps = []
+        left = list(items)
+        here = left[0][1]
+        while left:
+            x, y, level = here
+            left.sort(key=lambda known: (known[1][2] != level, np.hypot(known[1][0] - x, known[1][1] - y)))
+            item, here = left.pop(0)
+            steps.append(Step(here, 1.0, self._dwell(1.0, 4.0), Deed.PICK, (item,)))
+        return steps
+
+    def replenish(self, items: list[int]) -> list[Step]:
+        """Hang goods where each belongs."""
         homes: dict[Place, list[int]] = {}
         for item in items:
             homes.setdefault(self._fixtures.home(item), []).append(item)
-        steps = [Step(start, 1.0, self._dwell(15.0, 30.0), Deed.PICK, tuple(items))]
-        steps += [
+        return [
             Step(place, 1.0, self._dwell(5.0, 15.0), Deed.REPLENISH, tuple(group)) for place, group in homes.items()
         ]
-        return steps
 
-    def put_away(self, start: Place, items: list[int]) -> list[Step]:
-        """Carry delivered goods from receiving to a shelf in the back room."""
-        return [
-            Step(start, 1.0, self._dwell(20.0, 40.0), Deed.PICK, tuple(items)),
-            Step(self._fixtures.back_spot(), 1.0, self._dwell(10.0, 20.0), Deed.PUT_AWAY, tuple(items)),
-        ]
+    def put_away(self, items: list[int]) -> list[Step]:
+        """Put delivered goods on a shelf in the back room."""
+        return [Step(self._fixtures.back_spot(), 1.0, self._dwell(10.0, 20.0), Deed.PUT_AWAY, tuple(items))]
 
     def _try_on(self) -> list[Step]:
         cabin = self._fixtures.spot(self._fixtures.cabins)

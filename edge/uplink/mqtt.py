@@ -9,9 +9,9 @@ by `call_soon_threadsafe`, with the client it came from, so that a late word of 
 of the new.
 
 A connection is reported when the broker accepted the CONNECT *and* both subscriptions: data without acks would only
-circle. MQTT 5 is tried first, because it alone says that a publish was refused; on "unsupported protocol version" we
-go on with 3.1.1. There an access rule that denies a publish is invisible, so look at the acks. Nothing is kept at
-the broker (clean start): what it would keep for us, the gateway's next Ack says better.
+circle. MQTT 5 is asked for first (`mqtt5_probe`), because it alone says that a publish was refused; where it is not
+supported we go on with 3.1.1. There an access rule that denies a publish is invisible, so look at the acks. Nothing is
+kept at the broker (clean start): what it would keep for us, the gateway's next Ack says better.
 
 After a failure or a loss: full jitter, growing to `BACKOFF_CAP_S`, from the beginning after a stable connection.
 """
@@ -24,11 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.backoff import Backoff, Pace
+from edge.backoff import SETTLED_S, Backoff, Pace
 from edge.drivers.port import Host
 from edge.limits import (
     ACK_MAX_BYTES,
@@ -37,10 +35,12 @@ from edge.limits import (
     COMMAND_MAX_BYTES,
     CONNECT_TIMEOUT_S,
     KEEPALIVE_S,
+    UPLINK_FLAPS,
     UPLINK_MAX_MESSAGES,
 )
 from edge.outage import Outage
 from edge.uplink.broker_url import BrokerUrl, Credentials
+from edge.uplink.mqtt5_probe import speaks_mqtt5
 from edge.uplink.port import UplinkFigures, UplinkListener
 from wire.errors import MessageError
 from wire.messages import EdgeState, decode_ack, decode_command, encode_json
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     import ssl
 
 _QOS: Final = 1
-_UNSUPPORTED: Final = "Unsupported protocol version"
-_TAKEN_OVER: Final = "Session taken over"
 _PACE: Final = Pace(floor_s=0.0, first_s=BACKOFF_FIRST_S, factor=2.0, cap_s=BACKOFF_CAP_S)
 _TCP_S: Final = 5.0
 """Name look-up apart, how long a TCP (and TLS) handshake may take; a stop waits for no more than this."""
@@ -105,9 +103,12 @@ class MqttUplink:
         credentials = credentials or Credentials()
         self._login = credentials.login()
         self._tls: ssl.SSLContext | None = credentials.tls_context() if broker.tls else None
-        self.protocol = MQTTProtocolVersion.MQTTv5
+        self.protocol: MQTTProtocolVersion | None = None
+        """Settled by the first answer of the broker, for as long as this uplink lives."""
         self._now: _Connection | None = None
         self._connected = False
+        self._accepted = False
+        self._flaps = 0
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._listener: UplinkListener | None = None
@@ -160,16 +161,30 @@ class MqttUplink:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             began_s = self._host.monotonic_s()
-            fell_back = await self._one_connection()
-            if self._stopping.is_set() or fell_back:
-                continue
-            self._backoff.worked(self._host.monotonic_s() - began_s)
+            await self._one_connection()
+            if self._stopping.is_set():
+                return
+            lasted_s = self._host.monotonic_s() - began_s
+            self._backoff.worked(lasted_s)
+            self._watch_flapping(lasted_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._backoff.failed(_PACE))
 
-    async def _one_connection(self) -> bool:
-        """Connect, stay until it ends. Returns whether the next attempt shall follow at once (protocol fallback)."""
-        connection = self._now = _Connection(self._client(), asyncio.get_running_loop())
+    def _watch_flapping(self, lasted_s: float) -> None:
+        accepted, self._accepted = self._accepted, False
+        self._flaps = self._flaps + 1 if accepted and lasted_s < SETTLED_S else 0
+        if self._flaps == UPLINK_FLAPS:
+            hint = f"is there another client that calls itself {self._client_id}?"
+            self._log.warning("uplink_flaps", times=self._flaps, hint=hint)
+
+    async def _one_connection(self) -> None:
+        """Connect and stay until it ends."""
+        try:
+            self.protocol = self.protocol or await self._settle_protocol()
+        except OSError as error:
+            self._failed(f"{type(error).__name__}: {error}")
+            return
+        connection = self._now = _Connection(self._client(self.protocol), asyncio.get_running_loop())
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             reason = await self._attempt(connection, stopping)
@@ -177,30 +192,33 @@ class MqttUplink:
             stopping.cancel()
             await self._leave(connection)
             self._now = None
-        if self._connected:
-            self._connected = False
-            if self._listener is not None:
-                self._listener.on_disconnected(reason)
-        else:
-            self.figures.connect_failures += 1
-        if self._stopping.is_set():
-            return False
-        if reason == _UNSUPPORTED and self.protocol is MQTTProtocolVersion.MQTTv5:
-            self._log.info("uplink_falls_back", protocol="3.1.1", because=reason)
-            self.protocol = MQTTProtocolVersion.MQTTv311
-            return True
-        if reason == _TAKEN_OVER:
-            reason = f"{reason}: another client calls itself {self._client_id}"
-        self._outage.broke(reason)
-        return False
+        if not self._connected:
+            self._failed(reason)
+            return
+        self._connected = False
+        if self._listener is not None:
+            self._listener.on_disconnected(reason)
+        if not self._stopping.is_set():
+            self._outage.broke(reason)
+
+    async def _settle_protocol(self) -> MQTTProtocolVersion:
+        if await speaks_mqtt5(self.broker.host, self.broker.port, self._tls, _TCP_S):
+            return MQTTProtocolVersion.MQTTv5
+        self._log.info("uplink_falls_back", protocol="3.1.1", because="the broker does not speak MQTT 5")
+        return MQTTProtocolVersion.MQTTv311
+
+    def _failed(self, reason: str) -> None:
+        self.figures.connect_failures += 1
+        if not self._stopping.is_set():
+            self._outage.broke(reason)
 
     async def _attempt(self, connection: _Connection, stopping: asyncio.Task[Any]) -> str:
         """Return why the connection ended."""
         client = connection.client
+        # No MQTT 5 properties: nothing that we want differs from what none means. 3.1.1 has said "clean" by then.
+        clean: dict[str, Any] = {"clean_start": True} if self.protocol is MQTTProtocolVersion.MQTTv5 else {}
         try:
-            await asyncio.to_thread(
-                client.connect, self.broker.host, self.broker.port, KEEPALIVE_S, **self._v5_connect()
-            )
+            await asyncio.to_thread(client.connect, self.broker.host, self.broker.port, KEEPALIVE_S, **clean)
         except (OSError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
         client.loop_start()
@@ -211,8 +229,8 @@ class MqttUplink:
         if not connection.ready.done():
             return "stopped" if done else f"no answer within {CONNECT_TIMEOUT_S:g} s"
         self.figures.connects += 1
-        self._connected = True
-        self._outage.back(protocol=self.protocol.name)
+        self._connected = self._accepted = True
+        self._outage.back()
         self._refusals = Outage(self._log, "publish")  # said once for each connection
         if self._listener is not None:
             self._listener.on_connected()
@@ -235,12 +253,12 @@ class MqttUplink:
 
     # -- paho
 
-    def _client(self) -> paho.Client:
+    def _client(self, protocol: MQTTProtocolVersion) -> paho.Client:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
-            clean_session=None if self.protocol is MQTTProtocolVersion.MQTTv5 else True,
-            protocol=self.protocol,
+            clean_session=None if protocol is MQTTProtocolVersion.MQTTv5 else True,
+            protocol=protocol,
             reconnect_on_failure=False,
         )
         client.connect_timeout = _TCP_S
@@ -257,14 +275,6 @@ class MqttUplink:
         client.on_publish = self._from_thread(self._on_publish)
         client.on_message = self._from_thread(self._on_message)
         return client
-
-    def _v5_connect(self) -> dict[str, Any]:
-        if self.protocol is not MQTTProtocolVersion.MQTTv5:
-            return {}
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = 0
-        properties.MaximumPacketSize = COMMAND_MAX_BYTES + ACK_MAX_BYTES
-        return {"clean_start": True, "properties": properties}
 
     def _from_thread(self, handle: Callable[..., None]) -> Callable[..., None]:
         """Wrap a handler so that paho's thread only passes its arguments to the event loop."""

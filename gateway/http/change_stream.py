@@ -18,7 +18,7 @@ from gateway.http.tail import Tail
 log = structlog.get_logger(__name__)
 
 ABORT: str = "lastunit.abort"
-"""ASGI extension of our server adapter: a callable that cuts the connection without flushing it."""
+"""ASGI extension of our server adapter: its `abort` cuts the connection without flushing it."""
 
 
 class _CutOffError(Exception):
@@ -98,7 +98,7 @@ class ChangeStream(Response):
         except TimeoutError as error:
             self._tail.slow_disconnects += 1
             log.warning("slow_client_cut", client=scope.get("client"), cursor=self._cursor)
-            abort = scope.get("extensions", {}).get(ABORT)
-            if abort is not None:
-                abort()
+            extension = scope.get("extensions", {}).get(ABORT)
+            if extension is not None:
+                extension["abort"]()
             raise _CutOffError from error

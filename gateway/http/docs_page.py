@@ -69,12 +69,15 @@ def _table(head: tuple[str, str, str], rows: list[tuple[str, str, str]]) -> str:
     return f'<div class="wide" tabindex="0">{table}</div>'
 
 
+def _place(parameter: Mapping[str, Any]) -> str:
+    return f"{parameter['in']}{', required' if parameter.get('required') else ''}"
+
+
 def _parameters(operation: Mapping[str, Any]) -> str:
     rows = [
         (
             f"<code>{escape(parameter['name'])}</code>",
-            f"{_type_of(parameter['schema'])}<br><small>{parameter['in']}"
-            f"{', required' if parameter.get('required') else ''}</small>",
+            f"{_type_of(parameter['schema'])}<br><small>{_place(parameter)}</small>",
             _prose(parameter.get("description", "")),
         )
         for parameter in operation.get("parameters", ())
@@ -158,17 +161,16 @@ def _schemas(document: Mapping[str, Any]) -> str:
 
 
 def _problems() -> str:
-    lines = "".join(
-        f'<tr id="problem-{kind.code}"><th scope="row"><code>{kind.code}</code></th><td>{kind.status}</td>'
-        f"<td>{escape(kind.title)}.<br><small>{_prose(kind.advice)}</small></td></tr>"
+    rows = [
+        (
+            f'<code id="problem-{kind.code}">{kind.code}</code>',
+            str(kind.status),
+            f"{escape(kind.title)}.<br><small>{_prose(kind.advice)}</small>",
+        )
         for kind in KINDS
-    )
-    return (
-        '<h2 id="problems">Problems</h2><p>Every answer of status 400 and above is <code>application/problem+json</code> '
-        "(RFC 9457); programs compare <code>code</code>.</p>"
-        '<div class="wide" tabindex="0"><table><thead><tr><th scope="col">Code</th><th scope="col">Status</th>'
-        f'<th scope="col">Meaning</th></tr></thead><tbody>{lines}</tbody></table></div>'
-    )
+    ]
+    about = "Every answer of status 400 and above is `application/problem+json` (RFC 9457); programs compare `code`."
+    return f'<h2 id="problems">Problems</h2><p>{_prose(about)}</p>{_table(("Code", "Status", "Meaning"), rows)}'
 
 
 def render(document: Mapping[str, Any]) -> str:

@@ -42,13 +42,14 @@ def event_of(row: ChangeRow) -> Event:
 
 
 def opening(retry_ms: int, cursor: int) -> bytes:
-    """First bytes of a stream: where it begins, so that a reader that breaks off before the first event resumes there."""
+    """First bytes of a stream: where it begins. A reader that breaks off before its first event resumes there."""
     return b"retry: %d\nid: %d\n: open\n\n" % (retry_ms, cursor)
 
 
 def heartbeat(cursor: int) -> bytes:
     """Return a comment that keeps proxies awake, with the cursor.
 
-    A reader of one site so resumes past the others' changes. An event without data is not dispatched, but its id becomes the last event id.
+    A reader of one site so resumes past the others' changes. An event without data is not dispatched, but its id
+    becomes the last event id.
     """
     return b"id: %d\n: beat\n\n" % cursor

@@ -59,6 +59,13 @@ def url_of(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class StartFailedError(RuntimeError):
+    """The application could not start; its reason stands in the log of `uvicorn.error`."""
+
+    def __init__(self) -> None:
+        super().__init__("the HTTP application could not start: see the log above")
+
+
 class _Protocol(HttpToolsProtocol):
     """uvicorn's protocol with bounds on what a client sends before its request is complete, and a way to cut it."""
 
@@ -81,7 +88,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: self.transport.abort}
+        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -113,11 +120,14 @@ class _Server(uvicorn.Server):
         self.accepting = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit as error:  # inside a task it would take the whole loop with it
+            raise StartFailedError from error
         self.accepting.set()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
@@ -142,7 +152,7 @@ async def serve(app: FastAPI, sock: socket.socket, *, stop: asyncio.Event) -> No
     """Serve until `stop` is set; closes `sock`.
 
     Raises:
-        RuntimeError: the application's start failed.
+        StartFailedError: the application could not start, such as without its database.
     """
     await _run(_server(app), app, sock, stop)
 
@@ -157,7 +167,10 @@ async def _run(server: _Server, app: FastAPI, sock: socket.socket, stop: asyncio
         tail: Any = app.state.tail
         tail.close()
         server.should_exit = True
-        await serving_task
+        try:
+            await serving_task
+        finally:
+            sock.close()
 
 
 @contextlib.asynccontextmanager
@@ -171,7 +184,7 @@ async def serving(app: FastAPI, sock: socket.socket) -> AsyncIterator[str]:
         await asyncio.wait((running, accepting), return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
-            raise RuntimeError("the HTTP server ended before it accepted connections")
+            raise StartFailedError
         yield url_of(sock)
     finally:
         accepting.cancel()

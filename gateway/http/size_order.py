@@ -8,7 +8,7 @@ the other sizes, so that two stores show the same columns.
 import re
 from typing import Final, TypeAlias
 
-SizeKey: TypeAlias = tuple[int, tuple[float, ...], str]
+SizeKey: TypeAlias = tuple[int, tuple[float, ...], str, str]
 
 SINGLE: Final = frozenset({"OS", "O/S", "ONE SIZE", "ONESIZE", "TU", "U", "UNI", "NOSIZE"})
 
@@ -37,12 +37,12 @@ def size_key(size: str) -> SizeKey:
     """Sorting key of a size."""
     text = " ".join(size.upper().split())
     if text in SINGLE:
-        return (_SINGLE_RANK, (), text)
+        return (_SINGLE_RANK, (), text, size)
     ranks = [_letter_rank(part.strip()) for part in re.split(r"[/-]", text)]
     if all(rank is not None for rank in ranks):
-        return (_LETTER_RANK, tuple(rank for rank in ranks if rank is not None), text)
+        return (_LETTER_RANK, tuple(rank for rank in ranks if rank is not None), text, size)
     numbers = tuple(float(n.replace(",", ".")) for n in _NUMBER.findall(_HALF.sub(r"\1.5", text)))
     age = _AGE.fullmatch(text)
     if age:
-        return (_MONTH_RANK if age[1].startswith("M") else _YEAR_RANK, numbers, text)
-    return (_NUMBER_RANK, numbers, text) if numbers else (_TEXT_RANK, (), text)
+        return (_MONTH_RANK if age[1].startswith("M") else _YEAR_RANK, numbers, text, size)
+    return (_NUMBER_RANK, numbers, text, size) if numbers else (_TEXT_RANK, (), text, size)

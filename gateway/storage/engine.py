@@ -33,8 +33,8 @@ def parse_url(url: str) -> URL:
     """Return `url` with the driver that we use: `sqlite:///file.db` or `postgresql://...`. Raises `UrlError`."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise UrlError("not a database URL: expected sqlite:///<file> or postgresql://<user>@<host>/<name>") from error
+    except (ArgumentError, ValueError):  # its text may hold the password
+        raise UrlError("not a database URL: expected sqlite:///<file> or postgresql://<user>@<host>/<name>") from None
     backend = parsed.get_backend_name()
     if backend not in _ASYNC_DRIVERS:
         raise UrlError(f"database {backend!r}: expected sqlite or postgresql")

@@ -32,8 +32,8 @@ def parse(
         str,
         typer.Option("--region", "-r", help=f"Whose rules price-embedded codes follow: {', '.join(sorted(REGIONS))}."),
     ] = "",
-    separator: Annotated[
-        str, typer.Option("--separator", help="The character that stands for FNC1; GS (0x1D) if not given.")
+    separators: Annotated[
+        str, typer.Option("--separator", help="Characters that stand for FNC1; GS (0x1D) if not given.")
     ] = GS,
 ) -> None:
     """Say what scans are: one JSON object per line.
@@ -56,13 +56,13 @@ def parse(
     """
     if region and region.lower() not in REGIONS:
         raise typer.BadParameter(f"{region!r}: expected one of {', '.join(sorted(REGIONS))}", param_hint="--region")
-    if len(separator) != 1:
-        raise typer.BadParameter(f"{separator!r}: expected one character", param_hint="--separator")
-    each_line("text", texts, lambda text: _parsed(text, region.lower(), separator))
+    if not separators:
+        raise typer.BadParameter("expected at least one character", param_hint="--separator")
+    each_line("text", texts, lambda text: _parsed(text, region.lower(), separators))
 
 
-def _parsed(text: str, region: str, separator: str) -> dict[str, Any]:
-    scan = parse_barcode(text, region=region, separator=separator)
+def _parsed(text: str, region: str, separators: str) -> dict[str, Any]:
+    scan = parse_barcode(text, region=region, separators=separators)
     if isinstance(scan, BarcodeReject):
         raise Failed(scan.code, scan.message)
     return {"text": text, **_described(scan)}

@@ -51,7 +51,7 @@ class Configuration:
     antennas: dict[int, Parameter] = field(default_factory=dict)
     connected: dict[int, bool] = field(default_factory=dict)
     report: Parameter = field(default_factory=lambda: param("ROReportSpec"))
-    access_report: int = AccessReportTriggerType.Whenever_ROReport_Is_Generated
+    access_report: int = 0
     keepalive_ms: int = 0
     gpi_enabled: dict[int, bool] = field(default_factory=dict)
     gpi_high: dict[int, bool | None] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Configuration:
         self.events = {kind: kind in persona.events_on for kind in NotificationEventType}
         self.antennas = {port: default_antenna(persona, port) for port in range(1, persona.ports + 1)}
         self.report = default_report(persona)
-        self.access_report = AccessReportTriggerType.Whenever_ROReport_Is_Generated
+        self.access_report = AccessReportTriggerType(persona.report.access_trigger)
         self.keepalive_ms = 0
         self.gpi_enabled = dict.fromkeys(range(1, persona.gpis + 1), False)
         self.gpo_high = dict.fromkeys(range(1, persona.gpos + 1), False)
@@ -230,8 +230,14 @@ def default_antenna(persona: Persona, port: int) -> Parameter:
 def default_report(persona: Persona) -> Parameter:
     """Return the reader's own ROReportSpec after a factory reset."""
     facts = persona.report
+    memory = (
+        [param("C1G2EPCMemorySelector", EnableCRC=False, EnablePCBits=False, EnableXPCBits=False)]
+        if facts.memory_selector
+        else []
+    )
     selector = param(
         "TagReportContentSelector",
+        *memory,
         EnableROSpecID=False,
         EnableSpecIndex=False,
         EnableInventoryParameterSpecID=False,

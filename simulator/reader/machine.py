@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from wire.llrp.message import Message, Parameter
 
 _MS_US = 1_000
+_ENDING = {"STOP_ROSPEC", "DISABLE_ROSPEC", "DELETE_ROSPEC", "SET_READER_CONFIG"}
+"""Requests that end ROSpecs: what was gathered is reported before the answer, so that a client which leaves at the
+answer has it (sllurp does, and gets it from real readers)."""
 _VERSION_MESSAGES = {MESSAGES["GET_SUPPORTED_VERSION"].number, MESSAGES["SET_PROTOCOL_VERSION"].number}
 
 
@@ -207,8 +210,13 @@ class ReaderMachine:
             request.first("KeepaliveSpec") is not None or request.number("ResetToFactoryDefault")
         ):
             self._schedule_keepalive(now_us)
-        self._out.answer(request.name, request.message_id, status(StatusCode.M_Success), *answer.parameters)
-        self._tell(answer.events)
+        success = status(StatusCode.M_Success)
+        if request.name in _ENDING:
+            self._tell(answer.events)
+            self._out.answer(request.name, request.message_id, success, *answer.parameters)
+        else:
+            self._out.answer(request.name, request.message_id, success, *answer.parameters)
+            self._tell(answer.events)
 
     # -- requests about the connection
 

@@ -43,7 +43,10 @@ class AntennaDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReportDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reader's own ROReportSpec after a factory reset."""
+    """The reader's own ROReportSpec and AccessReportSpec after a factory reset.
+
+    `memory_selector`: whether it lists a C1G2EPCMemorySelector (with nothing enabled).
+    """
 
     trigger: int
     n: int
@@ -51,6 +54,8 @@ class ReportDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     peak_rssi: bool
     first_seen: bool
     last_seen: bool
+    memory_selector: bool
+    access_trigger: int
 
 
 class Persona(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +68,7 @@ class Persona(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         max_buffered_tags: tag reports that it keeps while nobody takes them; then the oldest are lost.
         llrp, c1g2: fields of LLRPCapabilities and C1G2LLRPCapabilities by their LLRP names.
         receive_sensitivities: (index, dB above the maximum).
-        transmit_powers: (index, 0.01 dBm), in the reader's own order, which need not be the indexes'.
+        transmit_powers: (index, 0.01 dBm); the first index is 1 with Impinj and 0 with Zebra.
         hop_tables: (hop table id, frequencies in kHz).
         rf_modes: ModeIdentifier, DR, EPC HAG conformance, M, forward modulation, spectral mask, BDR, PIE and the
             Tari's minimum, maximum and step.

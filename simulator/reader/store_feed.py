@@ -123,15 +123,15 @@ class StoreFeed:
         low = 0
         for edge_us, high in zip(edges.tolist(), bounds.tolist(), strict=True):
             await self._sleep_until(begin_us + edge_us)
-            self._note_delay(begin_us + edge_us)
-            self._feed(sightings[low:high])
+            now_us = self._clock.now_us()
+            self._note_delay(now_us - begin_us - edge_us)
+            self._feed(sightings[low:high], now_us)
             low = high
 
     async def _sleep_until(self, due_us: int) -> None:
         await asyncio.sleep(self._clock.delay_s(due_us))
 
-    def _note_delay(self, due_us: int) -> None:
-        behind_us = self._clock.now_us() - due_us
+    def _note_delay(self, behind_us: int) -> None:
         counters = self.counters
         counters.slices += 1
         counters.late_slices += behind_us > LATE_US
@@ -156,11 +156,10 @@ class StoreFeed:
         tables = reader.persona.hop_tables if reader is not None else []
         return len(tables[0][1]) if tables else 1
 
-    def _feed(self, sightings: Sequence[tuple[str, Sighting]]) -> None:
+    def _feed(self, sightings: Sequence[tuple[str, Sighting]], now_us: int) -> None:
         by_device: dict[str, list[Sighting]] = {}
         for device, sighting in sightings:
             by_device.setdefault(device, []).append(sighting)
-        now_us = self._clock.now_us()
         for device, seen in by_device.items():
             reader = self._readers.get(device)
             looking = reader.looking if reader is not None else None

@@ -126,5 +126,6 @@ async def test_a_second_edge_of_the_same_name_takes_over(far: FarSide, uplink: U
     await until(lambda: uplink.connected, "connection")
     rival = far.uplink()
     rival.start(second, death())
-    await until(lambda: any("taken over" in word for word in first.links), "the takeover")
+    await until(lambda: any(word.startswith("down") for word in first.links), "the takeover")
     await rival.stop()
+    await until(lambda: uplink.connected, "the first one's return, once the rival is gone")

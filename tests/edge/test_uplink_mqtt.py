@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -44,10 +45,10 @@ async def test_mqtt_5_is_spoken_with_a_broker_that_can(side: MosquittoSide) -> N
 
 async def test_an_edge_that_is_cut_leaves_its_will(side: MosquittoSide, tmp_path: Path) -> None:
     """The edge runs in a process of its own, and that is killed: no goodbye, so the broker publishes the will."""
-    script = tmp_path / "edge.py"
+    script = tmp_path / "child.py"
     script.write_text(_CHILD.format(url=side.broker.url))
     process = await asyncio.create_subprocess_exec(
-        os.environ.get("PYTHON", "") or __import__("sys").executable,
+        sys.executable,
         str(script),
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[2],
@@ -178,10 +179,11 @@ class _OldBroker:
         for _ in range(2):
             client, _ = self._socket.accept()
             with client:
-                level = client.recv(4_096)[8]
+                level = _level_of(client.recv(4_096))
                 self.levels.append(level)
                 if level != 4:
                     client.sendall(bytes([0x20, 2, 0, 1]))
+                    client.recv(4_096)
                     continue
                 client.sendall(bytes([0x20, 2, 0, 0]))
                 packet = client.recv(4_096)
@@ -189,6 +191,11 @@ class _OldBroker:
                 client.settimeout(5)
                 while client.recv(4_096):
                     pass
+
+
+def _level_of(connect: bytes) -> int:
+    """The protocol level of a CONNECT: behind the fixed header and the name `MQTT`."""
+    return connect[connect.index(b"MQTT") + 4]
 
 
 async def test_a_broker_that_never_answers_does_not_hold_up_a_stop(side: MosquittoSide) -> None:

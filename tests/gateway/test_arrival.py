@@ -70,7 +70,13 @@ def test_a_body_that_names_another_sender(names: dict[str, str]) -> None:
 
 def test_bad_columns_are_found_at_the_door() -> None:
     torn = BATCH.__class__(
-        site=SITE.id, edge=EDGE, window_start_us=T0_US, window_ms=1_000, antennas=BATCH.antennas, antenna=b"\0", count=b""
+        site=SITE.id,
+        edge=EDGE,
+        window_start_us=T0_US,
+        window_ms=1_000,
+        antennas=BATCH.antennas,
+        antenna=b"\0",
+        count=b"",
     )
     found = arrived(frame(torn, 1))
     assert isinstance(found, Message)
@@ -105,7 +111,14 @@ def test_a_message_from_the_future_is_rejected(message: Durable) -> None:
 def test_a_read_far_behind_its_window_s_start_counts_as_future_too() -> None:
     columns = BATCH.observations()
     late = replace(columns, last=columns.last + 2_000_000_000)
-    found = arrived(frame(BATCH.__class__(**IDENTITY, window_start_us=T0_US, window_ms=1_000, antennas=BATCH.antennas, **late.column_bytes()), 1))  # type: ignore[arg-type] # noqa: E501 - one call
+    found = arrived(
+        frame(
+            BATCH.__class__(
+                **IDENTITY, window_start_us=T0_US, window_ms=1_000, antennas=BATCH.antennas, **late.column_bytes()
+            ),
+            1,
+        )
+    )  # type: ignore[arg-type]
     assert isinstance(found, Message)
     assert found.code == "skew"
 
@@ -116,7 +129,19 @@ def test_an_unknown_site_is_a_stray() -> None:
     assert (found.code, found.site) == ("unknown_site", None)
 
 
-@pytest.mark.parametrize("topic", ["", "x", "lastunit/1/store-001/stock/web/123", "lastunit/1//box/data", "lastunit/2/a/b/data", "\udcff/1/a/b/data", DATA + "/more", "lastunit/1/store-001/box-1/ack"])  # noqa: E501 - one list
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "x",
+        "lastunit/1/store-001/stock/web/123",
+        "lastunit/1//box/data",
+        "lastunit/2/a/b/data",
+        "\udcff/1/a/b/data",
+        DATA + "/more",
+        "lastunit/1/store-001/box-1/ack",
+    ],
+)
 def test_a_topic_that_edges_do_not_write(topic: str) -> None:
     assert isinstance(arrived(frame(BATCH, 1), topic=topic), Stray)
 

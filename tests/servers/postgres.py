@@ -26,6 +26,7 @@ import psycopg
 _START_S: Final = 30.0
 _STOP_S: Final = 10.0
 _USER: Final = "lastunit"
+_MEMORY_BYTES: Final = 2 * 1024**3
 _UNPRIVILEGED: Final = ("postgres", "nobody")
 
 
@@ -48,7 +49,7 @@ class Postgres:
 
     def __init__(self, *, options: tuple[str, ...] = ()) -> None:
         self._as_user = _unprivileged()
-        self.folder = Path(tempfile.mkdtemp(prefix="lastunit-pg-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="lastunit-pg-", dir=_folder()))
         if self._as_user is not None:
             os.chown(self.folder, self._as_user.pw_uid, self._as_user.pw_gid)
         self._name = secrets.token_hex(8)
@@ -124,17 +125,18 @@ class Postgres:
         """Return the URL of one of its databases."""
         return f"postgresql://{_USER}@/{database}?host={self.folder}"
 
-    def new_database(self) -> str:
-        """Make an empty database and return its URL."""
+    def new_database(self, like: str | None = None) -> str:
+        """Make a database, empty or a copy of the one at the URL `like`, and return its URL."""
         name = f"t{secrets.token_hex(6)}"
+        template = _name_of(like) if like else "template1"
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
             self._prove(connection)
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
         """Remove a database that `new_database` made, with whoever is still connected."""
-        name = url.partition("@/")[2].partition("?")[0]
+        name = _name_of(url)
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
             self._prove(connection)
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
@@ -167,6 +169,17 @@ class Postgres:
     ) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _folder() -> str:
+    """Return where clusters live: in memory when there is room, because making a database writes hundreds of files."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _MEMORY_BYTES
+    return str(memory) if roomy else tempfile.gettempdir()
+
+
+def _name_of(url: str) -> str:
+    return url.partition("@/")[2].partition("?")[0]
 
 
 def _unprivileged() -> pwd.struct_passwd | None:

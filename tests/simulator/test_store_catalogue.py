@@ -5,11 +5,11 @@ import io
 
 import numpy as np
 import pytest
-from wire.epc import CompanyPrefixes, Reject, Sgtin, TagClass, classify, decode_epc, parse_gtin
 
 from simulator.catalogue import HEADER, Catalogue, make_catalogue, write_catalogue
 from simulator.errors import CatalogueError
 from simulator.tags import make_tags
+from wire.epc import CompanyPrefixes, Reject, Sgtin, TagClass, classify, decode_epc, parse_gtin
 
 
 def rng(seed: int = 1) -> np.random.Generator:

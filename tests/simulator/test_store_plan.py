@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulated_sites import PLAIN, flagship, plain_site
-from wire.site import Antenna, Device, Driver, Site, Wall, Zone, ZoneKind
 
 from simulator.antennas import Antennas
 from simulator.canvas import EMPTY
 from simulator.floorplan import FloorPlan
 from simulator.sites import demo_sites, read_demo_site
+from tests.simulator.simulated_sites import PLAIN, flagship, plain_site
+from wire.site import Antenna, Device, Driver, Site, Wall, Zone, ZoneKind
 
 
 def zone_of(plan: FloorPlan, x: float, y: float, level: int = 0) -> str:
@@ -164,7 +164,7 @@ def any_site(draw: st.DrawFn) -> Site:
     zones = []
     for name in names:
         corner = draw(st.none() | point)
-        outline = ()
+        outline: tuple[tuple[float, float], ...] = ()
         if corner is not None:
             x, y = corner
             width, depth = draw(st.tuples(st.floats(0.1, 12), st.floats(0.1, 12)))

@@ -1,15 +1,19 @@
 """Walls between antennas and tags, and the ways that people walk."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated_sites import plain_site
+from numpy.typing import NDArray
 
 from simulator.floorplan import FloorPlan
 from simulator.sites import read_demo_site
 from simulator.walls import Barrier, Walls, without_gap
 from simulator.way import Place, Ways
+from tests.simulator.simulated_sites import plain_site
+from wire.site import Site
 
 COORDINATE = st.integers(0, 40).map(lambda k: k / 4 + 0.1)
 POINT = st.tuples(COORDINATE, COORDINATE)
@@ -78,6 +82,10 @@ def test_doors_are_cut_into_walls(gap: tuple[float, float], pieces: list[tuple[f
     assert [pytest.approx(piece) for piece in pieces] == list(found)
 
 
+def place(point: NDArray[np.float64]) -> Place:
+    return float(point[0]), float(point[1]), 0
+
+
 def steps_are_allowed(plan: FloorPlan, start: Place, way: list[Place]) -> None:
     here = start
     for there in way:
@@ -85,7 +93,7 @@ def steps_are_allowed(plan: FloorPlan, start: Place, way: list[Place]) -> None:
             count = max(2, int(np.hypot(there[0] - here[0], there[1] - here[1]) / 0.05))
             x, y = np.linspace(here[0], there[0], count), np.linspace(here[1], there[1], count)
             zone = plan.zone_at(x, y, np.full(count, here[2]))
-            for a, b in zip(zone[:-1], zone[1:], strict=True):
+            for a, b in pairwise(zone):
                 assert plan.passages[a, b], f"{plan.names[a]} to {plan.names[b]}: no passage"
             line = np.array([[here[0], here[1]]]), np.array([[there[0], there[1]]])
             assert not plan.walls.stops(*line, here[2])[0], f"{here} to {there}: through a wall"
@@ -93,15 +101,15 @@ def steps_are_allowed(plan: FloorPlan, start: Place, way: list[Place]) -> None:
 
 
 @pytest.mark.parametrize("site", [read_demo_site("main-street"), read_demo_site("outlet"), plain_site("positions")])
-def test_ways_use_passages_and_doors_only(site: object) -> None:
-    plan = FloorPlan(site)  # type: ignore[arg-type]
+def test_ways_use_passages_and_doors_only(site: Site) -> None:
+    plan = FloorPlan(site)
     ways = Ways(plan)
     rng = np.random.default_rng(3)
     zones = [plan.cells_of(zone) for zone in range(len(plan.zones))]
     for _ in range(120):
         a, b = rng.integers(len(zones), size=2)
-        start = (*map(float, zones[a][rng.integers(len(zones[a]))]), 0)
-        end = (*map(float, zones[b][rng.integers(len(zones[b]))]), 0)
+        start = place(zones[a][rng.integers(len(zones[a]))])
+        end = place(zones[b][rng.integers(len(zones[b]))])
         way = ways.find(start, end)
         assert way[-1] == end
         assert len(way) < 15
@@ -131,6 +139,5 @@ def test_stairs_join_the_levels() -> None:
 def test_a_plan_that_does_not_join_up_is_crossed_in_a_straight_line() -> None:
     plan = FloorPlan(plain_site("warehouse"))
     plan.passages[:] = np.eye(2, dtype=bool)
-    start = (*map(float, plan.cells_of(0)[0]), 0)
-    end = (*map(float, plan.cells_of(1)[0]), 0)
+    start, end = place(plan.cells_of(0)[0]), place(plan.cells_of(1)[0])
     assert Ways(plan).find(start, end) == [end]

@@ -50,8 +50,10 @@ def field_bits(indicator: int, length: int) -> int:
     return 7 * length if indicator == SEVEN_BIT else 16 * -(-length // 3)
 
 
-def read_alphanumeric(bits: Bits, longest: int, length_bits: int = 5) -> str:
+def read_alphanumeric(bits: Bits, longest: int, length_bits: int = 5, allowed: bytes = SET_82_BYTES) -> str:
     """A variable-length alphanumeric field of 1 to `longest` characters (TDS section 14.5.6).
+
+    `allowed` are the characters that 7-bit codes may stand for: the 82, or the 39 of component references.
 
     Raises:
         Refused: reserved indicator, bad length, codes that stand for nothing, or over the end.
@@ -63,7 +65,7 @@ def read_alphanumeric(bits: Bits, longest: int, length_bits: int = 5) -> str:
         raise wrong_length(length, longest)
     if indicator > CODE_40:
         raise Refused(RejectCode.ENCODING, f"encoding indicator {indicator} is reserved; expected 0 to 5")
-    text = characters_of(bits.take(field_bits(indicator, length)), indicator, length)
+    text = characters_of(bits.take(field_bits(indicator, length)), indicator, length, allowed)
     if text is None:
         what = f"{length} characters under encoding indicator {indicator}: a code that stands for none"
         raise Refused(RejectCode.CHARACTER, what)
@@ -94,7 +96,7 @@ def read_integer(bits: Bits, length: int) -> str:
     return f"{value:0{length}d}"
 
 
-def read_delimited(bits: Bits, longest: int) -> str:
+def read_delimited(bits: Bits, longest: int, allowed: bytes = SET_82_BYTES) -> str:
     """A delimited or terminated numeric field, with what follows the delimiter (TDS section 14.5.5).
 
     Raises:
@@ -112,7 +114,7 @@ def read_delimited(bits: Bits, longest: int) -> str:
     if nibble != DELIMITER:
         text = f"nibble {nibble:X} behind {digits!r}; expected a digit, E or F"
         raise Refused(RejectCode.DIGIT, text)
-    return digits + read_alphanumeric(bits, longest - len(digits))
+    return digits + read_alphanumeric(bits, longest - len(digits), allowed=allowed)
 
 
 def wrong_length(length: int, longest: int) -> Refused:
@@ -122,7 +124,9 @@ def wrong_length(length: int, longest: int) -> Refused:
     return Refused(RejectCode.LENGTH, f"{length} characters; expected 1 to {longest}")
 
 
-def characters_of(field: int, indicator: int, length: int) -> str | None:
+def characters_of(
+    field: int, indicator: int, length: int, allowed: bytes = SET_82_BYTES
+) -> str | None:
     """The characters of a field, None if one of its codes stands for none."""
     if indicator == INTEGER:
         return f"{field:0{length}d}" if field < 10**length else None
@@ -136,7 +140,7 @@ def characters_of(field: int, indicator: int, length: int) -> str | None:
         return urlsafe_b64encode(aligned)[:length].decode("ascii")
     if indicator == SEVEN_BIT:
         raw = unpack7(field, length)
-        return None if raw.translate(None, SET_82_BYTES) else raw.decode("ascii")
+        return None if raw.translate(None, allowed) else raw.decode("ascii")
     return _code40(field, length)
 
 

@@ -10,7 +10,7 @@ from wire.epc.irregular import encode_irregular
 from wire.epc.keys import Sgtin
 from wire.epc.plus import check_open_key, encode_plus
 from wire.epc.value import Epc
-from wire.gs1.errors import BadCharacter, IdentifierError, OutOfRange, PrefixUnknown
+from wire.gs1.errors import BadCharacter, BadCheckDigit, IdentifierError, OutOfRange, PrefixUnknown
 from wire.gs1.gtin import parse_gtin
 
 FILTER_MAX: Final[dict[str, int]] = {"gid-96": 0, "usdod-96": 15, "adi-var": 63}
@@ -91,8 +91,7 @@ def classic_parts(epc: Epc, company_prefix_length: int | None = None) -> tuple[s
     length = prefix_length(epc, company_prefix_length)
     parts = epc.parts(length)
     check_parts(epc.urn, parts)
-    if type(epc).of(parts) != epc:
-        raise BadCharacter(epc.urn, value=epc.identity, expected="its check digit", found="another")
+    _require_check_digit(epc, parts)
     return parts
 
 
@@ -130,8 +129,14 @@ def check_value(epc: Epc) -> None:
         return
     parts = epc.parts(7)
     check_parts(epc.urn, parts)
-    if type(epc).of(parts) != epc:
-        raise BadCharacter(epc.urn, value=epc.identity, expected="its check digit", found="another")
+    _require_check_digit(epc, parts)
+
+
+def _require_check_digit(epc: Epc, parts: tuple[str, ...]) -> None:
+    """The value must be the one that its own parts make, with the right check digit and length."""
+    right = type(epc).of(parts).identity
+    if right != epc.identity:
+        raise BadCheckDigit(epc.urn, value=epc.identity, expected=str(right), found=str(epc.identity))
 
 
 def padded(number: int, width: int) -> bytes:

@@ -22,7 +22,7 @@ from wire.epc.alphanumeric import (
     write_numeric,
 )
 from wire.epc.bits import Bits
-from wire.epc.characters import SET_82
+from wire.epc.characters import SET_82, SET_82_BYTES
 from wire.epc.date import DATE_TYPES, read_date, write_date
 from wire.epc.grammar import SET_COMPONENT
 from wire.epc.headers import HEADER_OF
@@ -68,6 +68,8 @@ SCHEMES: Final = {
     for scheme in HEADER_OF
     if scheme.endswith("+")
 }
+
+COMPONENT_BYTES: Final = SET_COMPONENT.encode()
 
 DELIMITED_MAX: Final = 30
 DELIMITED_MIN_DIGITS: Final = 4
@@ -115,7 +117,8 @@ def _read_key(reader: Bits, epc: bytes, bits: int, spec: Plus) -> str:
 
 def _read_open_key(reader: Bits, name: str) -> str:
     """A GIAI or CPI: at least four digits, then their own characters, 30 in all."""
-    key = read_delimited(reader, DELIMITED_MAX)
+    allowed = COMPONENT_BYTES if name == "cpi" else SET_82_BYTES
+    key = read_delimited(reader, DELIMITED_MAX, allowed)
     if not key[:DELIMITED_MIN_DIGITS].isdigit() or len(key) <= DELIMITED_MIN_DIGITS:
         text = f"{name.upper()} {key!r}: expected a company prefix of at least four digits and a reference"
         raise Refused(RejectCode.DIGIT, text)

@@ -15,6 +15,7 @@ is tested here. Never raises for any text.
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -72,7 +73,11 @@ KEY_START: Final = re.compile(r"(?:01|02)[0-9]{14}|00[0-9]{18}|414[0-9]{13}|8003
 
 LINK_STARTS: Final = ("http://", "https://", "HTTP://", "HTTPS://")
 
-CONFIGS: Final = {GS: ParseConfig()}
+
+@lru_cache(maxsize=16)
+def _config(separators: str) -> ParseConfig:
+    """biip's configuration for a scanner's separators; a site has a handful."""
+    return ParseConfig(separator_chars=tuple(separators))
 
 
 class BarcodeCode(StrEnum):
@@ -135,11 +140,11 @@ class Refused(Exception):  # noqa: N818 - an answer on its way up, not an error
         super().__init__(message)
 
 
-def parse_barcode(text: str, *, region: str = "", separator: str = GS) -> Barcode | BarcodeReject:
+def parse_barcode(text: str, *, region: str = "", separators: str = GS) -> Barcode | BarcodeReject:
     """Read one scan, with or without its AIM identifier; line ends and blanks around it are taken off.
 
     `region` is the two-letter country whose rules price-embedded numbers follow ("de"); without it they are recognised
-    and their own number is the key. `separator` is the character that the scanner sends for FNC1.
+    and their own number is the key. `separators` are the characters that the scanner sends for FNC1.
     """
     text = text.strip(" \r\n\t")
     symbology = ""
@@ -148,8 +153,8 @@ def parse_barcode(text: str, *, region: str = "", separator: str = GS) -> Barcod
         if text[0] == "]":
             aim, text = text[:3], text[3:]
             symbology = _symbology(aim)
-            return _parse_symbol(aim, text, symbology, region, separator)
-        return _parse_bare(text, region, separator)
+            return _parse_symbol(aim, text, symbology, region, separators)
+        return _parse_bare(text, region, separators)
     except Refused as refused:
         return BarcodeReject(refused.code, refused.message, symbology)
     except BadCheckDigit as error:
@@ -174,13 +179,13 @@ def _symbology(aim: str) -> str:
     return name
 
 
-def _parse_symbol(aim: str, text: str, symbology: str, region: str, separator: str) -> Barcode:
+def _parse_symbol(aim: str, text: str, symbology: str, region: str, separators: str) -> Barcode:
     if aim in EAN:
         return _parse_ean(text, EAN[aim], region)
-    if aim in MESSAGES:
-        return _parse_message(text, symbology, region, separator)
     if text.startswith(LINK_STARTS):
         return _parse_link(text, symbology)
+    if aim in MESSAGES:
+        return _parse_message(text, symbology, region, separators)
     if symbology == "itf" and len(text) == 14:
         return _of_gtin(text, symbology, region)
     raise Refused(BarcodeCode.NOT_GS1, f"{shown(text)}: a {symbology} symbol without GS1 data or Digital Link")
@@ -200,7 +205,7 @@ def _parse_ean(text: str, symbol: tuple[str, int], region: str) -> Barcode:
     return msgspec.structs.replace(scan, elements=elements)
 
 
-def _parse_bare(text: str, region: str, separator: str) -> Barcode:
+def _parse_bare(text: str, region: str, separators: str) -> Barcode:
     """A scan without AIM identifier, or a number that a person typed."""
     if text.startswith(LINK_STARTS):
         return _parse_link(text, "")
@@ -208,8 +213,8 @@ def _parse_bare(text: str, region: str, separator: str) -> Barcode:
         return _of_elements(parse_bracketed(text), "", region, "")
     if text.isdigit() and len(text) in GTIN_LENGTHS:
         return _parse_digits(text, region)
-    if text[0] == separator or KEY_START.match(text):
-        return _parse_message(text, "", region, separator)
+    if text[0] in separators or KEY_START.match(text):
+        return _parse_message(text, "", region, separators)
     if text.isdigit() and len(text) == 18:
         check_key("00", text)
         return Barcode("elements", sscc=text, elements=(("00", text),))
@@ -236,14 +241,12 @@ def _parse_link(text: str, symbology: str) -> Barcode:
     return msgspec.structs.replace(_of_elements(elements, symbology, "", ""), kind="digital_link")
 
 
-def _parse_message(text: str, symbology: str, region: str, separator: str) -> Barcode:
+def _parse_message(text: str, symbology: str, region: str, separators: str) -> Barcode:
     """An element string as biip takes it apart, then with our own tests."""
-    text = text.lstrip(separator)
+    text = text.lstrip(separators)
     if not text:
         raise Refused(BarcodeCode.EMPTY, "a symbol for GS1 data without any")
-    config = CONFIGS.get(separator)
-    if config is None:
-        config = CONFIGS[separator] = ParseConfig(separator_chars=(separator,))
+    config = _config(separators)
     elements: list[tuple[str, str]] = []
     rest = text
     while rest:
@@ -255,11 +258,11 @@ def _parse_message(text: str, symbology: str, region: str, separator: str) -> Ba
         check_key(ai, value)
         elements.append((ai, value))
         rest = rest[len(ai) + len(value) :]
-        if rest and element.ai.separator_required and rest[0] != separator:
+        if rest and element.ai.separator_required and rest[0] not in separators:
             wrong = f"{shown(text)}: ({ai}) is followed by {shown(rest)} without a separator"
             raise Refused(BarcodeCode.MISSING_FNC1, wrong)
-        rest = rest.lstrip(separator)
-    is_open = element.ai.separator_required and separator not in text
+        rest = rest.lstrip(separators)
+    is_open = element.ai.separator_required and not set(separators) & set(text)
     suspect = ai if is_open and swallowed(value) else ""
     return _of_elements(tuple(elements), symbology, region, suspect)
 

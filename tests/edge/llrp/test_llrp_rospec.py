@@ -137,7 +137,7 @@ def test_a_missing_part_is_a_difference_and_an_added_one_is_not() -> None:
 
 def test_differences_are_bounded() -> None:
     assert len(differences(built(), Parameter("ROSpec"))) <= DIFFERENCES_MAX
-    selector = {name: 0 for name in built().one("ROReportSpec").one("TagReportContentSelector").fields}
+    selector = dict.fromkeys(built().one("ROReportSpec").one("TagReportContentSelector").fields, 0)
     found = changed(changed(built(), "TagReportContentSelector", **selector), "RFTransmitter", TransmitPower=0)
     found = changed(found, "C1G2SingulationControl", Session=3, TagPopulation=1)
     assert len(differences(built(), found)) == DIFFERENCES_MAX

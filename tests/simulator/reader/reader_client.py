@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from simulator.reader.machine import Close, ReaderMachine, Send
@@ -11,7 +12,7 @@ from simulator.reader.persona import load_persona
 from simulator.reader.sighting import Sighting
 from wire.llrp.codec import decode, encode
 from wire.llrp.framer import Framer
-from wire.llrp.message import message, param
+from wire.llrp.message import Message, message, param
 from wire.llrp.tables import MESSAGES
 from wire.llrp.tag_report import ReportMemory, TagReport, decode_tag_reports
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from simulator.reader.clock import ManualClock
     from simulator.reader.machine import Effect
-    from wire.llrp.message import Message, Parameter, Value
+    from wire.llrp.framer import RawMessage
+    from wire.llrp.message import Parameter, Value
 
 REPORT_TYPE = MESSAGES["RO_ACCESS_REPORT"].number
 START_US = 1_700_000_000_000_000
@@ -211,15 +213,19 @@ class Client:
                 await asyncio.sleep(0)
 
     async def read(self) -> list[Message]:
-        """Return the next messages; an empty list when the reader has closed."""
+        """Return the next messages, reports without their content; an empty list when the reader has closed."""
         while data := await self._reader.read(65_536):
-            raws = self._framer.feed(data)
-            for raw in raws:
-                if raw.type == REPORT_TYPE:
-                    self.reports += decode_tag_reports(raw.body, self._memory).reports
-            if raws:
-                return [decode(raw) for raw in raws]
+            if raws := self._framer.feed(data):
+                return [self._taken(raw) for raw in raws]
         return []
+
+    def _taken(self, raw: RawMessage) -> Message:
+        if raw.type != REPORT_TYPE:
+            return decode(raw)
+        batch = decode_tag_reports(raw.body, self._memory)
+        assert not batch.faults
+        self.reports += batch.reports
+        return Message("RO_ACCESS_REPORT", message_id=raw.message_id)
 
     async def until(self, name: str) -> Message:
         """Read on until a message of that name comes; what comes before or with it stays in `kept`."""
@@ -236,19 +242,23 @@ class Client:
 
     async def ask(self, name: str, *parameters: Parameter, **fields: Value) -> Message:
         self._next_id += 1
-        await self.write(encode(message(name, self._next_id, *parameters, **fields), strict=False))
+        await self.write(encode(Message(name, fields, parameters, self._next_id), strict=False))
         answer = await self.until(f"{name}_RESPONSE")
         assert answer.message_id == self._next_id
         return answer
 
     async def at_end(self) -> list[Message]:
-        """Read until the reader closes the connection; return what came, at most for ten seconds."""
+        """Read until the reader closes the connection, return what came. Raises `TimeoutError` if it does not."""
+        return await self.heard_within(10)
+
+    async def heard_within(self, seconds: float) -> list[Message]:
         found: list[Message] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds):
             while fresh := await self.read():
                 found += fresh
         return found
 
     async def close(self) -> None:
         self._writer.close()
-        await self._writer.wait_closed()
+        with suppress(ConnectionError):  # the reader may have reset it
+            await self._writer.wait_closed()

@@ -142,7 +142,11 @@ def test_aispecs_take_turns_and_a_late_tick_sees_the_same_history() -> None:
             heard += bench.decoded(bench.machine.tick(bench.clock.now_us()))
         stamps = [item.find("ReaderEventNotificationData/UTCTimestamp") for item in heard]
         indexes = [event.number("SpecIndex") for event in events(heard, "AISpecEvent")]
-        return [(index, stamp.number("Microseconds") - START_US) for index, stamp in zip(indexes, stamps) if stamp]
+        return [
+            (index, stamp.number("Microseconds") - START_US)
+            for index, stamp in zip(indexes, stamps, strict=True)
+            if stamp
+        ]
 
     expected = [(1, 100_000), (2, 350_000), (1, 450_000), (2, 700_000)]
     assert history([0.05] * 20) == expected

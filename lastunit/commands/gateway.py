@@ -1,0 +1,130 @@
+"""`lastunit gateway`: the gateway, its database, and the checks of its books."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lastunit.commands.mend import mendable
+
+if TYPE_CHECKING:
+    from gateway.config import GatewayConfig
+    from gateway.storage.engine import Database
+
+app = typer.Typer(help="The gateway: ingest, presence, ledger, availability, HTTP.")
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="YAML file with the keys below; environment LASTUNIT_GATEWAY_<KEY> goes before it."),
+]
+SiteFiles = Annotated[list[Path] | None, typer.Option("--site", help="Site file; may stand several times.")]
+DatabaseUrl = Annotated[str | None, typer.Option("--database", help="sqlite:///FILE or postgresql://USER@HOST/NAME.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a site.")]
+
+
+def load(config: Path | None, database: str | None = None, **more: Any) -> "GatewayConfig":
+    """Return the configuration: options before environment before file."""
+    from gateway.config import load_config
+
+    return load_config(config, database_url=database, **more)
+
+
+@app.callback(invoke_without_command=True)
+def gateway(
+    context: typer.Context,
+    config: ConfigFile = None,
+    site: SiteFiles = None,
+    database: DatabaseUrl = None,
+    broker: Annotated[str | None, typer.Option(help="mqtt://HOST:PORT or mqtts://HOST:PORT.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="HTTP port; 0 takes a free one.")] = None,
+) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C. The database is made or brought up to date first.
+
+    The HTTP side listens on the loopback only, until API keys exist.
+
+        lastunit gateway --site store-001.yaml --broker mqtt://127.0.0.1:1883 --database sqlite:///lastunit.db
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from gateway.app import run_gateway
+    from gateway.http.app import create_app
+    from gateway.http.serve import NotLoopbackError
+
+    with mendable(NotLoopbackError):
+        chosen = load(config, database, broker_url=broker, http_port=port, sites=_absolute(site))
+        run_gateway(chosen, create_app)
+
+
+def _absolute(sites: list[Path] | None) -> list[Path] | None:
+    """Paths of the command line are relative to where it was typed, not to the configuration file."""
+    return [path.absolute() for path in sites] if sites else None
+
+
+@app.command()
+def migrate(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
+    """Make the database, or bring it up to date. `lastunit gateway` does this by itself."""
+    from gateway.storage.errors import StorageError
+    from gateway.storage.migrate import migrate as bring_up_to_date
+
+    with mendable(StorageError):
+        url = load(config, database).database_url.get_secret_value()
+        print(f"database is at revision {bring_up_to_date(url)}")
+
+
+async def _sites(books: "Database") -> list[str]:
+    from sqlalchemy import select
+
+    from gateway.storage.schema import site_fold
+
+    async with books.read() as connection:
+        return list(await connection.scalars(select(site_fold.c.site).order_by(site_fold.c.site)))
+
+
+@app.command()
+def verify(config: ConfigFile = None, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Check every site's books: counts = items = ledger, debits = credits. Exit code 1 when something disagrees."""
+    import msgspec
+
+    from gateway.ledger.verify import Verdict, verify
+    from gateway.storage.engine import Database
+    from gateway.storage.errors import StorageError
+
+    async def run(url: str) -> list[Verdict]:
+        books = Database(url)
+        try:
+            return [await verify(books, site) for site in await _sites(books)]
+        finally:
+            await books.close()
+
+    with mendable(StorageError):
+        verdicts = asyncio.run(run(load(config, database).database_url.get_secret_value()))
+    for verdict in verdicts:
+        if as_json:
+            print(msgspec.json.encode(verdict).decode())
+            continue
+        state = "good" if verdict.good else f"{verdict.faults:,} FAULTS"
+        print(f"{verdict.site}: {state}; {verdict.movements:,} movements, {verdict.items_present:,} items present")
+        for fault in verdict.shown:
+            print(f"  {fault}")
+    if not all(verdict.good for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command("rebuild-counts")
+def rebuild_counts(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
+    """Write every site's counts again from its ledger; says how many rows were wrong."""
+    from gateway.ledger.verify import rebuild_counts as rebuild
+    from gateway.storage.engine import Database
+    from gateway.storage.errors import StorageError
+
+    async def run(url: str) -> list[tuple[str, int]]:
+        books = Database(url)
+        try:
+            return [(site, await rebuild(books, site)) for site in await _sites(books)]
+        finally:
+            await books.close()
+
+    with mendable(StorageError):
+        for site, wrong in asyncio.run(run(load(config, database).database_url.get_secret_value())):
+            print(f"{site}: {wrong:,} rows were wrong and are right now")

@@ -1,0 +1,38 @@
+"""Errors that a person can mend become one clear text and exit code 2, not a trace."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from wire.errors import WireError
+from wire.site import Site
+from wire.site_file import parse_site
+
+MEND = 2
+"""Exit code: the call or a file has to be mended."""
+
+
+def complain(text: str) -> typer.Exit:
+    """Print what has to be mended and return the exit to raise."""
+    print(f"lastunit: {text}", file=sys.stderr)
+    return typer.Exit(MEND)
+
+
+@contextmanager
+def mendable(*errors: type[Exception]) -> Iterator[None]:
+    """Turn `errors`, errors of the wire and errors of files into exit code 2."""
+    told: tuple[type[Exception], ...] = (WireError, *errors)
+    try:
+        yield
+    except told as error:
+        raise complain(str(error)) from error
+    except OSError as error:
+        raise complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error)) from error
+
+
+def read_site_file(path: Path) -> Site:
+    """Return the site that a file describes. Raises `SiteFileError` with every line to mend, and `OSError`."""
+    return parse_site(path.read_text(encoding="utf-8", errors="replace"), str(path))

@@ -1,0 +1,86 @@
+"""A driver, its site and its simulated reader over TCP, ready to be watched."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from random import Random
+from typing import TYPE_CHECKING, Self
+
+from edge.drivers import build_driver
+from edge.drivers.port import Host
+from wire.site import Antenna, Device, Driver, Site, Zone, ZoneKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from simulator.reader.server import ReaderServer
+    from wire.messages import DeviceEvent
+    from wire.window import TagRead
+
+KEEPALIVE_S = 0.5
+SITE = Site(
+    "store-001",
+    "Main Street",
+    "UTC",
+    (
+        Zone("FLOOR", ZoneKind.SALES_FLOOR, True, "FLOOR"),
+        Zone("FIT", ZoneKind.FITTING_ROOM, False, "FIT"),
+        Zone("EXIT", ZoneKind.EXIT, False, "FLOOR"),
+    ),
+    (),
+    (),
+)
+
+
+class NoPause(Random):
+    """The shortest pause that a pace allows: for tests that reconnect often."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return min(a, b)
+
+
+def host(rng: Random | None = None) -> Host:
+    return Host(lambda: time.time_ns() // 1_000, time.monotonic, rng or NoPause())
+
+
+def device(
+    address: str, profile: str = "impinj-r420-stock", zones: Sequence[str] = ("FLOOR", "FIT", "EXIT", "FLOOR")
+) -> Device:
+    antennas = tuple(Antenna(port, zone) for port, zone in enumerate(zones, 1))
+    return Device(
+        "R1", Driver.LLRP, address, "edge-1", profile, antennas=antennas, options={"keepalive_s": KEEPALIVE_S}
+    )
+
+
+class Watched:
+    """A driver that runs, and all that it told."""
+
+    def __init__(self, address: str, profile: str = "impinj-r420-stock", rng: Random | None = None) -> None:
+        self.driver = build_driver(device(address, profile), SITE, host(rng))
+        self.reads: list[TagRead] = []
+        self.events: list[DeviceEvent] = []
+
+    async def __aenter__(self) -> Self:
+        self.driver.start(self.reads.extend, self.events.append)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.driver.stop()
+
+    def told(self) -> list[str]:
+        return [event.what for event in self.events]
+
+    def state(self) -> str:
+        return self.driver.health().state
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait for a condition; the timeout only ends a test that has failed already."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - conditions of many kinds, none of them an event
+            await asyncio.sleep(0.005)
+
+
+async def up(watched: Watched, reader: ReaderServer) -> None:
+    await until(lambda: watched.state() == "up" and reader.connected)

@@ -1,0 +1,86 @@
+"""Configuration: file, environment before it, command line before both; every mistake is named."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.app import mqtt_source
+from gateway.clock import system_clock
+from gateway.config import BrokerAddress, ConfigError, load_config, load_sites
+from tests.gateway.small_store import SITE, SITE_FILE
+from wire.errors import SiteFileError
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "gateway.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_environment_before_file_and_command_line_before_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, "http_port: 1111\nlease_ttl_s: 5\nlog_level: debug\n")
+    monkeypatch.setenv("LASTUNIT_GATEWAY_HTTP_PORT", "2222")
+    monkeypatch.setenv("LASTUNIT_GATEWAY_LOG_LEVEL", "error")
+    config = load_config(file, log_level="warning", http_host=None)
+    assert (config.http_port, config.lease_ttl_s, config.log_level) == (2222, 5, "warning")
+
+
+def test_site_files_stand_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(SITE_FILE)
+    config = load_config(written(tmp_path, "sites: [shop.yaml]"))
+    assert load_sites(config) == [SITE]
+    twice = load_config(written(tmp_path, "sites: [shop.yaml, shop.yaml]"))
+    with pytest.raises(ConfigError, match="store-001"):
+        load_sites(twice)
+
+
+def test_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LASTUNIT_GATEWAY_HTTP_PORT", raising=False)
+    assert load_config(None).http_port == 8080
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("http_prt: 1", "http_prt"),
+        ("http_port: 70000", "http_port"),
+        ("lease_ttl_s: 0", "lease_ttl_s"),
+        ("sites: 7", "sites"),
+        ("- a list", "expected keys and values"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as caught:
+        load_config(written(tmp_path, text))
+    assert "gateway.yaml" in str(caught.value)
+
+
+def test_a_bad_site_file_names_itself(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text("site: 1")
+    with pytest.raises(SiteFileError, match=r"shop\.yaml"):
+        load_sites(load_config(written(tmp_path, "sites: [shop.yaml]")))
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "database_url: postgresql://u:hush@h/d\nbroker_url: mqtt://u:hush@h"))
+    assert "hush" not in repr(config)
+
+
+def test_broker_addresses() -> None:
+    plain = BrokerAddress("mqtt://broker")
+    assert (plain.host, plain.port, plain.tls, plain.username) == ("broker", 1883, False, None)
+    full = BrokerAddress("mqtts://user:p%40ss@[::1]:9999")
+    assert (full.host, full.port, full.tls, full.username, full.password) == ("::1", 9999, True, "user", "p@ss")
+
+
+@pytest.mark.parametrize("url", ["", "broker", "http://broker", "mqtt://", "mqtt://h:port", "mqtt://h:99999"])
+def test_a_broker_that_cannot_be_one(url: str) -> None:
+    with pytest.raises(ConfigError, match="broker_url"):
+        BrokerAddress(url)
+
+
+async def test_a_certificate_that_cannot_be_read(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "broker_url: mqtts://h\nbroker_ca_file: nowhere.pem"))
+    with pytest.raises(ConfigError, match="broker_ca_file"):
+        mqtt_source(config, system_clock)

@@ -1,0 +1,113 @@
+"""Each way in which a tag can be wrong has its own code, and says what was expected."""
+
+import pytest
+
+from wire.epc import Epc, Reject, RejectCode, decode_epc, decode_tag, decode_with_pc
+from wire.epc.encode import padded
+from wire.epc.tag_memory import make_pc, pc_word
+
+GOOD = "3066C4409047E140075BCD15"
+
+CASES = [
+    ("000000000000000000000000", RejectCode.UNPROGRAMMED, "never written"),
+    ("E2801160600002054ABCDEF0", RejectCode.TID, "bank 2"),
+    ("E34000000000000000000000", RejectCode.UNKNOWN_HEADER, "E3"),
+    ("FE0000000000000000000000", RejectCode.UNKNOWN_HEADER, "FE belongs to no GS1 scheme"),
+    ("3016", RejectCode.LENGTH, "16 bits; expected 96"),
+    (GOOD + "0000", RejectCode.LENGTH, "112 bits; expected 96"),
+    ("30003066C4409047E140075BCD15", RejectCode.LENGTH, "looks like a PC word"),
+    ("3666C4409047E159B2C2BF10", RejectCode.LENGTH, "expected 198 to 208"),
+    ("3666C4409047E159B2C2BF100000000000000000000000000001", RejectCode.PADDING, "behind bit 198"),
+    ("311BA1B300CE0A6A83000001", RejectCode.PADDING, "last 24 bits"),
+    ("307C00000000000000000000", RejectCode.PARTITION, "7 is reserved"),
+    ("3D7C00000000000000000000", RejectCode.PARTITION, "7 is reserved"),
+    ("303BFFFFFFFFFFFFFFFFFFFF", RejectCode.RANGE, "more than 6 digits"),
+    ("3003FFFFFFFFFFC000000000", RejectCode.RANGE, "more than 12 digits"),
+    ("3262FE9FE27AE2CEF646E093", RejectCode.RANGE, "expected less than 1"),
+    ("3F76451FD612640000000000", RejectCode.RANGE, "expected 1 and 1 to 12 more digits"),
+    ("3666C4409047E140000000000000000000000000000000000000", RejectCode.EMPTY, "at least one character"),
+    ("3666C4409047E1400C0000000000000000000000000000000000", RejectCode.CHARACTER, "code 0x00 at character 1"),
+    ("3666C4409047E150000000000000000000000000000000000000", RejectCode.CHARACTER, "code 0x20 at character 1"),
+    ("F7309506000134", RejectCode.TRUNCATED, "56 bits"),
+    ("F7309506000134A528566CB0AFC4", RejectCode.DIGIT, "expected decimal digits"),
+    ("F73795211411234508566CB0AFC4", RejectCode.CHECK_DIGIT, "expected check digit 3 at digit 14, found 0"),
+    ("F737952114112345380000000000", RejectCode.EMPTY, "expected 1 to 20"),
+    ("F737952114112345315000000000000000000000000000", RejectCode.LENGTH, "21 characters"),
+    ("F7379521141123453E1000000000", RejectCode.ENCODING, "indicator 7"),
+    ("F73795211411234538566CB0AFC40001", RejectCode.PADDING, "fewer than 16"),
+    ("F73795211411234538566CB0AFC400000000", RejectCode.PADDING, "fewer than 16"),
+    ("FB372CDE795211411234538566CB0AFC4000", RejectCode.DATE, "reserved"),
+    ("FB342C00795211411234538566CB0AFC4000", RejectCode.DATE, "no such day"),
+    ("F7B79521141123453014F7F0", RejectCode.AIDC, "application identifier"),
+    ("F13195211411234548566CB0AFC4", RejectCode.CHECK_DIGIT, "expected check digit"),
+    ("F13195211411234518566CB0AFC4", RejectCode.DIGIT, "expected 0 in front"),
+    ("FA3952114132D83C2BF10000", RejectCode.DIGIT, "expected a digit, E or F"),
+    ("FA3952E83C2BF10000", RejectCode.DIGIT, "at least four digits"),
+    ("FA3F000000", RejectCode.EMPTY, "expected 1 to 30"),
+    ("2F3232434147455900000162", RejectCode.CHARACTER, "CAGE"),
+    ("3B0E0CF5E7", RejectCode.TRUNCATED, "runs over the end"),
+]
+
+
+@pytest.mark.parametrize(("digits", "code", "words"), CASES, ids=lambda value: str(value)[:24])
+def test_a_broken_tag_is_rejected_with_its_code(digits: str, code: RejectCode, words: str) -> None:
+    bits = 4 * len(digits)
+    value = decode_epc(bytes.fromhex(digits + "0" * (len(digits) % 2)), bits)
+    assert isinstance(value, Reject), value
+    assert value.code == code, value
+    assert words in value.message
+
+
+def test_a_host_name_that_is_none_is_rejected() -> None:
+    # the annex's SGTIN++ with its host's last code, .com, turned into the code of a space
+    good = int("FD3795211411234538566CB0AFC525065F1876F0D996D800", 16)
+    bad = good ^ (0x5B ^ 0x21) << 11
+    for number, code in ((good, None), (bad, RejectCode.HOSTNAME)):
+        value = decode_epc(number.to_bytes(24, "big"), 192)
+        assert (value.code if isinstance(value, Reject) else None) == code
+
+
+def test_bytes_and_bits_must_agree() -> None:
+    for epc, bits in ((b"", 0), (b"\x30", 0), (bytes(12), 88), (bytes(12), 97), (bytes(63), 504), (bytes(12), -96)):
+        value = decode_epc(epc, bits)
+        assert isinstance(value, Reject)
+        assert value.code == RejectCode.LENGTH
+
+
+def test_bits_beyond_the_end_are_not_the_tags() -> None:
+    exact = decode_epc(padded(int("3666C4409047E159B2C2BF1" + "0" * 27, 16) >> 2, 198)[:25], 198)
+    dirty = bytearray(bytes.fromhex("3666C4409047E159B2C2BF100000000000000000000000000000")[:25])
+    dirty[-1] |= 0x03  # the two bits behind bit 198
+    value = decode_epc(bytes(dirty), 198)
+    assert isinstance(value, Epc)
+    assert value == exact
+
+
+def test_the_toggle_bit_makes_an_iso_identifier() -> None:
+    value = decode_tag(bytes.fromhex("31A9" + GOOD))
+    assert isinstance(value, Reject)
+    assert (value.code, "A9" in value.message) == (RejectCode.ISO_AFI, True)
+
+
+def test_the_pc_word_says_how_long_the_epc_is() -> None:
+    epc = bytes.fromhex(GOOD)
+    assert isinstance(decode_with_pc(0x3000, epc, 96), Epc)
+    assert isinstance(decode_with_pc(0x3400, epc, 96), Epc)  # user memory has no say
+    wrong = decode_with_pc(0x6800, epc, 96)
+    assert isinstance(wrong, Reject)
+    assert (wrong.code, "208 bits, 96 came" in wrong.message) == (RejectCode.LENGTH, True)
+    short = decode_tag(b"\x30")
+    assert isinstance(short, Reject)
+    assert short.code == RejectCode.LENGTH
+
+
+def test_pc_words_are_made_and_taken_apart() -> None:
+    assert make_pc(bytes.fromhex(GOOD)) == 0x3000
+    word = pc_word(0x6B05)
+    assert (word.epc_bits, word.user_memory, word.extended, word.toggle, word.attribute) == (208, False, True, True, 5)
+    for bad in (-1, 0x10000):
+        with pytest.raises(ValueError, match="PC word"):
+            pc_word(bad)
+    for epc in (bytes(11), bytes(64)):
+        with pytest.raises(ValueError, match="31 words"):
+            make_pc(epc)
