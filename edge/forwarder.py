@@ -143,7 +143,7 @@ class Forwarder:
             deletes, self._deletes = self._deletes, {}
             try:
                 await self._outbox.delete(deletes)
-            except OutboxUnavailable:
+            except BaseException:  # also a cancellation: it may come before the thread began
                 self._deletes = deletes | self._deletes
                 raise
 

@@ -79,8 +79,8 @@ FOREIGN_MAX_PER_ANTENNA: Final = 10_000
 """Distinct foreign tags that are told apart in one window; beyond it the count stays where it is."""
 
 EVENT_DETAIL_MAX_CHARS: Final = 400
-EVENTS_PER_MESSAGE: Final = 200
-"""200 events of 400 characters stay below the 256 KiB of a body, also in the worst of UTF-8."""
+EVENTS_PER_MESSAGE: Final = 100
+"""100 events of 400 characters stay below the 256 KiB of a body, also when each character takes four bytes."""
 
 EVENTS_WAITING_MAX: Final = 5_000
 """Device events between two windows. A handful a second is normal; beyond this they are counted only."""

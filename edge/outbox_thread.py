@@ -68,5 +68,5 @@ class OutboxThread:
         self._executor.shutdown(wait=True)
 
     async def _run(self, call: Callable[[], _T]) -> _T:
-        """Run in the thread; a cancelled caller does not leave a half-done call behind it, the thread finishes it."""
+        """Run in the thread. A cancelled caller leaves nothing half done: the call is finished, or never begun."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.canvas import (
+    EMPTY,
     Canvas,
     Polygon,
     close_gaps,
@@ -198,7 +199,10 @@ def _carve(site: Site, canvas: Canvas, zone: Zone, level: int, numbers: dict[str
     hosts.sort(key=lambda host: host.kind is not ZoneKind.SALES_FLOOR and host.kind not in BEHIND)
     mine = [host for host in hosts if (cells == numbers[host.id]).sum() > 1]
     if not mine:
-        cells[cells.shape[0] // 2, cells.shape[1] // 2] = numbers[zone.id]
+        # Nobody here has room: a cell of its own, the free one nearest to the middle.
+        free = np.argwhere(cells == EMPTY)
+        row, column = free[np.abs(free - np.array(cells.shape) / 2).sum(axis=1).argmin()]
+        cells[row, column] = numbers[zone.id]
         return
     beside = [host for host in mine if host.id in site.touching(zone.id)]
     host = (beside or mine)[0]

@@ -30,3 +30,6 @@ seconds. Whatever is left fires at the next call."""
 
 MAX_COMMAND_BYTES: Final = 1024 * 1024
 """Longest message that a client may send. A ROSpec of 32 AISpecs with 32 antennas each stays below 100 KB."""
+
+MAX_DESCRIPTION_CHARS: Final = 500
+"""Of an ErrorDescription: it may quote a client's values, and those can be long."""

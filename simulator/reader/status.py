@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.reader.limits import MAX_DESCRIPTION_CHARS
 from wire.llrp.message import param
 from wire.llrp.tables import MESSAGES, PARAMETERS
 from wire.llrp.tables.enumerations import StatusCode
@@ -80,7 +81,7 @@ def of_fault(fault: Fault) -> RefusedError:
 
 def status(code: StatusCode, problem: str = "") -> Parameter:
     """Return an LLRPStatus without inner errors."""
-    return param("LLRPStatus", StatusCode=code, ErrorDescription=problem)
+    return param("LLRPStatus", StatusCode=code, ErrorDescription=problem[:MAX_DESCRIPTION_CHARS])
 
 
 def status_of(refused: RefusedError) -> Parameter:
@@ -95,7 +96,8 @@ def status_of(refused: RefusedError) -> Parameter:
         inner.append(param("ParameterError", *children, ParameterType=refused.parameter_type, ErrorCode=code))
     elif field is not None:
         inner.append(field)
-    return param("LLRPStatus", *inner, StatusCode=refused.status, ErrorDescription=refused.problem)
+    problem = refused.problem[:MAX_DESCRIPTION_CHARS]
+    return param("LLRPStatus", *inner, StatusCode=refused.status, ErrorDescription=problem)
 
 
 def _parameter_type(name: str) -> int:

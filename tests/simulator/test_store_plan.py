@@ -9,6 +9,7 @@ from simulator.antennas import Antennas
 from simulator.canvas import EMPTY
 from simulator.floorplan import FloorPlan
 from simulator.sites import demo_sites, read_demo_site
+from simulator.store import Store
 from tests.simulator.simulated_sites import PLAIN, flagship, plain_site
 from wire.site import Antenna, Device, Driver, Site, Wall, Zone, ZoneKind
 
@@ -201,3 +202,13 @@ def test_any_site_file_gives_a_plan(site: Site) -> None:
     middle = plan.canvas.xs().mean(), plan.canvas.ys().mean()
     for level in range(len(plan.floors)):
         assert zone_of(plan, *middle, level) in plan.names
+
+
+@settings(max_examples=25, deadline=None)
+@given(any_site())
+def test_any_site_file_gives_a_store_that_lives(site: Site) -> None:
+    store = Store(site, "hostile", 1, items=60, busy=40, haste=20, hours=0.02)
+    for t_s in range(80):
+        store.step(t_s)
+    out = len(store.zones) - 1
+    assert ((store.truth() >= 0) & (store.truth() <= out)).all()

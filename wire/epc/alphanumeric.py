@@ -124,9 +124,7 @@ def wrong_length(length: int, longest: int) -> Refused:
     return Refused(RejectCode.LENGTH, f"{length} characters; expected 1 to {longest}")
 
 
-def characters_of(
-    field: int, indicator: int, length: int, allowed: bytes = SET_82_BYTES
-) -> str | None:
+def characters_of(field: int, indicator: int, length: int, allowed: bytes = SET_82_BYTES) -> str | None:
     """The characters of a field, None if one of its codes stands for none."""
     if indicator == INTEGER:
         return f"{field:0{length}d}" if field < 10**length else None

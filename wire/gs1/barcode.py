@@ -76,7 +76,7 @@ LINK_STARTS: Final = ("http://", "https://", "HTTP://", "HTTPS://")
 
 @lru_cache(maxsize=16)
 def _config(separators: str) -> ParseConfig:
-    """biip's configuration for a scanner's separators; a site has a handful."""
+    """Biip's configuration for a scanner's separators; a site has a handful."""
     return ParseConfig(separator_chars=tuple(separators))
 
 

@@ -13,7 +13,14 @@ from wire.epc.value import Epc
 
 Parts = st.SearchStrategy[tuple[str, ...]]
 
-ALPHABETS = (DIGITS, "0123456789ABCDEF", "0123456789abcdef", ALPHABET_64, SET_82, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-.:0123456789")
+ALPHABETS = (
+    DIGITS,
+    "0123456789ABCDEF",
+    "0123456789abcdef",
+    ALPHABET_64,
+    SET_82,
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ-.:0123456789",
+)
 """Each picks another encoding of the alphanumeric fields."""
 
 
@@ -24,9 +31,7 @@ def numbers(most: int) -> st.SearchStrategy[str]:
 
 def digits(length: int) -> st.SearchStrategy[str]:
     """Digit strings of one length, often all zeros or nines."""
-    return st.one_of(
-        st.sampled_from(["0" * length, "9" * length]), st.text(DIGITS, min_size=length, max_size=length)
-    )
+    return st.one_of(st.sampled_from(["0" * length, "9" * length]), st.text(DIGITS, min_size=length, max_size=length))
 
 
 def serials(longest: int) -> st.SearchStrategy[str]:
@@ -173,5 +178,3 @@ def plus_values(scheme: str) -> st.SearchStrategy[Epc]:
         return key.of(draw(PLUS_PARTS[name]), **attributes)
 
     return build()
-
-

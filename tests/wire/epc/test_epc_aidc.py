@@ -10,7 +10,6 @@ from wire.epc.aidc import FORMATS, KEY_LENGTHS
 from wire.gs1 import Gtin14
 
 
-
 def dictionary() -> dict[str, int]:
     """AI -> longest value, from the syntax dictionary."""
     longest = {}

@@ -60,9 +60,7 @@ BAD: list[tuple[Epc, str, type[IdentifierError], str]] = [
 
 
 @pytest.mark.parametrize(("value", "scheme", "error", "words"), BAD, ids=lambda value: str(value)[:40])
-def test_what_a_tag_cannot_hold_is_refused(
-    value: Epc, scheme: str, error: type[IdentifierError], words: str
-) -> None:
+def test_what_a_tag_cannot_hold_is_refused(value: Epc, scheme: str, error: type[IdentifierError], words: str) -> None:
     with pytest.raises(error, match=words):
         encode_epc(value, scheme)
 

@@ -49,7 +49,7 @@ def test_a_urn_that_is_none_is_refused(text: str, words: str) -> None:
         ("urn:epc:tag:sgtin-96:01.9506000.013435.1", "a filter of 0 to 7"),
         ("urn:epc:tag:sgtin-96:1.9506000.013435.A", "digits 0 to 9"),
         ("urn:epc:tag:sgtin-96:1.9506000.013435.274877906944", "at most"),
-        ("urn:epc:tag:gid-96:1.1.1.1", "digits 0 to 9"),
+        ("urn:epc:tag:gid-96:1.1.1.1", "characters of 0123456789"),
     ],
 )
 def test_a_tag_uri_that_is_none_is_refused(text: str, words: str) -> None:

@@ -23,10 +23,10 @@ WRONG = {
 
 NOT_HEX = {"other-libraries-tag-0074": "holds the letter G"}
 
-OTHER_LINK = {
-    row_id: "the source prints /254/0, but extension 0 names the GLN itself and has no AI 254 (TDS 7.4)"
-    for row_id in ("tdt22-SGLN-96-p1-0", "tdt22-SGLN-96-p3-0", "tdt22-SGLN-96-p4-0")
-}
+OTHER_LINK = dict.fromkeys(
+    ("tdt22-SGLN-96-p1-0", "tdt22-SGLN-96-p3-0", "tdt22-SGLN-96-p4-0"),
+    "the source prints /254/0, but extension 0 names the GLN itself and has no AI 254 (TDS 7.4)",
+)
 
 OTHER_KEY = {"epcpy-0187": "refused by its source as a GSRN only; it is a valid GSRNP"}
 

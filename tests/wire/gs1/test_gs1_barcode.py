@@ -169,12 +169,16 @@ def test_another_separator_can_be_set() -> None:
 
 # -- for any text
 
-AIMS = st.sampled_from(["", "]E0", "]E3", "]E4", "]I1", "]C1", "]d2", "]Q3", "]Q1", "]e0", "]", "(", "https://id.gs1.org/"])
+AIMS = st.sampled_from(
+    ["", "]E0", "]E3", "]E4", "]I1", "]C1", "]d2", "]Q3", "]Q1", "]e0", "]", "(", "https://id.gs1.org/"]
+)
 DATA = st.one_of(
     st.text(max_size=40),
     st.text("0123456789()]CdQeE/?=&%.-AZaz\x1d ", max_size=60),
     st.lists(
-        st.sampled_from([f"01{GTIN}", "17261231", "10LOT", "21A1", GS, "00095201234567891235", "3103001250", "8008", "7007"]),
+        st.sampled_from(
+            [f"01{GTIN}", "17261231", "10LOT", "21A1", GS, "00095201234567891235", "3103001250", "8008", "7007"]
+        ),
         max_size=6,
     ).map("".join),
 )

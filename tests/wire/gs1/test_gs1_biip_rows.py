@@ -38,9 +38,7 @@ def test_a_gtin_has_fourteen_digits(row: Row) -> None:
 
 
 VALID_GTINS = [
-    row
-    for row in BIIP
-    if row["file"] == "gtin/test_parse.py" and row["test"].startswith("test_parse_gtin_")
+    row for row in BIIP if row["file"] == "gtin/test_parse.py" and row["test"].startswith("test_parse_gtin_")
 ]
 
 
@@ -94,10 +92,10 @@ def test_price_and_weight_follow_the_country_s_rules(country: str, row: Row) -> 
     assert scan.key == scan.restricted.key
 
 
-ALSO_GTIN_8 = {
-    row_id: "eight digits that have the check digit of a GTIN-8 as well: without AIM identifier they are taken as such"
-    for row_id in ("biip-0430", "biip-0431")
-}
+ALSO_GTIN_8 = dict.fromkeys(
+    ("biip-0430", "biip-0431"),
+    "eight digits that have the check digit of a GTIN-8 as well: without AIM identifier they are taken as such",
+)
 
 
 @pytest.mark.parametrize("row", of_test("upc/test_encode.py", "test_as_upc_a"), ids=lambda r: r["id"])
@@ -123,7 +121,15 @@ MESSAGE_DIFFERENCES = {
 
 @pytest.mark.parametrize(
     "row",
-    [r for r in of_test("test_gs1_messages.py", "test_as_hri", "test_parse_ignores_redundant_separator_chars", "test_parse_with_separator_char")],
+    [
+        r
+        for r in of_test(
+            "test_gs1_messages.py",
+            "test_as_hri",
+            "test_parse_ignores_redundant_separator_chars",
+            "test_parse_with_separator_char",
+        )
+    ],
     ids=lambda r: r["id"],
 )
 def test_messages(row: Row) -> None:
@@ -136,7 +142,9 @@ def test_messages(row: Row) -> None:
     assert parse_bracketed(expected) == value.elements
 
 
-@pytest.mark.parametrize("row", of_test("test_gs1_messages.py", "test_parse_fails_if_unparsed_data_left"), ids=lambda r: r["id"])
+@pytest.mark.parametrize(
+    "row", of_test("test_gs1_messages.py", "test_parse_fails_if_unparsed_data_left"), ids=lambda r: r["id"]
+)
 def test_messages_with_something_left_over(row: Row) -> None:
     value = parse_barcode("]C1" + row["value"])
     assert isinstance(value, BarcodeReject)
@@ -167,7 +175,9 @@ SHORT_NAME = "short names of keys: an engine option; the standard took them back
 
 
 @pytest.mark.parametrize(
-    "row", of_test("test_gs1_digital_link_uris.py", "test_as_gs1_message", "test_as_canonical_uri"), ids=lambda r: r["id"]
+    "row",
+    of_test("test_gs1_digital_link_uris.py", "test_as_gs1_message", "test_as_canonical_uri"),
+    ids=lambda r: r["id"],
 )
 def test_digital_links(row: Row) -> None:
     short = re.search(r"/01/[0-9]{8,13}(?:[/?]|$)", row["value"]) or re.search(r"/(?:gtin|sscc|itip)/", row["value"])

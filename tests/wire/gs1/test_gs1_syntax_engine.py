@@ -82,7 +82,9 @@ def test_bracketed_element_strings(row: Row) -> None:
     assert "".join(ai + value for ai, value in elements) == row["element_string"].replace("^", "")
 
 
-@pytest.mark.parametrize("row", [r for r in of_kind("ai-fnc1") if r.get("element_string", "").startswith("^")], ids=number)
+@pytest.mark.parametrize(
+    "row", [r for r in of_kind("ai-fnc1") if r.get("element_string", "").startswith("^")], ids=number
+)
 def test_element_strings_with_separators(row: Row) -> None:
     value = scan("]d2" + row["element_string"][1:].replace("^", GS))
     assert agrees(row, taken=value is not None)
