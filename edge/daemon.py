@@ -36,7 +36,7 @@ _DEVICES_IN_STATE = 200
 class UplinkFactory(Protocol):
     """Builds the uplink of an edge."""
 
-    def __call__(self, site: str, edge: str) -> Uplink:
+    def __call__(self, site: str, edge: str, /) -> Uplink:
         """Return an uplink that has not been started."""
 
 

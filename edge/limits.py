@@ -62,7 +62,8 @@ VACUUM_PAGES: Final = 512
 
 # -- intake (between window and outbox)
 INTAKE_MAX_BYTES: Final = 16 * MIB
-"""Rows that wait for the disk in memory. Half an hour of a store's windows; beyond it the oldest become a gap."""
+"""Rows that wait for the disk in memory, beside the one transaction that is being tried. Half an hour of a store's
+windows; beyond it the oldest become a gap."""
 
 INTAKE_MAX_ROWS: Final = 20_000
 """The same, for many small rows."""

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from firmware_config.profile import ModeKind, Profile, ProfileError, Purpose, Search
-
-IMPINJ: Final = 25_882
-ZEBRA: Final = 161
+from firmware_config.vendors import IMPINJ
 
 _BDR_MIN_HZ: Final = 5_000
 """Gen2 backscatter begins at 5 kbit/s (Miller 8 at 40 kHz): below, a table entry is a placeholder for a mode that the

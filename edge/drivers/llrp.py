@@ -27,10 +27,11 @@ from edge.llrp.session import Session
 from edge.llrp.transport import Connection, connect
 from firmware_config.profile import KEEPALIVE_MAX_MS, KEEPALIVE_MIN_MS, ProfileError, load_profile
 from firmware_config.render import AntennaAsk
+from firmware_config.vendors import FALLBACK_PROFILE, PROFILE_BY_VENDOR
 from wire.messages import DeviceClock, DeviceEvent, DeviceHealth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge.backoff import Pace
     from edge.drivers.port import Host, OnEvent, OnReads
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 LLRP_PORT: Final = 5084
 """The port that IANA gave to LLRP without TLS."""
-DEFAULT_PROFILE: Final = "generic-llrp-stock"
 
 Condition: TypeAlias = Literal["connecting", "up", "down", "refused"]
 
@@ -50,7 +50,8 @@ _log = structlog.get_logger(__name__)
 
 def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
     """Return the driver of an LLRP reader. Raises `ProfileError` for settings that cannot be used."""
-    profile = load_profile(device.profile or DEFAULT_PROFILE)
+    profile = load_profile(device.profile or FALLBACK_PROFILE)
+    by_vendor = {} if device.profile else {pen: load_profile(name) for pen, name in PROFILE_BY_VENDOR.items()}
     if not device.antennas:
         raise ProfileError(f"device {device.id}: antennas: an LLRP reader needs at least one")
     keepalive_s = device.options.get("keepalive_s")
@@ -65,7 +66,9 @@ def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
         for antenna in device.antennas
     )
     address = device.host_port(LLRP_PORT)
-    return LlrpDriver(device.id, address, profile, asks, host, keepalive_ms=keepalive_ms)
+    return LlrpDriver(
+        device.id, address, lambda vendor: by_vendor.get(vendor, profile), asks, host, keepalive_ms=keepalive_ms
+    )
 
 
 class LlrpDriver:
@@ -75,18 +78,18 @@ class LlrpDriver:
         self,
         device: str,
         address: tuple[str, int],
-        profile: Profile,
+        profile_for: Callable[[int], Profile],
         asks: Sequence[AntennaAsk],
         host: Host,
         *,
-        keepalive_ms: int | None = None,
+        keepalive_ms: int,
     ) -> None:
         self._device = device
         self._address = address
-        self._profile = profile
+        self._profile_for = profile_for
         self._asks = tuple(asks)
         self._host = host
-        self._keepalive_ms = keepalive_ms or profile.keepalive_ms
+        self._keepalive_ms = keepalive_ms
         ports = [ask.port for ask in asks]
         self._ports = frozenset(ports)
         self._sole_port = ports[0] if len(ports) == 1 else None
@@ -166,7 +169,7 @@ class LlrpDriver:
 
     async def _attempt(self) -> Pace:
         """Connect and carry one session to its end; return how to pause after it."""
-        session = Session(self._profile, self._asks, self._keepalive_ms)
+        session = Session(self._profile_for, self._asks, self._keepalive_ms)
         host, port = self._address
         try:
             connection = await connect(
@@ -182,6 +185,7 @@ class LlrpDriver:
             await connection.closed
         finally:
             connection.abort()
+            await connection.closed
             self._connection = None
             self._ended()
         return REFUSED if self._condition == "refused" else UNREACHABLE

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from firmware_config.render import IMPINJ, Mode, ReaderFacts
+from firmware_config.render import Mode, ReaderFacts
+from firmware_config.vendors import IMPINJ
 
 if TYPE_CHECKING:
     from wire.llrp.message import Message, Parameter

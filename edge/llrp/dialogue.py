@@ -48,10 +48,10 @@ _NOTHING_MORE: Final = Accepted()
 class Dialogue:
     """What is asked of one reader and known about it, during one connection."""
 
-    def __init__(self, profile: Profile, asks: Sequence[AntennaAsk], keepalive_ms: int) -> None:
+    def __init__(self, profile_for: Callable[[int], Profile], asks: Sequence[AntennaAsk], keepalive_ms: int) -> None:
         self.able: Capabilities | None = None
         self.plan: ReaderPlan | None = None
-        self._profile = profile
+        self._profile_for = profile_for
         self._asks = asks
         self._keepalive_ms = keepalive_ms
         self._rospec: Parameter | None = None
@@ -98,10 +98,11 @@ class Dialogue:
     def _learn(self, answer: Message) -> Accepted:
         try:
             self.able = able = read_capabilities(answer)
-            self.plan = render(self._profile, self._asks, able.facts)
+            profile = self._profile_for(able.facts.vendor)
+            self.plan = render(profile, self._asks, able.facts)
         except (DecodeError, ProfileError) as error:
             return Accepted(Signal.IMPOSSIBLE, str(error))
-        self._rospec = rospec(self.plan, self._profile.report_every_tags, able)
+        self._rospec = rospec(self.plan, profile.report_every_tags, able)
         return Accepted(Signal.ANSWERED_IMPINJ if able.is_impinj else Signal.ANSWERED)
 
     def _verify(self, answer: Message) -> Accepted:

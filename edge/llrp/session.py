@@ -40,7 +40,7 @@ from wire.llrp.tables.enumerations import ConnectionAttemptStatusType, StatusCod
 from wire.llrp.tag_report import ReportMemory, decode_tag_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge.llrp.capabilities import Capabilities
     from edge.llrp.events import Event
@@ -76,17 +76,17 @@ class Session:
     """One connection.
 
     Args:
-        profile: what the reader should be made to do.
+        profile_for: gives what a reader of a vendor (IANA private enterprise number) should be made to do.
         asks: the antennas, in the order in which they take turns.
         keepalive_ms: how often the reader shall say that it lives.
     """
 
-    def __init__(self, profile: Profile, asks: Sequence[AntennaAsk], keepalive_ms: int) -> None:
+    def __init__(self, profile_for: Callable[[int], Profile], asks: Sequence[AntennaAsk], keepalive_ms: int) -> None:
         self.state = State.CLOSED
         self.counters = Counters()
         self.inventorying: tuple[int, ...] = ()
         """Ports that take turns right now. A new tuple whenever that changes."""
-        self._dialogue = Dialogue(profile, asks, keepalive_ms)
+        self._dialogue = Dialogue(profile_for, asks, keepalive_ms)
         self._proving_s = _PROVING_KEEPALIVES * keepalive_ms / 1_000
         self._watchdog_s = WATCHDOG_KEEPALIVES * keepalive_ms / 1_000
         self._framer = Framer()
@@ -136,7 +136,7 @@ class Session:
         events: list[Event] = []
         if self._answer_by_s is not None and now_s >= self._answer_by_s:
             reason = (
-                f"no answer to {self._asked} in time" if self._asked else f"no sign of life while {_doing(self.state)}"
+                f"no answer to {self._asked} in time" if self._asked else "no sign of life"
             )
             self._signal(Signal.TIMED_OUT, reason, now_s, events)
         elif self._guarded and self.state not in ENDS and now_s >= self.heard_s + self._watchdog_s:

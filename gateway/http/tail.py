@@ -20,7 +20,7 @@ from gateway.http.ports import ChangeFeed, CursorAhead, CursorGone, Queries
 log = structlog.get_logger(__name__)
 
 NEWS_WAIT_S = 1.0
-"""How long one wait for news may take, so that a shutdown is noticed by an idle task too."""
+"""How long one wait for news may take: a lost wake-up costs no more than this."""
 
 
 NEWS_AHEAD_S = 0.02
@@ -66,23 +66,33 @@ class Tail:
     async def follow(self) -> None:
         """Append new changes to the ring until `close`."""
         while not self.closing.is_set():
-            newest = await self._feed.wait(self._last, NEWS_WAIT_S)
-            if newest <= self._last:
-                continue
             try:
-                page = await self._queries.changes(self._last, self.limits.page_rows)
+                if await self._news() > self._last:
+                    page = await self._queries.changes(self._last, self.limits.page_rows)
+                    self._append([event_of(row) for row in page.rows])
+                    if not page.rows:
+                        await asyncio.sleep(NEWS_AHEAD_S)
             except CursorAhead as error:
                 self._restart(error.last_seq)
             except CursorGone as error:
                 self._restart(error.first_kept - 1)
-            except Exception as error:  # noqa: BLE001 - whatever the database says: counted, shown in /healthz, tried again
+            except Exception as error:  # noqa: BLE001 - whatever the database says: counted, in /healthz, tried again
                 self.read_errors += 1
                 log.warning("changes_unreadable", after=self._last, error=repr(error))
                 await asyncio.sleep(self.limits.poll_error_s)
-            else:
-                self._append([event_of(row) for row in page.rows])
-                if not page.rows:
-                    await asyncio.sleep(NEWS_AHEAD_S)
+
+    async def _news(self) -> int:
+        """Wait for the newest sequence, or for `close`."""
+        if self._feed.last_seq > self._last:
+            return self._feed.last_seq
+        waiting = asyncio.ensure_future(self._feed.wait(self._last, NEWS_WAIT_S))
+        closing = asyncio.ensure_future(self.closing.wait())
+        try:
+            await asyncio.wait((waiting, closing), return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else self._last
+        finally:
+            waiting.cancel()
+            closing.cancel()
 
     async def after(self, cursor: int, site: str | None, limit: int) -> tuple[list[Event], int]:
         """Return up to `limit` events after `cursor`, of one site or all, and the cursor that they lead to.

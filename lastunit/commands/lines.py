@@ -51,4 +51,3 @@ def _lines(stream: io.TextIOWrapper) -> Iterator[str]:
         text = line.strip(" \t\r\n")
         if text:
             yield text
-        sys.stdout.flush()

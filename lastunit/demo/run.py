@@ -36,9 +36,9 @@ DRAIN_S: Final = 20.0
 JOIN_EVERY_S: Final = 1.0
 PROGRESS_EVERY_S: Final = 10.0
 SIMULATED_HOURS: Final = 12.0
-BUSY: Final = 8.0
-"""Eight times the shoppers of an ordinary hour, so that a minute shows something."""
-HASTE: Final = 4.0
+BUSY: Final = 4.0
+"""Four times the shoppers of an ordinary hour, so that a minute shows something."""
+HASTE: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,6 @@ class Engine:
         """Stop a ROSpec and let no trigger start it."""
         self._end(entry, now_us)
         entry.state = ROSpecState.Disabled
-        entry.next_start_us = None
         return self._taken()
 
     def delete(self, entry: Entry, now_us: int) -> list[RoEvent]:

@@ -1,4 +1,4 @@
-"""A whole delivery in one thread: an edge with an outbox, a network that loses, repeats and reorders, a gateway; seeded.
+"""A whole delivery in one thread: an edge with an outbox, a bad network, a gateway; seeded.
 
 The oracle keeps its own list of what the outbox accepted. At the end, with all faults healed, every accepted row must
 stand exactly once in the gateway's log, or a gap must name it; and the edge must hold nothing any more.
@@ -56,7 +56,6 @@ class Faults:
     evict_silently: bool = False
     believe_any_ack: bool = False
     no_resend: bool = False
-    live_waits: bool = False
 
 
 @dataclass
@@ -228,7 +227,7 @@ class World:
 
     def step(self) -> None:
         rng = self.rng
-        events: list[tuple[int, Callable[[], None]]] = [
+        events: list[tuple[int, Callable[[], object]]] = [
             (30, lambda: self.store(rng.randint(1, 3))),
             (40, self.carry_up),
             (40, self.carry_down),

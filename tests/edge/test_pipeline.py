@@ -1,11 +1,12 @@
 """Reads in, rows out: the check, the filters, the window, the gaps."""
 
+from typing import TYPE_CHECKING
+
 import structlog
 from structlog.testing import capture_logs
 
 from edge.drivers.port import What
 from edge.limits import EARLY_CLOSE_OBSERVATIONS, EVENTS_PER_MESSAGE, EVENTS_WAITING_MAX
-from edge.outbox import NewRow
 from edge.pipeline import Pipeline
 from tests.edge.fake_driver import OURS, FakeDriver, ManualTime, small_site, tag_read
 from wire.limits import BODY_MAX_BYTES
@@ -23,6 +24,9 @@ from wire.messages import (
     decode_durable,
 )
 from wire.window import TagRead
+
+if TYPE_CHECKING:
+    from edge.outbox import NewRow
 
 FOREIGN = bytes.fromhex("30342890D000004000000001")
 

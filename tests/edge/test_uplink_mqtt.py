@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 import pytest_asyncio
@@ -16,7 +19,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from edge.uplink.broker_url import BrokerUrl, Credentials, parse_broker_url
 from edge.uplink.mqtt import MqttUplink
 from tests.edge.uplink_sides import EDGE, LOG, SITE, Listener, MosquittoSide, death, system_host, until
-from tests.servers.mosquitto import BINARY, Mosquitto
+from tests.servers.mosquitto import BINARY, Mosquitto, free_port
 from wire.messages import Ack, EdgeState
 from wire.topics import Leaf, edge_acl, edge_topic
 
@@ -132,6 +135,51 @@ async def test_a_login_comes_from_files(tmp_path: Path) -> None:
         await known.stop()
 
 
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+async def test_a_client_certificate_is_asked_for_and_shown(tmp_path: Path) -> None:
+    """mTLS: without a certificate the broker refuses; with one it takes the certificate's name as the user."""
+    make_certificates(tmp_path)
+    port = free_port()
+    tls = (
+        f"listener {port} 127.0.0.1",
+        f"cafile {tmp_path}/ca.pem",
+        f"certfile {tmp_path}/broker.pem",
+        f"keyfile {tmp_path}/broker.key",
+        "require_certificate true",
+        "use_identity_as_username true",
+    )
+    acl = ("user edge-1", *edge_acl(SITE, EDGE))
+    ca_only = Credentials(ca_file=tmp_path / "ca.pem")
+    full = Credentials(ca_file=tmp_path / "ca.pem", cert_file=tmp_path / "edge.pem", key_file=tmp_path / "edge.key")
+    with Mosquitto(tmp_path, acl=acl, options=tls):
+        for credentials in (ca_only, Credentials()):
+            stranger = mqtt_uplink(f"mqtts://localhost:{port}", credentials)
+            stranger.start(Listener(), death())
+            await until(lambda one=stranger: one.figures.connect_failures >= 1, "the refusal")  # type: ignore[misc]
+            assert not stranger.connected
+            await stranger.stop()
+        known = mqtt_uplink(f"mqtts://localhost:{port}", full)
+        known.start(Listener(), death())
+        await until(lambda: known.connected, "connection")
+        known.publish_data(b"mine")
+        await until(lambda: known.figures.confirmed == 1, "confirmation")
+        await known.stop()
+
+
+def make_certificates(folder: Path) -> None:
+    """Make a CA, and certificates for `localhost` and for `edge-1`."""
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    (folder / "san").write_text("subjectAltName=DNS:localhost\n")
+    openssl(*"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-ca -keyout ca.key -out ca.pem".split())
+    for name, subject in (("broker", "localhost"), ("edge", "edge-1")):
+        openssl(*f"req -newkey rsa:2048 -nodes -subj /CN={subject} -keyout {name}.key -out {name}.csr".split())
+        signing = f"x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san"
+        openssl(*signing.split(), "-out", f"{name}.pem")
+
+
 async def test_rubbish_from_the_gateway_is_counted_and_survived(side: MosquittoSide) -> None:
     uplink = mqtt_uplink(side.broker.url)
     listener = Listener()
@@ -167,7 +215,7 @@ class _OldBroker:
         self.port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> "_OldBroker":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -65,8 +65,8 @@ class Listener:
 class FarSide(Protocol):
     """What the gateway and the broker's keeper can do."""
 
-    frames: list[bytes]
-
+    @property
+    def frames(self) -> list[bytes]: ...
     async def open(self) -> None: ...
     async def close(self) -> None: ...
     def uplink(self) -> Uplink: ...
@@ -151,7 +151,7 @@ class MosquittoSide:
         """Ask a fresh session for the retained state, as a gateway does that starts now."""
         found: list[EdgeState] = []
         client = self._new_client()
-        client.on_message = lambda _c, _d, message: found.append(decode_state(message.payload))
+        client.on_message = lambda _c, _d, message: found.append(decode_state(bytes(message.payload)))
         client.on_connect = lambda c, *_: c.subscribe(edge_topic(SITE, EDGE, Leaf.STATE), 1)
         client.connect("127.0.0.1", self.broker.port, 10)
         client.loop_start()

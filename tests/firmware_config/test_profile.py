@@ -14,6 +14,7 @@ from firmware_config.profile import (
     parse_profile,
     profile_names,
 )
+from firmware_config.vendors import FALLBACK_PROFILE, PROFILE_BY_VENDOR
 from wire.site import ZoneKind
 
 
@@ -112,6 +113,13 @@ def test_errors_name_file_key_and_range(text: str, problem: str) -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile(text, "mine", "mine.toml")
     assert str(caught.value).startswith(problem)
+
+
+def test_a_reader_without_a_profile_gets_its_vendors() -> None:
+    for name in (FALLBACK_PROFILE, *PROFILE_BY_VENDOR.values()):
+        assert load_profile(name).purpose is Purpose.STOCK, (
+            "purposes are taken from the zones, before the vendor is known"
+        )
 
 
 def test_an_unknown_profile_says_which_exist() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_config.profile import ModeKind, ProfileError, Purpose, Search, load_profile
-from firmware_config.render import IMPINJ, ZEBRA, AntennaAsk, Mode, ReaderFacts, choose_mode, choose_power, render
+from firmware_config.render import AntennaAsk, Mode, ReaderFacts, choose_mode, choose_power, render
+from firmware_config.vendors import IMPINJ, ZEBRA
 
 TABLES = Path(__file__).parents[1] / "data" / "readers"
 

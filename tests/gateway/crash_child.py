@@ -12,6 +12,9 @@ import structlog
 from gateway.app import Gateway
 from gateway.clock import system_clock
 from gateway.config import GatewayConfig
+from gateway.ingest.admit import Admitted, admit
+from gateway.ingest.arrival import Arrival
+from gateway.ingest.service import Ingest
 from gateway.steps import pass_by
 from tests.gateway.small_store import SITE
 
@@ -25,6 +28,21 @@ class Orders:
     clock_offset_us: int
     step: str = ""
     times: int = 1
+    ack_first: bool = False
+    """The control: answer the edges before the commit."""
+
+
+class AckFirst(Ingest):
+    """What an ingest must not be."""
+
+    async def _transaction(self, arrivals: list[Arrival]) -> Admitted:
+        async with self._database.write() as connection:
+            done = await admit(connection, arrivals, self._clock())
+            await self._send(done.acks)
+            done.acks = []
+            self._step("ingest.written")
+        self._step("ingest.committed")
+        return done
 
 
 def run(orders: Orders) -> None:
@@ -57,5 +75,7 @@ async def _run(orders: Orders) -> None:
         clock=lambda: system_clock() + orders.clock_offset_us,
         step=step,
     )
+    if orders.ack_first:
+        gateway.ingest.__class__ = AckFirst
     async with gateway:
         await asked.wait()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from gateway.clock import system_clock
 from gateway.ingest.memory import MemoryBroker, MemorySource
 from gateway.ingest.mqtt import Broker, MqttSource
 from gateway.ingest.port import Delivery, Source
+from tests.gateway.wait import until
 from tests.servers.mosquitto import Mosquitto
 
 KINDS = ("memory", "mosquitto", "amqtt")
@@ -25,7 +26,7 @@ class Peer:
     """What stands at the other end of a source."""
 
     send: Callable[[str, bytes, bool], Awaitable[None]]
-    hear: Callable[[str, float], Awaitable[bytes]]
+    hear: Callable[[str, float], Coroutine[Any, Any, bytes]]
     """Wait for one message on a topic; the second value is the longest wait in seconds."""
 
 
@@ -40,15 +41,11 @@ class Rig:
 
     async def until(self, count: int, wait_s: float = 10.0) -> list[Delivery]:
         """Wait until `count` messages were delivered."""
-        async with asyncio.timeout(wait_s):
-            while len(self.delivered) < count:
-                await asyncio.sleep(0.005)
+        await until(lambda: len(self.delivered) >= count, wait_s)
         return self.delivered
 
     async def until_connected(self, wait_s: float = 10.0) -> None:
-        async with asyncio.timeout(wait_s):
-            while not self.source.connected:
-                await asyncio.sleep(0.005)
+        await until(lambda: self.source.connected, wait_s)
 
 
 @asynccontextmanager

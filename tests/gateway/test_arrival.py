@@ -26,6 +26,7 @@ from wire.messages import (
     decode_durable,
     encode_durable_json,
     encode_json,
+    read_batch,
 )
 from wire.topics import Leaf, edge_topic
 
@@ -62,7 +63,7 @@ def test_a_flipped_bit_is_rejected_by_its_sequence() -> None:
 
 
 @pytest.mark.parametrize("names", [{"site": "store-002"}, {"edge": "box-2"}])
-def test_a_body_that_names_another_sender(names: dict[str, str]) -> None:
+def test_a_body_that_names_another_sender(names: dict[str, Any]) -> None:
     found = arrived(frame(reads(0, [], **names), 1))
     assert isinstance(found, Message)
     assert found.code == "identity"
@@ -111,14 +112,10 @@ def test_a_message_from_the_future_is_rejected(message: Durable) -> None:
 def test_a_read_far_behind_its_window_s_start_counts_as_future_too() -> None:
     columns = BATCH.observations()
     late = replace(columns, last=columns.last + 2_000_000_000)
-    found = arrived(
-        frame(
-            BATCH.__class__(
-                **IDENTITY, window_start_us=T0_US, window_ms=1_000, antennas=BATCH.antennas, **late.column_bytes()
-            ),
-            1,
-        )
-    )  # type: ignore[arg-type]
+    batch = read_batch(
+        **IDENTITY, window_start_us=T0_US, window_ms=1_000, antennas=BATCH.antennas, clocks=(), columns=late
+    )
+    found = arrived(frame(batch, 1))
     assert isinstance(found, Message)
     assert found.code == "skew"
 
@@ -180,8 +177,8 @@ def test_a_garbage_body_under_a_good_header_is_rejected(body: bytes) -> None:
     assert found.header.seq == 9
 
 
-@given(st.integers(0, 400), st.integers(1, 255), st.integers(1, 2**62))
-def test_a_damaged_good_frame_never_raises(at: int, flip: int, _seed: int) -> None:
+@given(st.integers(0, 400), st.integers(1, 255))
+def test_a_damaged_good_frame_never_raises(at: int, flip: int) -> None:
     payload = bytearray(frame(BATCH, 3))
     payload[at % len(payload)] ^= flip
     found = arrived(bytes(payload))

@@ -6,10 +6,12 @@ import itertools
 import multiprocessing
 import random
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -25,7 +27,7 @@ from gateway.storage.schema import change, checkpoint, gap, quarantine, site_fol
 from tests.gateway.crash_child import Orders, run
 from tests.gateway.edge_outbox import EdgeOutbox
 from tests.gateway.shop_day import day
-from tests.gateway.small_store import SITE, T0_US
+from tests.gateway.small_store import SECOND_US, SITE, T0_US
 from tests.gateway.wait import until
 from tests.servers.mosquitto import Mosquitto
 from wire.messages import Durable
@@ -36,8 +38,11 @@ NAMED: Final = tuple(step for step in STEPS if step != "fold.pruned")
 
 
 def windows() -> Iterator[Durable]:
-    """Yield windows without end: a day over and over."""
-    return itertools.cycle(day(7, WINDOWS))
+    """Yield windows without end: one busy day after the other."""
+    for number in itertools.count():
+        for window in day(number, WINDOWS, items=30):
+            start_us = window.window_start_us + number * WINDOWS * SECOND_US
+            yield msgspec.structs.replace(window, window_start_us=start_us)
 
 
 class Children:
@@ -49,10 +54,8 @@ class Children:
         self._orders = Orders(url, port, T0_US - system_clock())
         self.kills = 0
 
-    def start(self, step: str = "", times: int = 1) -> BaseProcess:
-        orders = Orders(
-            self._orders.database_url, self._orders.broker_port, self._orders.clock_offset_us, step, times
-        )
+    def start(self, step: str = "", times: int = 1, *, ack_first: bool = False) -> BaseProcess:
+        orders = replace(self._orders, step=step, times=times, ack_first=ack_first)
         child = self._context.Process(target=run, args=(orders,), daemon=True)
         child.start()
         return child
@@ -146,7 +149,20 @@ async def crash_run(url: str, folder: Path, seed: int, rounds: int, random_kills
 
 
 async def test_nothing_is_lost_or_doubled_by_kill_9(database_url: str, tmp_path: Path) -> None:
-    await crash_run(database_url, tmp_path, seed=1, rounds=1, random_kills=4)
+    await crash_run(database_url, tmp_path, seed=1, rounds=1, random_kills=3)
+
+
+async def test_the_control_that_acks_before_the_commit_is_caught(sqlite_url: str, tmp_path: Path) -> None:
+    edge = EdgeOutbox(windows())
+    database = Database(sqlite_url)
+    with Mosquitto(tmp_path) as broker:
+        children = Children(sqlite_url, broker.port)
+        async with running(edge, broker.port):
+            await children.until_dead(children.start("ingest.written", 3, ack_first=True))
+            await finish(children, edge, database)
+    with pytest.raises(AssertionError):
+        await judge(edge, database)
+    await database.close()
 
 
 @pytest.mark.proof

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -77,12 +78,14 @@ async def test_a_reading_transaction_sees_one_picture(database: Database) -> Non
 
 async def test_an_error_undoes_the_whole_transaction(database: Database) -> None:
     row = {"style": "a", "colour": "b", "size": "c", "description": "", "department": "", "updated_us": 0}
-    try:
+
+    async def fail() -> None:
         async with database.write() as connection:
             await connection.execute(insert(sku), row | {"gtin": "1"})
             raise KeyError
-    except KeyError:
-        pass
+
+    with pytest.raises(KeyError):
+        await fail()
     async with database.read() as reading:
         assert (await reading.execute(select(sku))).all() == []
 

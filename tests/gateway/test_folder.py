@@ -1,6 +1,7 @@
-"""The fold, without a database: the same log gives the same bytes, and what comes out of it keeps the ledger's rules."""
+"""The fold, without a database: the same log gives the same bytes, and what comes out keeps the ledger's rules."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -190,7 +191,7 @@ def test_a_site_survives_its_encoding() -> None:
 
 
 def test_other_kinds_are_counted() -> None:
-    identity = {"site": SITE.id, "edge": "box-1"}
+    identity: dict[str, Any] = {"site": SITE.id, "edge": "box-1"}
     folder, outputs = fold(
         log_of(
             [

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from gateway.clock import system_clock
 from gateway.ingest.admit import prune_quarantine
 from gateway.ingest.memory import MemoryBroker, MemorySource
 from gateway.ingest.port import Delivery
@@ -36,6 +35,7 @@ from tests.gateway.small_store import (
     other_site,
     reads,
 )
+from tests.gateway.wait import until
 from tests.servers.postgres import Postgres
 from wire.frame import Header, encode_frame
 from wire.messages import Ack, EdgeState, Gap, Rejected, decode_ack, encode_durable, encode_json
@@ -271,20 +271,16 @@ def test_no_bytes_stop_the_ingest(postgres_url: str, payloads: list[bytes]) -> N
 async def test_the_loop_commits_in_groups_and_acks_after_the_commit(database: Database) -> None:
     steps: list[str] = []
     broker = MemoryBroker()
-    source = MemorySource(broker, system_clock)
+    source = MemorySource(broker, ManualClock())
     async with database.write() as connection:
         await register_site(connection, SITE, T0_US)
-    ingest = Ingest(source, database, SITES, system_clock, step=steps.append)
+    ingest = Ingest(source, database, SITES, ManualClock(), step=steps.append)
     broker.listen(ACK, lambda _topic, _payload: steps.append("ack"))
     running = asyncio.create_task(ingest.run())
-    async with asyncio.timeout(5):
-        while not source.connected:
-            await asyncio.sleep(0.001)
+    await until(lambda: source.connected)
     for seq in range(1, 401):
         broker.send(DATA, frame(BATCH, seq))
-    async with asyncio.timeout(20):
-        while ingest.figures.acks < ingest.figures.commits or ingest.figures.appended < 400:
-            await asyncio.sleep(0.001)
+    await until(lambda: ingest.figures.appended == 400 and ingest.figures.acks == ingest.figures.commits)
     await source.close()
     await asyncio.wait_for(running, 20)
     assert ingest.figures.appended == 400
@@ -304,9 +300,7 @@ async def test_a_database_that_is_away_delays_and_loses_nothing() -> None:
         await found.take(frame(BATCH, 1))
         await asyncio.to_thread(server.kill)
         taking = asyncio.create_task(found.take(frame(BATCH, 2), frame(BATCH, 3)))
-        async with asyncio.timeout(10):
-            while not found.ingest.figures.commit_failures:
-                await asyncio.sleep(0.01)
+        await until(lambda: found.ingest.figures.commit_failures)
         assert found.acks[-1].upto == 1
         await asyncio.to_thread(server.start)
         assert await asyncio.wait_for(taking, 20) == Ack(stream=STREAM.hex(), upto=3)

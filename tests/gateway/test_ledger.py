@@ -36,26 +36,23 @@ async def folded(database: Database) -> Database:
     return database
 
 
+ADDED: dict[str, Any] = {
+    "site": SITE.id,
+    "m": 10_000,
+    "n": 1,
+    "gtin": SHIRT_S,
+    "serial": "new",
+    "credit": OUT,
+    "debit": "FIT",
+}
+ADDED |= {"quantity": 1, "happened_us": 0, "first_read_us": 0, "decided_us": 0, "cause": "x"}
 HARMS: dict[str, tuple[Any, str]] = {
     "a movement is gone": (delete(movement).where(movement.c.m == 4), "movement 5 follows 3"),
     "a movement was changed": (update(movement).where(movement.c.m == 3).values(debit="FIT"), "leaves"),
     "a movement was added": (
-        insert(movement).values(
-            site=SITE.id,
-            m=10_000,
-            n=1,
-            gtin=SHIRT_S,
-            serial="new",
-            credit=OUT,
-            debit="FIT",
-            quantity=1,
-            happened_us=0,
-            first_read_us=0,
-            decided_us=0,
-            cause="x",
-        ),
+        insert(movement).values(**ADDED),
         "the fold made",
-    ),  # fmt: skip
+    ),
     "an item was moved": (update(item).values(zone="FIT", m=1), "the ledger says"),
     "an item is gone": (delete(item), "0 items: the ledger knows"),
     "a count was changed": (update(stock_count).values(quantity=stock_count.c.quantity + 1), "counts, from the ledger"),
@@ -153,7 +150,7 @@ async def test_a_movement_that_contradicts_the_ledger_undoes_its_commit(
     assert (await verify(database, SITE.id)).shown == []
 
 
-async def test_a_movement_number_is_used_once(database: Database, post_all: Callable[..., Awaitable[int]]) -> None:
+async def test_a_movement_number_is_used_once(post_all: Callable[..., Awaitable[int]]) -> None:
     await post_all(moved(1, "1", OUT, "BACK"))
     with pytest.raises(IntegrityError):
         await post_all(moved(1, "2", OUT, "BACK"))

@@ -13,6 +13,7 @@ from gateway.ingest.mqtt import Broker, MqttSource
 from gateway.ingest.port import Delivery, SourceFigures
 from tests.gateway.small_store import ACK, DATA
 from tests.gateway.sources import rig
+from tests.gateway.wait import until
 from tests.servers.mosquitto import Mosquitto
 
 
@@ -40,19 +41,14 @@ async def test_a_lost_broker_is_found_again(tmp_path: Path) -> None:
                 delivered.append(delivery.payload)  # noqa: PERF401 - the test looks at the list meanwhile
 
         running = asyncio.create_task(collect())
-        async with asyncio.timeout(20):
-            while not source.connected:
-                await asyncio.sleep(0.01)
-            broker.kill()
-            while source.connected:
-                await asyncio.sleep(0.01)
-            assert not await source.publish(ACK, b"nobody there")
-            broker.start()
-            while not source.connected:
-                await asyncio.sleep(0.01)
-            assert await source.publish(DATA, b"again")
-            while not delivered:
-                await asyncio.sleep(0.01)
+        await until(lambda: source.connected)
+        broker.kill()
+        await until(lambda: not source.connected)
+        assert not await source.publish(ACK, b"nobody there")
+        broker.start()
+        await until(lambda: source.connected)
+        assert await source.publish(DATA, b"again")
+        await until(lambda: delivered)
         assert delivered == [b"again"]
         assert source.figures.connects == 2
         assert source.figures.disconnects == 1

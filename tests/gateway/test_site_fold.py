@@ -111,7 +111,7 @@ async def test_the_control_without_the_guard_doubles(rig: LogRig, monkeypatch: p
     old = await rig.fold("old")
     new = await rig.fold("new")
 
-    async def no_guard(self: SiteFold, connection: Any, previous: int) -> None:
+    async def no_guard(self: SiteFold, connection: Any, previous: int) -> None:  # noqa: ARG001 - its signature
         await connection.execute(update(site_fold).values(applied_n=self.state.n))
 
     async def renumbered(connection: Any, site: str, movements: Any) -> None:

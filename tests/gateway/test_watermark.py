@@ -114,7 +114,7 @@ class Edge:
 
 @given(st.integers(0, 2**32), st.integers(1, SENT_MAX), st.floats(0, 0.9), st.floats(0, 0.5), st.booleans())
 @settings(deadline=None)
-def test_every_number_is_settled_exactly_once_and_in_order(
+def test_every_number_is_settled_exactly_once_and_in_order(  # noqa: C901 - one story
     seed: int, wanted: int, loss: float, doubling: float, evicting: bool
 ) -> None:
     rng = random.Random(seed)

@@ -18,7 +18,7 @@ from simulator.plans import PAVEMENT_M, PAVEMENT_S
 from simulator.sites import read_demo_site
 from simulator.store import Store
 from tests.simulator.simulated_sites import PLAIN, plain_site
-from wire.site import Site
+from wire.site import Site, ZoneKind
 
 OFF_THE_AIR_S = PAVEMENT_M / 0.8 + PAVEMENT_S + 3
 """Goods that left are out of reach after this time: the slowest walks 0.8 m/s; a second for each turn of a step."""
@@ -209,6 +209,21 @@ def test_staff_brings_to_the_floor_what_is_missing_there() -> None:
     assert back_before > (store.truth() == store.zones.index("BACK")).sum()
 
 
+@pytest.mark.parametrize("name", ["main-street", "outlet"])
+def test_at_opening_goods_hang_where_goods_belong(name: str) -> None:
+    site = read_demo_site(name)
+    store = Store(site, "easy", 11, busy=1e-6)
+    assert not store._life.people
+    kinds = Counter(site.zones[zone].kind for zone in store._goods.stand.tolist() if zone >= 0)
+    assert set(kinds) <= {ZoneKind.SALES_FLOOR, ZoneKind.BACK_ROOM, ZoneKind.WINDOW}
+    shown = {site.zones[zone].department for zone in store._goods.stand.tolist() if zone >= 0} - {""}
+    for item, zone in enumerate(store._goods.stand.tolist()):
+        if zone >= 0 and site.zones[zone].department:
+            product = store.catalogue.products[store._tags.product[item]]
+            assert product.department == site.zones[zone].department
+    assert shown == {zone.department for zone in site.zones} - {""}
+
+
 def test_shoppers_walk_through_the_doors() -> None:
     """Between two seconds goods come no farther than a person can walk: nothing jumps from zone to zone."""
     site = read_demo_site("main-street")
@@ -225,6 +240,24 @@ def test_shoppers_walk_through_the_doors() -> None:
                 jumps += frozenset({a, b}) not in joined
     assert total > 500
     assert jumps / total < 0.02, "jitter at a corner of three zones may skip one"
+
+
+def test_goods_swing_in_the_hand_but_never_through_a_wall() -> None:
+    store = Store(read_demo_site("main-street"), "realistic", 7, busy=10, haste=4)
+    plan, goods = store.plan, store._goods
+    apart = 0
+    for t_s in range(400):
+        store.step(t_s)
+        for person in store._life.people:
+            if person.wait_s > 0 or not person.goods:
+                continue
+            x, y, level = person.place
+            at = plan.zone_at(np.array([x]), np.array([y]), np.array([level]))[0]
+            near = goods.state[person.goods] == State.HAND
+            stand = goods.stand[person.goods][near]
+            assert plan.passages[at, stand].all()
+            apart += int((np.hypot(goods.x[person.goods] - x, goods.y[person.goods] - y) > 0.01).sum())
+    assert apart > 1_000
 
 
 def test_a_long_run_with_reserve_keeps_getting_deliveries() -> None:

@@ -11,9 +11,7 @@ from wire.epc.reject import Refused, Reject, RejectCode
 from wire.epc.sgtin96 import HEADER as SGTIN_96
 from wire.epc.sgtin96 import decode_sgtin96
 from wire.epc.value import Epc
-
-EPC_MAX_BITS: Final = 496
-"""31 words of 16 bits: the most that the length field of a PC word can say (Gen2, section 6.3.2.1.2.2)."""
+from wire.limits import EPC_MAX_BITS
 
 FIRST_PLUS: Final = 0xE6
 """All `+` and `++` headers stand from here up (TDS table 14-1)."""

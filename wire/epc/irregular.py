@@ -11,8 +11,9 @@ from wire.epc.bits import Bits
 from wire.epc.characters import pack7, read_characters
 from wire.epc.grammar import SET_ADI, SET_CAGE, SET_COMPONENT
 from wire.epc.headers import HEADER_OF
-from wire.epc.keys import Adi, Cpi, Giai, Gid, Usdod
+from wire.epc.keys import Cpi, Giai
 from wire.epc.partition import GCP_BITS, GCP_DIGITS, PARTITIONS
+from wire.epc.plain_keys import Adi, Gid, Usdod
 from wire.epc.reject import Refused, RejectCode
 from wire.epc.value import Epc
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from wire.epc.encode import CHOICES, FILTER_MAX, classic_parts, encode_bits
 from wire.epc.grammar import GRAMMAR, check_parts, part_count
-from wire.epc.keys import Adi, Cpi, Gdti, Giai, Gid, Grai, Gsrn, Gsrnp, Itip, Sgcn, Sgln, Sgtin, Sscc, Usdod
+from wire.epc.keys import Cpi, Gdti, Giai, Grai, Gsrn, Gsrnp, Itip, Sgcn, Sgln, Sgtin, Sscc
+from wire.epc.plain_keys import Adi, Gid, Usdod
 from wire.epc.value import Epc
 from wire.gs1.errors import BadUri, IdentifierError
 

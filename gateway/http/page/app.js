@@ -99,6 +99,7 @@ function draw(fresh, movements) {
   feed.reset(label, movements);
   applyFilter();
   summarise();
+  showAge();
 }
 
 function label(gtin) {

@@ -29,7 +29,8 @@ KEEPALIVE_MS = 1_000
 def session_for(
     profile: str = "impinj-r420-stock", ports: Sequence[int] = (1, 2), keepalive_ms: int = KEEPALIVE_MS
 ) -> Session:
-    return Session(load_profile(profile), [AntennaAsk(port, Purpose.STOCK) for port in ports], keepalive_ms)
+    chosen = load_profile(profile)
+    return Session(lambda _: chosen, [AntennaAsk(port, Purpose.STOCK) for port in ports], keepalive_ms)
 
 
 class Pair:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from edge.drivers import build_driver
 from edge.drivers.port import Host
+from simulator.reader.sighting import Sighting
 from wire.site import Antenna, Device, Driver, Site, Zone, ZoneKind
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from wire.messages import DeviceEvent
     from wire.window import TagRead
 
-KEEPALIVE_S = 0.5
+KEEPALIVE_S = 1.0
+"""The watchdog bites after 2.5 of them: long enough for a busy machine."""
 SITE = Site(
     "store-001",
     "Main Street",
@@ -31,6 +33,10 @@ SITE = Site(
     (),
     (),
 )
+
+
+SIGN_EPC = b"sign of life"
+"""Twelve bytes, like any EPC."""
 
 
 class NoPause(Random):
@@ -62,8 +68,11 @@ class Watched:
         self.events: list[DeviceEvent] = []
 
     async def __aenter__(self) -> Self:
-        self.driver.start(self.reads.extend, self.events.append)
+        self.driver.start(self.take, self.events.append)
         return self
+
+    def take(self, reads: list[TagRead]) -> None:
+        self.reads += [read for read in reads if read.epc != SIGN_EPC]
 
     async def __aexit__(self, *_: object) -> None:
         await self.driver.stop()
@@ -83,4 +92,8 @@ async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
 
 
 async def up(watched: Watched, reader: ReaderServer) -> None:
-    await until(lambda: watched.state() == "up" and reader.connected)
+    """Wait until the reader is up, with tags as its first sign of life that `watched` does not show."""
+    await until(lambda: reader.connected and reader.looking is not None)
+    while watched.state() != "up":
+        reader.feed([Sighting(SIGN_EPC, 96, 1, -6_000, reader.clock.now_us())])
+        await asyncio.sleep(0.02)

@@ -122,6 +122,15 @@ async def test_looks_are_credited_by_keepalives() -> None:
         assert [look.settings for look in watched.driver.looked(0.0)] == [None] * 4
 
 
+@pytest.mark.parametrize(("persona", "session", "target"), [(R420, 2, "dual"), ("zebra-fx9600-4-like", 1, None)])
+async def test_without_a_profile_the_readers_vendor_chooses(persona: str, session: int, target: str | None) -> None:
+    async with ReaderServer("R1", load_persona(persona)) as reader, Watched(reader.address, "") as watched:
+        await up(watched, reader)
+        settings = watched.driver.looked(0.0)[0].settings
+        assert settings is not None
+        assert (settings.session, settings.target) == (session, target)
+
+
 # -- refused
 
 
@@ -180,7 +189,7 @@ async def test_a_silent_reader_is_left_and_found_again() -> None:
         watched.driver.looked(0.0)
         reader.faults.silent = True
         await until(lambda: "lost" in watched.told())
-        assert watched.events[-1].detail.startswith("silent for 1.")
+        assert watched.events[-1].detail.startswith("silent for ")
         credited_ms = sum(look.inventory_ms for look in watched.driver.looked(0.0))
         assert credited_ms <= KEEPALIVE_S * 1_000 + 500, "the silence itself was never vouched for"
         reader.faults.silent = False
@@ -273,7 +282,7 @@ async def test_an_overflow_of_the_reader_is_told() -> None:
 async def test_stop_is_polite() -> None:
     async with ReaderServer("R1", load_persona(R420)) as reader:
         watched = Watched(reader.address)
-        watched.driver.start(watched.reads.extend, watched.events.append)
+        watched.driver.start(watched.take, watched.events.append)
         await up(watched, reader)
         await watched.driver.stop()
         assert list(reader.heard)[-3:] == ["STOP_ROSPEC", "DELETE_ROSPEC", "CLOSE_CONNECTION"]
@@ -282,7 +291,7 @@ async def test_stop_is_polite() -> None:
         assert watched.told() == ["up"], "a wanted end is no loss"
         await watched.driver.stop()
         with pytest.raises(RuntimeError, match="started before"):
-            watched.driver.start(watched.reads.extend, watched.events.append)
+            watched.driver.start(watched.take, watched.events.append)
 
 
 async def test_stop_before_start_does_nothing() -> None:
@@ -323,14 +332,13 @@ async def test_a_callback_that_raises_drops_the_connection_and_is_reported() -> 
         def take(reads: list[TagRead]) -> None:
             if angry:
                 raise angry.pop()
-            watched.reads.extend(reads)
+            watched.take(reads)
 
         watched.driver.start(take, watched.events.append)
-        await up(watched, reader)
+        await reader.until(lambda: reader.looking is not None)
         reader.feed(tags(reader, 1))
         await until(lambda: "lost" in watched.told())
         await up(watched, reader)
-        await reader.until(lambda: reader.looking is not None)
         reader.feed(tags(reader, 3))
         await until(lambda: len(watched.reads) >= 3)
         await watched.driver.stop()

@@ -10,7 +10,8 @@ from edge.llrp.capabilities import Capabilities
 from edge.llrp.limits import DIFFERENCES_MAX
 from edge.llrp.rospec import differences, reader_config, rospec, settings_found
 from firmware_config.profile import Purpose, load_profile
-from firmware_config.render import IMPINJ, ZEBRA, AntennaAsk, Mode, ReaderFacts, render
+from firmware_config.render import AntennaAsk, Mode, ReaderFacts, render
+from firmware_config.vendors import IMPINJ, ZEBRA
 from wire.llrp.check import check
 from wire.llrp.codec import decode, encode
 from wire.llrp.framer import Framer

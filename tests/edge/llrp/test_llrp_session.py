@@ -207,6 +207,8 @@ def test_reports_that_the_reader_held_come_with_their_own_times() -> None:
     assert tag.last_seen_us == old_us
     kinds = [type(event) for event in pair.events]
     assert kinds.index(ReaderTime) < kinds.index(Reports), "the clock is known before old reads come"
+    pair.feed(encode(message("RO_ACCESS_REPORT", 9, param("TagReportData", param("EPC_96", EPC=EPC)))))
+    assert pair.tags()[-1].antenna is None, "an older ROSpec's last value is not repeated in ours"
 
 
 def test_a_reader_without_utc_gives_uptime() -> None:
@@ -348,7 +350,7 @@ def test_a_reader_that_never_greets() -> None:
     session = session_for()
     session.connected(0.0)
     (lost,) = session.tick(REQUEST_TIMEOUT_S)
-    assert lost == Lost("no sign of life while greeting (while greeting)")
+    assert lost == Lost("no sign of life (while greeting)")
 
 
 def test_a_started_rospec_without_reports_and_keepalives_is_not_up() -> None:
@@ -360,7 +362,7 @@ def test_a_started_rospec_without_reports_and_keepalives_is_not_up() -> None:
         pair.now_us += 100_000
         pair.feed(encode(_notification(param("HoppingEvent", HopTableID=1, NextChannelIndex=2))))
         pair.events += pair.session.tick(pair.now_s)
-    assert pair.told(Lost) == [Lost("no sign of life while proving (while proving)")]
+    assert pair.told(Lost) == [Lost("no sign of life (while proving)")]
 
 
 # -- errors of the reader

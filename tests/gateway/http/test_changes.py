@@ -2,7 +2,6 @@ import asyncio
 import socket
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 import pytest
 
@@ -15,6 +14,7 @@ from tests.gateway.http.memory import MemoryGateway
 from tests.gateway.http.problems import problem
 from tests.gateway.http.sse import SSE, stream
 from tests.gateway.http.stores import JACKET_L, JACKET_M, MAIN, OUTLET, SHOE_38
+from tests.gateway.wait import until
 from wire.site import OUT
 
 
@@ -84,15 +84,17 @@ async def test_many_readers_see_the_same_while_changes_arrive(served: Served) ->
 
 
 async def test_a_stream_of_one_site_leaves_the_others_out_and_resumes_past_them(gateway: MemoryGateway) -> None:
-    async with served_by(gateway, StreamLimits(heartbeat_s=0.05)) as served:
-        async with stream(served.http, f"/v1/changes?site={OUTLET}&cursor=0") as reader:
-            arrivals(gateway, 3, MAIN)
-            arrivals(gateway, 1, OUTLET)
-            arrivals(gateway, 2, MAIN)
-            seq, change = await reader.event()
-            assert (seq, change["site"]) == (4, OUTLET)
-            while (block := await reader.block()).get("") != "beat" or block["id"] != "6":
-                assert "data" not in block
+    async with (
+        served_by(gateway, StreamLimits(heartbeat_s=0.05)) as served,
+        stream(served.http, f"/v1/changes?site={OUTLET}&cursor=0") as reader,
+    ):
+        arrivals(gateway, 3, MAIN)
+        arrivals(gateway, 1, OUTLET)
+        arrivals(gateway, 2, MAIN)
+        seq, change = await reader.event()
+        assert (seq, change["site"]) == (4, OUTLET)
+        while (block := await reader.block()).get("") != "beat" or block["id"] != "6":
+            assert "data" not in block
 
 
 async def test_a_heartbeat_comes_while_nothing_happens(gateway: MemoryGateway) -> None:
@@ -128,7 +130,9 @@ async def test_a_dead_cursor_is_gone_for_streams_and_polls(served: Served) -> No
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "²", "9" * 19])
 async def test_a_last_event_id_that_is_no_cursor_is_refused(served: Served, last: str) -> None:
-    answer = await served.http.get("/v1/changes", headers=[("Accept", SSE["Accept"]), ("Last-Event-ID", last.encode())])
+    answer = await served.http.get(
+        "/v1/changes", headers={b"Accept": SSE["Accept"].encode(), b"Last-Event-ID": last.encode()}
+    )
     problem(answer, "cursor-ahead" if last.isascii() and last.isdigit() and int(last) < 2**63 else "invalid-parameter")
 
 
@@ -148,8 +152,7 @@ async def test_a_long_poll_pages_through_everything(served: Served) -> None:
 
 async def test_a_long_poll_waits_for_the_first_row(served: Served) -> None:
     asked = asyncio.create_task(served.http.get("/v1/changes", params={"cursor": 0, "wait_s": 15}))
-    while served.app.state.tail.open_streams == 0:
-        await asyncio.sleep(0.005)
+    await until(lambda: served.app.state.tail.open_streams)
     arrivals(served.gateway, 1)
     async with asyncio.timeout(10):
         answer = await asked
@@ -174,8 +177,7 @@ async def test_one_stream_too_many_is_refused_and_a_place_is_freed(gateway: Memo
             refused = await served.http.get("/v1/changes", headers=SSE)
             problem(refused, "too-many-streams")
             assert refused.headers["retry-after"] == "5"
-        while served.app.state.tail.open_streams:
-            await asyncio.sleep(0.005)
+        await until(lambda: not served.app.state.tail.open_streams)
         async with stream(served.http) as third:
             await third.block()
         assert (await served.http.get("/healthz")).json()["streams"]["refused"] == 1
@@ -198,9 +200,7 @@ async def test_a_client_that_takes_nothing_is_cut_and_resumes_by_its_cursor(gate
         tail = served.app.state.tail
         client = await asyncio.to_thread(small_socket, served.url, "/v1/changes?cursor=0")
         with client:
-            async with asyncio.timeout(60):
-                while tail.slow_disconnects == 0 or tail.open_streams:
-                    await asyncio.sleep(0.02)
+            await until(lambda: tail.slow_disconnects and not tail.open_streams, 60)
             received = await asyncio.to_thread(drained, client)
         ids = [int(line[4:]) for line in received.split(b"\n") if line.startswith(b"id: ")]
         whole = ids[:-1]  # the last event may be cut
@@ -229,9 +229,7 @@ async def test_a_failed_read_is_counted_and_the_stream_goes_on(gateway: MemoryGa
         await reader.block()
         gateway.broken = OSError("disk gone")
         arrivals(gateway, 2)
-        async with asyncio.timeout(10):
-            while served.app.state.tail.read_errors == 0:
-                await asyncio.sleep(0.005)
+        await until(lambda: served.app.state.tail.read_errors)
         gateway.broken = None
         assert await reader.events(2) == [1, 2]
         health = (await served.http.get("/healthz")).json()
@@ -243,9 +241,7 @@ async def test_a_client_that_leaves_frees_its_place(served: Served) -> None:
     async with stream(served.http) as reader:
         await reader.block()
         assert served.app.state.tail.open_streams == 1
-    async with asyncio.timeout(10):
-        while served.app.state.tail.open_streams:
-            await asyncio.sleep(0.005)
+    await until(lambda: not served.app.state.tail.open_streams)
 
 
 def test_serials_are_taken_out_wherever_they_stand() -> None:
@@ -274,7 +270,7 @@ def test_chunks_never_split_an_event() -> None:
 
 async def test_a_stream_without_the_other_end_answering_is_http_1_1_chunked(served: Served) -> None:
     async with stream(served.http) as reader:
-        headers: httpx.Headers = reader.response.headers
+        headers = reader.response.headers
         assert headers["transfer-encoding"] == "chunked"
         assert headers["cache-control"] == "no-store"
         assert "content-length" not in headers

@@ -49,7 +49,7 @@ async def reached(client: tuple[str, int] | None, headers: list[tuple[bytes, byt
     """The status that a request with this client address gets from the middleware alone; 200: it was let through."""
     sent: list[Message] = []
 
-    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+    async def inner(_: Scope, __: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     async def send(message: Message) -> None:

@@ -10,6 +10,7 @@ from tests.gateway.http.memory import MemoryGateway
 from tests.gateway.http.sse import stream
 from tests.gateway.http.stores import JACKET_L, MAIN
 from tests.gateway.http.test_changes import small_socket
+from tests.gateway.wait import until
 from wire.site import OUT
 
 PATIENT = StreamLimits(heartbeat_s=600, write_s=600)
@@ -39,8 +40,7 @@ async def test_a_stop_does_not_wait_for_a_client_that_takes_nothing(gateway: Mem
     async with asyncio.timeout(60):
         async with serving(app, listen()) as url:
             client = await asyncio.to_thread(small_socket, url, "/v1/changes?cursor=0")
-            while app.state.tail.open_streams == 0:
-                await asyncio.sleep(0.01)
+            await until(lambda: app.state.tail.open_streams)
             await asyncio.sleep(0.3)  # the buffers are full by now
         assert app.state.tail.open_streams == 0
         client.close()
@@ -51,8 +51,7 @@ async def test_a_stop_ends_a_waiting_long_poll_with_its_cursor(gateway: MemoryGa
     async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         async with serving(app, listen()) as url:
             asked = asyncio.create_task(http.get(f"{url}/v1/changes?cursor=0&wait_s=30"))
-            while app.state.tail.open_streams == 0:
-                await asyncio.sleep(0.005)
+            await until(lambda: app.state.tail.open_streams)
         async with asyncio.timeout(20):
             answer = await asked
     assert (answer.status_code, answer.headers["next-cursor"]) == (200, "0")

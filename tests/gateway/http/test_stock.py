@@ -134,7 +134,7 @@ def test_a_zone_that_nobody_described_counts_as_other() -> None:
 )
 def test_no_sku_and_no_unit_gets_lost_in_the_matrix(skus: list[tuple[str, str, str]], zones: dict[str, int]) -> None:
     kinds = {"BACK": ZoneKind.BACK_ROOM, "SHOP": ZoneKind.SALES_FLOOR, "FIT": ZoneKind.FITTING_ROOM}
-    rows = [row(str(number), *sku, **zones) for number, sku in enumerate(skus)]
+    rows = [row(str(number), *sku, "", **zones) for number, sku in enumerate(skus)]
     stock = folded(rows, [zone(name, kind) for name, kind in kinds.items()])
     found = cells(stock)
     assert sorted(cell.gtin for cell in found) == sorted(entry.gtin for entry in rows)

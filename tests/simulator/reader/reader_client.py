@@ -12,7 +12,7 @@ from simulator.reader.persona import load_persona
 from simulator.reader.sighting import Sighting
 from wire.llrp.codec import decode, encode
 from wire.llrp.framer import Framer
-from wire.llrp.message import Message, message, param
+from wire.llrp.message import Bits, Message, message, param
 from wire.llrp.tables import MESSAGES
 from wire.llrp.tag_report import ReportMemory, TagReport, decode_tag_reports
 
@@ -83,6 +83,21 @@ def events_on(*kinds: int) -> Parameter:
 
 def set_config(*parameters: Parameter, reset: bool = False) -> tuple[str, tuple[Parameter, ...], dict[str, Value]]:
     return "SET_READER_CONFIG", parameters, {"ResetToFactoryDefault": reset}
+
+
+def access_spec(identity: int, state: int = 0) -> Parameter:
+    target = param("C1G2TargetTag", MB=1, Match=True, Pointer=32, TagMask=Bits(8, b"\xff"), TagData=Bits(8, b"\x30"))
+    read = param("C1G2Read", OpSpecID=1, AccessPassword=0, MB=2, WordPointer=0, WordCount=6)
+    return param(
+        "AccessSpec",
+        param("AccessSpecStopTrigger", AccessSpecStopTrigger=0, OperationCountValue=0),
+        param("AccessCommand", param("C1G2TagSpec", target), read),
+        AccessSpecID=identity,
+        AntennaID=0,
+        ProtocolID=1,
+        CurrentState=state,
+        ROSpecID=0,
+    )
 
 
 def epc(number: int) -> bytes:

@@ -28,6 +28,7 @@ def c1g2(pointer: int, length: int, mask: bytes, action: int | None = 0) -> Para
         (32 + 88, 8, b"\x85", True),
         (32 + 89, 8, b"\x0a", False),  # runs over the end
         (16, 8, b"\x30", False),  # begins in the PC word
+        (16, 8, b"\x00", False),
         (32, 0, b"", True),
     ],
 )

@@ -9,7 +9,16 @@ import pytest
 from simulator.reader.clock import ManualClock
 from simulator.reader.limits import MAX_COMMAND_BYTES
 from simulator.reader.persona import NAMES, PersonaError, load_persona, persona_of
-from tests.simulator.reader.reader_client import START_US, Bench, events, events_on, report_spec, rospec, status_code
+from tests.simulator.reader.reader_client import (
+    START_US,
+    Bench,
+    access_spec,
+    events,
+    events_on,
+    report_spec,
+    rospec,
+    status_code,
+)
 from wire.llrp.codec import decode, encode
 from wire.llrp.framer import RawMessage
 from wire.llrp.message import Message, Parameter, param
@@ -127,10 +136,13 @@ def test_configuration_is_kept_over_a_reconnect_and_lost_by_a_reset(bench: Bench
     assert config.one("LLRPConfigurationStateValue") != before.one("LLRPConfigurationStateValue")
 
     bench.do("ADD_ROSPEC", rospec())
+    bench.do("ADD_ACCESSSPEC", access_spec(1))
     bench.do("SET_READER_CONFIG", ResetToFactoryDefault=True)
     assert bench.do("GET_ROSPECS").all("ROSpec") == []
+    assert bench.do("GET_ACCESSSPECS").all("AccessSpec") == []
     config = bench.do("GET_READER_CONFIG", AntennaID=2, RequestedData=0, GPIPortNum=1, GPOPortNum=3)
     assert config.one("KeepaliveSpec").number("KeepaliveTriggerType") == 0
+    assert config.one("EventsAndReports").number("HoldEventsAndReportsUponReconnect") == 0
     (antenna,) = config.all("AntennaConfiguration")
     assert antenna.one("RFTransmitter").number("TransmitPower") == 81
     assert [item.number("GPOData") for item in config.all("GPOWriteData")] == [0]

@@ -35,6 +35,7 @@ def serves(bench: Bench) -> None:
     bench.version = 1
     bench.connect()
     bench.do("SET_READER_CONFIG", ResetToFactoryDefault=True)
+    bench.send("ENABLE_EVENTS_AND_REPORTS")  # the last client may have wanted them held
     bench.reports.clear()
     bench.run(RUNNING)
     bench.see(1)

@@ -22,10 +22,10 @@ from tests.simulator.reader.reader_client import (
     seen_counts,
     status_code,
 )
-from wire.llrp.codec import decode
+from wire.llrp.codec import decode, encode
 from wire.llrp.errors import DecodeError, FramingError
 from wire.llrp.framer import Framer
-from wire.llrp.message import param
+from wire.llrp.message import message, param
 from wire.llrp.tables.enumerations import ConnectionAttemptStatusType
 from wire.llrp.tag_report import ReportMemory, decode_tag_reports
 
@@ -153,6 +153,7 @@ async def test_a_reboot_forgets_everything(reader: ReaderServer) -> None:
 async def test_the_reader_can_close_and_drop(reader: ReaderServer) -> None:
     client = await connected(reader)
     reader.close_by_reader()
+    assert not reader.connected
     assert len(events(await client.at_end(), "ConnectionCloseEvent")) == 1
     await client.close()
     client = await connected(reader)
@@ -179,8 +180,10 @@ async def test_a_client_that_does_not_read_costs_bounded_memory(reader: ReaderSe
     assert link is not None
     assert link.transport is not None
     assert link.transport.get_write_buffer_size() < 2 * WRITE_HIGH_BYTES
+    assert not link.transport.is_reading()
     assert await reports_of(client, fed) == [epc(number) for number in range(fed)]
     assert reader.counters.tags_dropped == 0
+    assert status_code(await client.ask("GET_ROSPECS")) == 0
     await client.close()
 
 
@@ -206,9 +209,11 @@ async def test_refusal_with_an_open_socket(reader: ReaderServer, refusal: Refusa
     client = await Client.open(reader.host, reader.port)
     for _ in range(heard):
         await client.until("READER_EVENT_NOTIFICATION")
+    await client.write(encode(message("GET_ROSPECS", 1)))
     with pytest.raises(TimeoutError):
         await client.heard_within(0.3)
     assert not reader.connected
+    assert list(reader.heard) == []
     await client.close()
 
 

@@ -20,6 +20,7 @@ from wire.llrp.message import param
 
 if TYPE_CHECKING:
     from simulator.reader.sighting import Sighting
+    from wire.llrp.message import Parameter
 
 SITE = read_demo_site("main-street")
 
@@ -38,11 +39,11 @@ class Fed:
         return Counter((item.epc, item.antenna, item.time_us) for name, item, _ in self.reads if name == device)
 
 
-async def inventory(live: LiveStore, device: str, antennas: tuple[int, ...] = (0,)) -> Client:
+async def inventory(live: LiveStore, device: str, *specs: Parameter) -> Client:
     address = next(item for item in live.site.devices if item.id == device)
     client = await Client.open(*address.host_port(0))
     await client.until("READER_EVENT_NOTIFICATION")
-    spec = rospec(aispec(antennas), start=1, report=report_spec(2, 1))
+    spec = rospec(*specs, start=1, report=report_spec(2, 1))
     assert status_code(await client.ask("ADD_ROSPEC", spec)) == 0
     assert status_code(await client.ask("ENABLE_ROSPEC", ROSpecID=1)) == 0
     return client
@@ -83,7 +84,7 @@ async def test_only_what_a_running_rospec_asks_for_is_fed() -> None:
         quiet, reads = [device for device in live.readers if device != "R2"], "R2"
         await live.run(seconds=2)
         assert live.counters.reads == 0
-        client = await inventory(live, reads, antennas=(1,))
+        client = await inventory(live, reads, aispec((1,)))
         transmitter = param("RFTransmitter", HopTableID=1, ChannelIndex=1, TransmitPower=61)
         antenna = param("AntennaConfiguration", transmitter, AntennaID=1)
         assert status_code(await client.ask("SET_READER_CONFIG", antenna, ResetToFactoryDefault=False)) == 0
@@ -98,6 +99,18 @@ async def test_only_what_a_running_rospec_asks_for_is_fed() -> None:
         await live.run(seconds=2)
         assert len(fed.reads) == before
         assert store.looking(reads) is None
+        await client.close()
+
+
+async def test_reads_on_an_antenna_that_is_no_longer_looked_at_are_not_fed() -> None:
+    five = param("TagObservationTrigger", TriggerType=0, NumberOfTags=5, NumberOfAttempts=1, T=0, Timeout=0)
+    stop = param("AISpecStopTrigger", five, AISpecStopTriggerType=3, DurationTrigger=0)
+    async with LiveStore(SITE, Store(SITE, "easy", seed=3), clock=SystemClock(pace=4)) as live:
+        reader = live.readers["R2"]
+        client = await inventory(live, "R2", aispec((1,), stop=stop), aispec((2,)))
+        await live.run(seconds=1)
+        assert reader.counters.tags_out == 5
+        assert 5 <= live.counters.fed == reader.counters.sightings_in < live.counters.reads
         await client.close()
 
 

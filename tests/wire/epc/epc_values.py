@@ -7,7 +7,7 @@ from wire.epc.alphanumeric import ALPHABET_64
 from wire.epc.characters import SET_82
 from wire.epc.date import DATE_TYPES, MONTH_DAYS
 from wire.epc.grammar import DIGITS, SET_ADI, SET_CAGE, SET_COMPONENT
-from wire.epc.keys import Adi, Gid, Usdod
+from wire.epc.plain_keys import Adi, Gid, Usdod
 from wire.epc.uri import CLASSIC_SCHEMES, KEYS
 from wire.epc.value import Epc
 

@@ -127,3 +127,26 @@ def test_help_teaches_by_example(command: list[str]) -> None:
     assert result.exit_code == 0
     assert "lastunit epc" in result.stdout
     assert "Exit code" in result.stdout
+
+
+def test_the_examples_of_the_documentation_are_the_same_item() -> None:
+    import re
+    from pathlib import Path
+
+    from wire.gs1.barcode import Barcode, parse_barcode
+
+    page = (Path(__file__).parents[3] / "docs" / "identifiers.md").read_text()
+    table = dict(re.findall(r"^\| ([^|`]+) \| `([^`]+)` \|$", page, re.MULTILINE))
+    assert len(table) == 5
+    key = ("09506000134352", "123456789")
+    for what, text in table.items():
+        if "tag" in what:
+            line = run("decode", text)[1][0]
+            assert (line["gtin"], line["serial"]) == key, what
+        elif text.startswith("]"):
+            scan = parse_barcode(text)
+            assert isinstance(scan, Barcode)
+            assert (scan.gtin, scan.serial) == key
+        else:
+            line = run("encode", text)[1][0]
+            assert (line["gtin"], line["serial"]) == key, what

@@ -5,7 +5,8 @@ import pytest
 from wire.epc import Sgtin, decode_epc, encode_epc, encode_sgtin96, encode_sgtin198
 from wire.epc.aidc import FORMATS
 from wire.epc.company_prefix import known_prefix_length
-from wire.epc.keys import Cpi, Giai, Gid, Grai, Sgln, Sscc
+from wire.epc.keys import Cpi, Giai, Grai, Sgln, Sscc
+from wire.epc.plain_keys import Gid
 from wire.epc.value import Epc
 from wire.gs1 import BadCharacter, BadCheckDigit, BadLength, Gtin14, IdentifierError, OutOfRange
 from wire.gs1.errors import PrefixUnknown

@@ -1,5 +1,7 @@
 """An independent decoder, epcpy, agrees on the schemes that it decodes rightly, valid or not."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from epcpy.epc_schemes.giai import GIAI
@@ -13,7 +15,7 @@ from wire.epc.headers import HEADER_OF
 from wire.epc.uri import urn_of
 
 ROWS = 1_500
-SCHEMES = {"sgtin-96": SGTIN, "sscc-96": SSCC, "gsrn-96": GSRN, "giai-96": GIAI}
+SCHEMES: dict[str, Any] = {"sgtin-96": SGTIN, "sscc-96": SSCC, "gsrn-96": GSRN, "giai-96": GIAI}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -43,7 +43,11 @@ CASES = [
     ("F13195211411234518566CB0AFC4", RejectCode.DIGIT, "expected 0 in front"),
     ("FA3952114132D83C2BF10000", RejectCode.DIGIT, "expected a digit, E or F"),
     ("FA3952E83C2BF10000", RejectCode.DIGIT, "at least four digits"),
+    ("FA33952F", RejectCode.DIGIT, "and a reference"),
     ("FA3F000000", RejectCode.EMPTY, "expected 1 to 30"),
+    ("4076451FD40C0E72020000000F54", RejectCode.RANGE, "piece 100 of 2"),
+    ("4076451FD40C0E40E40000000F54", RejectCode.RANGE, "piece 1 of 100"),
+    ("3F76451FD612640000000001", RejectCode.RANGE, "serial field 1; expected 1 and"),
     ("2F3232434147455900000162", RejectCode.CHARACTER, "CAGE"),
     ("3B0E0CF5E7", RejectCode.TRUNCATED, "runs over the end"),
 ]

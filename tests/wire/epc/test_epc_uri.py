@@ -4,7 +4,8 @@ import pytest
 
 from wire.epc import Sgtin, decode_epc, encode_epc
 from wire.epc.elements import digital_link_of, element_string_of, of_elements, parse_element_string, parse_epc_link
-from wire.epc.keys import Gid, Sgln
+from wire.epc.keys import Sgln
+from wire.epc.plain_keys import Gid
 from wire.epc.uri import parse_tag_uri, parse_urn, tag_uri_of, urn_of
 from wire.gs1 import Gtin14, IdentifierError
 from wire.gs1.errors import BadUri, PrefixUnknown

@@ -121,15 +121,14 @@ MESSAGE_DIFFERENCES = {
 
 @pytest.mark.parametrize(
     "row",
-    [
-        r
-        for r in of_test(
+    list(
+        of_test(
             "test_gs1_messages.py",
             "test_as_hri",
             "test_parse_ignores_redundant_separator_chars",
             "test_parse_with_separator_char",
         )
-    ],
+    ),
     ids=lambda r: r["id"],
 )
 def test_messages(row: Row) -> None:

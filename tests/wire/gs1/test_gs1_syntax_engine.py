@@ -120,7 +120,7 @@ NOT_RUN = {
     range(416, 417): "a code for biological sex",
     range(418, 420): "sample 2 of 1",
 }
-"""Content rules that the engine runs and we do not, by row: they say what a value means, and no stock count hangs on it."""
+"""Content rules that the engine runs and we do not, by row: what a value means. No stock count hangs on them."""
 
 
 def taken_bracketed(text: str) -> bool:

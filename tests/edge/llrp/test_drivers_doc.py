@@ -1,0 +1,18 @@
+"""docs/drivers.md names every event, purpose and profile that there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.drivers import driver_names
+from edge.drivers.port import What
+from firmware_config.profile import Purpose, profile_names
+
+TEXT = (Path(__file__).parents[3] / "docs" / "drivers.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("word", [*What, *Purpose, *profile_names(), *driver_names()])
+def test_it_is_documented(word: str) -> None:
+    assert f"`{word}`" in TEXT

@@ -1,0 +1,121 @@
+"""The command's way: options, site file, a process that SIGTERM ends, logs."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.config import EdgeConfig, choose_edge, read_site
+from edge.errors import ConfigError, OutboxError
+from edge.log import configure_json_logs
+from edge.service import build_daemon, system_host
+from edge.uplink.broker_url import Credentials
+from tests.edge.fake_driver import small_site
+from tests.edge.uplink_sides import MosquittoSide, until
+from tests.servers.mosquitto import BINARY
+from wire.errors import SiteFileError
+
+ROOT = Path(__file__).parents[2]
+SITE_YAML = """
+site: store-1
+zones: [{id: FLOOR, kind: sales_floor}]
+devices:
+  - {id: R1, driver: llrp, address: "127.0.0.1:9", edge: edge-1, antennas: [{port: 1, zone: FLOOR}]}
+"""
+
+
+@pytest.fixture
+def site_file(tmp_path: Path) -> Path:
+    file = tmp_path / "site.yaml"
+    file.write_text(SITE_YAML)
+    return file
+
+
+def test_the_only_edge_need_not_be_named(site_file: Path) -> None:
+    chosen = read_site(site_file)
+    assert (chosen.site.id, chosen.edge) == ("store-1", "edge-1")
+    assert len(chosen.config_hash) == 16
+
+
+def test_of_several_edges_one_must_be_named() -> None:
+    site = small_site(edges=("edge-1", "edge-2"))
+    assert choose_edge(site, "edge-2") == "edge-2"
+    with pytest.raises(ConfigError, match="edge-1, edge-2"):
+        choose_edge(site)
+    with pytest.raises(ConfigError, match="no edge 'edge-3'"):
+        choose_edge(site, "edge-3")
+    with pytest.raises(ConfigError, match="no devices"):
+        choose_edge(small_site(edges=()))
+
+
+def test_a_site_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        read_site(tmp_path / "missing.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"site: caf\xe9")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        read_site(tmp_path / "latin.yaml")
+    (tmp_path / "bad.yaml").write_text("site: s\n")
+    with pytest.raises(SiteFileError, match="zones"):
+        read_site(tmp_path / "bad.yaml")
+
+
+def test_everything_is_checked_before_anything_starts(site_file: Path, tmp_path: Path) -> None:
+    host = system_host()
+    with pytest.raises(ConfigError, match="expected mqtt"):
+        build_daemon(EdgeConfig(site_file, broker="nowhere"), host)
+    with pytest.raises(OutboxError, match="the least"):
+        build_daemon(EdgeConfig(site_file, outbox_max_bytes=5), host)
+    credentials = Credentials(username_file=tmp_path / "missing")
+    with pytest.raises(ConfigError, match="missing"):
+        build_daemon(EdgeConfig(site_file, credentials=credentials), host)
+    (site_file.parent / "serial.yaml").write_text(SITE_YAML.replace("driver: llrp", "driver: no_such"))
+    with pytest.raises(SiteFileError):
+        build_daemon(EdgeConfig(site_file.parent / "serial.yaml"), host)
+    with pytest.raises(ConfigError, match="log level"):
+        configure_json_logs("loud")
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from edge.config import EdgeConfig
+from edge.service import run_edge
+run_edge(EdgeConfig(Path(sys.argv[1]), broker=sys.argv[2], outbox=Path(sys.argv[3])))
+"""
+
+
+@pytest.mark.skipif(not BINARY, reason="mosquitto is not installed")
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_daemon_politely(site_file: Path, tmp_path: Path, ending: signal.Signals) -> None:
+    side = MosquittoSide(tmp_path)
+    await side.open()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", CHILD, str(site_file), side.broker.url, str(tmp_path / "outbox.db")),
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        await until(lambda: len(side.frames) >= 2, "windows at the gateway", 60)
+        state = await side.state()
+        assert state is not None
+        assert state.what == "birth"
+        assert state.devices[0].device == "R1"
+        process.send_signal(ending)
+        _, errors = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0
+        last = await side.state()
+        assert last is not None
+        assert last.what == "death"
+        logs = [json.loads(line) for line in errors.decode().splitlines()]
+        assert {"outbox_begins", "edge_stopped"} <= {entry["event"] for entry in logs}
+        assert all("at" in entry and "level" in entry for entry in logs)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await side.close()
