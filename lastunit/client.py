@@ -274,7 +274,7 @@ class LastUnitClient:
         try:
             response = await self._http.get(path, params=_given(**parameters))
         except httpx.TransportError as error:
-            raise UnreachableError(f"{self._http.base_url}{path.lstrip('/')}: {error!r}") from error
+            raise UnreachableError(f"{str(self._http.base_url).rstrip('/')}{path}: {error!r}") from error
         if response.status_code != httpx.codes.OK:
             raise problem_of(response.status_code, response.headers.get("content-type", ""), response.content)
         return _decoded(response.content, answer)

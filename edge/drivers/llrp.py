@@ -66,6 +66,10 @@ def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
         for antenna in device.antennas
     )
     address = device.host_port(LLRP_PORT)
+    if not 1 <= address[1] <= 65_535:
+        raise ProfileError(
+            f"device {device.id}: address: {device.address!r}, expected host or host:port, port 1 to 65535"
+        )
     return LlrpDriver(
         device.id, address, lambda vendor: by_vendor.get(vendor, profile), asks, host, keepalive_ms=keepalive_ms
     )
@@ -175,7 +179,7 @@ class LlrpDriver:
             connection = await connect(
                 host, port, session, lambda events: self._take(session, events), self._host.monotonic_s
             )
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that cannot be one fails in the IDNA codec
             self._enter("down", f"cannot reach {host}:{port}: {str(error) or type(error).__name__}")
             return UNREACHABLE
         self._connection = connection

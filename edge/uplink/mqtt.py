@@ -64,7 +64,6 @@ class _Connection:
         self.client = client
         self.held: dict[int, int] = {}
         self.all_confirmed = asyncio.Event()
-        self.subscribing: set[int] = set()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[str] = loop.create_future()
         self.reason = ""
@@ -296,18 +295,16 @@ class MqttUplink:
             connection.reason = str(code)
             connection.end(str(code))
             return
-        error, mid = connection.client.subscribe([(self._ack, _QOS), (self._cmd, _QOS)])
-        if error is not MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+        error, _ = connection.client.subscribe([(self._ack, _QOS), (self._cmd, _QOS)])
+        if error is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             connection.end(f"subscribe: {error.name}")
-            return
-        connection.subscribing.add(mid)
 
-    def _on_subscribe(self, connection: _Connection, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
-        connection.subscribing.discard(mid)
+    @staticmethod
+    def _on_subscribe(connection: _Connection, _mid: int, codes: list[ReasonCode], _properties: Any) -> None:
         refused = [str(code) for code in codes if code.is_failure]
         if refused:
             connection.end(f"the broker refused to subscribe us to our answers: {', '.join(refused)}")
-        elif not connection.subscribing and not connection.ready.done():
+        elif not connection.ready.done():
             connection.ready.set_result(None)
 
     @staticmethod

@@ -6,7 +6,7 @@ floor + back + other = on_hand in each cell.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
@@ -147,14 +147,11 @@ def _of_style(row: StockRow) -> str:
 
 
 def common_description(rows: Sequence[StockRow]) -> str:
-    """The words that the descriptions of all SKUs of a style begin with."""
+    """The words that the descriptions of all SKUs of a style begin with; a comma behind a word does not count."""
     words = _of_style(rows[0]).split()
     for row in rows[1:]:
-        other = _of_style(row).split()
-        same = next(
-            (i for i, (a, b) in enumerate(zip(words, other, strict=False)) if a != b), min(len(words), len(other))
-        )
-        words = words[:same]
+        pairs = zip(words, _of_style(row).split(), strict=False)
+        words = [a for a, _ in takewhile(lambda pair: pair[0].rstrip(SEPARATORS) == pair[1].rstrip(SEPARATORS), pairs)]
     return " ".join(words).rstrip(SEPARATORS)
 
 

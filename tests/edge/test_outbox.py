@@ -99,6 +99,7 @@ def test_over_its_cap_it_gives_up_the_oldest_and_says_so(path: Path) -> None:
     assert evicted > 40
     assert figures.evicted_observations == 3 * 300 - 3 * (figures.rows - _gap_rows(outbox))
     assert figures.accepted_observations == 900
+    assert figures.evicted_rows == evicted
     assert outbox.held() == [HeldRows(A, evicted + 1, outbox.held()[0].last)]
     gaps = _gaps(outbox)
     assert max(gap.to_seq for gap in gaps) == evicted
@@ -115,6 +116,16 @@ def test_evicted_gap_rows_are_told_again_so_that_nothing_is_unnamed(path: Path) 
     held = outbox.held()[0]
     named = {seq for gap in _gaps(outbox) for seq in range(gap.from_seq, gap.to_seq + 1)}
     assert named >= set(range(1, held.first))
+    outbox.close()
+
+
+def test_the_rows_that_broke_the_cap_are_never_the_ones_to_go(path: Path) -> None:
+    outbox = open_outbox(path, OutboxLimits(max_bytes=OUTBOX_MIN_BYTES))
+    outbox.append(A, rows(b"x"), 0, 0.0)
+    big = b"x" * (OUTBOX_MIN_BYTES // 2)
+    appended = outbox.append(A, rows(big, big, big), 0, 1.0)
+    assert [gone.upto for gone in appended.evicted] == [1]
+    assert [row.body for row in outbox.read(A, 2, 4)] == [big] * 3
     outbox.close()
 
 

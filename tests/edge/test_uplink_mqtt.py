@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
+import paho.mqtt.client as paho
 import pytest
 import pytest_asyncio
-from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from edge.limits import UPLINK_MAX_MESSAGES
 from edge.uplink.broker_url import BrokerUrl, Credentials, parse_broker_url
 from edge.uplink.mqtt import MqttUplink
 from tests.edge.uplink_sides import EDGE, LOG, SITE, Listener, MosquittoSide, death, system_host, until
@@ -118,6 +120,19 @@ async def test_the_acl_of_an_edge_is_enough_for_an_edge(tmp_path: Path) -> None:
         await uplink.stop()
 
 
+async def test_a_late_word_of_an_old_connection_is_not_taken_for_one_of_the_new(side: MosquittoSide) -> None:
+    uplink = mqtt_uplink(side.broker.url)
+    listener = Listener()
+    uplink.start(listener, death())
+    await until(lambda: uplink.connected, "connection")
+    old = paho.Client(CallbackAPIVersion.VERSION2)
+    uplink._if_current(uplink._on_disconnect, old, (None, "late", None))
+    uplink.publish_data(b"still here")
+    await until(lambda: uplink.figures.confirmed == 1, "confirmation")
+    assert listener.links == ["up"]
+    await uplink.stop()
+
+
 async def test_a_login_comes_from_files(tmp_path: Path) -> None:
     (tmp_path / "user").write_text("edge-1\n")
     (tmp_path / "password").write_text("s3cret\n")
@@ -155,7 +170,7 @@ async def test_a_client_certificate_is_asked_for_and_shown(tmp_path: Path) -> No
         for credentials in (ca_only, Credentials()):
             stranger = mqtt_uplink(f"mqtts://localhost:{port}", credentials)
             stranger.start(Listener(), death())
-            await until(lambda one=stranger: one.figures.connect_failures >= 1, "the refusal")  # type: ignore[misc]
+            await until(lambda one=stranger: one.figures.connect_failures >= 1, "the refusal")
             assert not stranger.connected
             await stranger.stop()
         known = mqtt_uplink(f"mqtts://localhost:{port}", full)
@@ -173,9 +188,10 @@ def make_certificates(folder: Path) -> None:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
     (folder / "san").write_text("subjectAltName=DNS:localhost\n")
-    openssl(*"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-ca -keyout ca.key -out ca.pem".split())
+    key = ("-newkey", "rsa:2048", "-nodes")
+    openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=test-ca", "-keyout", "ca.key", "-out", "ca.pem")
     for name, subject in (("broker", "localhost"), ("edge", "edge-1")):
-        openssl(*f"req -newkey rsa:2048 -nodes -subj /CN={subject} -keyout {name}.key -out {name}.csr".split())
+        openssl("req", *key, "-subj", f"/CN={subject}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         signing = f"x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san"
         openssl(*signing.split(), "-out", f"{name}.pem")
 
@@ -253,7 +269,8 @@ async def test_a_broker_that_never_answers_does_not_hold_up_a_stop(side: Mosquit
     await until(lambda: uplink.connected, "connection")
     side.broker.pause()
     try:
-        uplink.publish_data(b"never read")
+        taken = sum(uplink.publish_data(bytes(200_000)) for _ in range(2 * UPLINK_MAX_MESSAGES))
+        assert 0 < taken < 2 * UPLINK_MAX_MESSAGES  # bounded; and the socket's buffers are long full
         await asyncio.wait_for(uplink.stop(death()), 15)
     finally:
         side.broker.resume()

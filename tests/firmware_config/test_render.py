@@ -99,6 +99,12 @@ def test_placeholders_of_a_fx9600_are_not_taken() -> None:
     assert table[chosen[ModeKind.FAST] or 0].bdr_hz == 640_000
 
 
+def test_modes_that_are_no_fixed_mode_are_the_last_resort() -> None:
+    """An automatic mode's or a placeholder's figures say nothing about how it sounds on air."""
+    assert choose_mode([Mode(0, 1, 668), Mode(1, 2, 320_000)], [], ModeKind.FAST) == 1
+    assert choose_mode([Mode(1000, 1, 40_000, automatic=True), Mode(2, 4, 274_000)], [], ModeKind.FAST) == 2
+
+
 def test_without_a_table_the_reader_chooses() -> None:
     assert choose_mode([], [1, 2], ModeKind.FAST) is None
 

@@ -63,6 +63,9 @@ async def test_from_a_tag_read_to_an_http_answer(database_url: str) -> None:
             clock.advance(1)
             broker.send(DATA, frame(reads(second, [(FLOOR, epc(SHIRT_S, 1)), (BACK, epc(SHIRT_M, 1))]), second + 1))
         await until(lambda: acks and acks[-1].upto == 5)
+        await until(lambda: gateway.fold.folds[SITE.id].state.figures["read_batches"] == 5)
+        ticks = gateway.fold.figures.ticks  # the next tick but one says that the zones are looked at
+        await until(lambda: gateway.fold.figures.ticks >= ticks + 2)
         await until(lambda: gateway.feed.last_seq >= 2)
         answer = await client.get("/v1/availability", params={"gtin": SHIRT_S, "site": SITE.id})
         assert answer.status_code == 200, answer.text

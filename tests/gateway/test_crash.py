@@ -149,7 +149,7 @@ async def crash_run(url: str, folder: Path, seed: int, rounds: int, random_kills
 
 
 async def test_nothing_is_lost_or_doubled_by_kill_9(database_url: str, tmp_path: Path) -> None:
-    await crash_run(database_url, tmp_path, seed=1, rounds=1, random_kills=3)
+    await crash_run(database_url, tmp_path, seed=1, rounds=1, random_kills=2)
 
 
 async def test_the_control_that_acks_before_the_commit_is_caught(sqlite_url: str, tmp_path: Path) -> None:

@@ -26,13 +26,18 @@ async def buy(connection: Any) -> bool:
     return True
 
 
-async def test_of_ten_buyers_one_gets_the_last_unit(database: Database) -> None:
+async def test_of_ten_buyers_one_gets_the_last_unit(database: Database, database_url: str) -> None:
+    """Each buyer has its own engines, as if it were a process of its own."""
     async with database.write() as connection:
         await connection.execute(insert(feed), ROW)
 
     async def buyer() -> bool:
-        async with database.write() as connection:
-            return await buy(connection)
+        own = Database(database_url)
+        try:
+            async with own.write() as connection:
+                return await buy(connection)
+        finally:
+            await own.close()
 
     assert sum(await asyncio.gather(*(buyer() for _ in range(BUYERS)))) == 1
 

@@ -45,8 +45,8 @@ def rest(seconds: int, seen: list[tuple[int, bytes]], start: int = 0) -> list[En
     return log_of([reads(start + second, seen) for second in range(seconds)])
 
 
-@given(st.integers(0, 10_000), st.integers(1, 150), st.data())
-@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 120), st.data())
+@settings(max_examples=12, deadline=None)
 def test_a_snapshot_anywhere_changes_nothing(seed: int, seconds: int, data: st.DataObject) -> None:
     entries = log_of(list(day(seed, seconds)))
     whole, outputs = fold(entries)
@@ -70,7 +70,7 @@ def test_a_day_moves_things() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_movements_chain_and_add_up_to_the_counts(seed: int) -> None:
     folder, outputs = fold(log_of(list(day(seed, 200))))
     assert [movement.m for movement in outputs.movements] == list(range(1, len(outputs.movements) + 1))

@@ -248,7 +248,7 @@ async def test_two_gateways_at_one_stream_settle_each_number_once(ingest: Rig, d
 
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=20))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_no_bytes_stop_the_ingest(postgres_url: str, payloads: list[bytes]) -> None:
     async def run() -> None:

@@ -18,7 +18,7 @@ from gateway.storage.schema import change, item, movement, site_fold, site_input
 from gateway.storage.schema import checkpoint as checkpoint_table
 from tests.gateway.log_rig import LogRig, fold_all, unpruned
 from tests.gateway.shop_day import day
-from tests.gateway.small_store import BACK, FLOOR, SHIRT_S, SITE, epc, reads
+from tests.gateway.small_store import BACK, FLOOR, SHIRT_M, SHIRT_S, SITE, epc, reads
 
 DAY = day(3, 150)
 
@@ -169,7 +169,8 @@ async def test_an_end_at_any_step_is_made_good_by_the_next_start(rig: LogRig, st
     assert (await verify(rig.database, SITE.id)).shown == []
 
 
-async def test_a_damaged_checkpoint_is_passed_over(rig: LogRig) -> None:
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_damaged_checkpoint_is_passed_over(rig: LogRig, readable: bool) -> None:
     await rig.log(DAY)
     fold = await rig.fold()
     for _ in range(3):
@@ -177,8 +178,10 @@ async def test_a_damaged_checkpoint_is_passed_over(rig: LogRig) -> None:
         await fold.take_checkpoint()
     assert await counted(rig.database, checkpoint_table) == 2
     async with rig.database.write() as connection:
-        newest = select(func.max(checkpoint_table.c.n)).scalar_subquery()
-        await connection.execute(update(checkpoint_table).where(checkpoint_table.c.n == newest).values(state=b"torn"))
+        good = await connection.scalar(select(checkpoint_table.c.state).where(checkpoint_table.c.n == 60))
+        torn = bytes(good or b"").replace(SHIRT_S.encode(), SHIRT_M.encode()) if readable else b"torn"
+        assert torn != good
+        await connection.execute(update(checkpoint_table).where(checkpoint_table.c.n == 60).values(state=torn))
         loaded = await checkpoint.load(connection, SITE.id, 10_000)
     assert (loaded.state.n, loaded.unusable) == (40, 1)
     second = await rig.fold("second")

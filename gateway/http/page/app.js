@@ -134,7 +134,7 @@ function onZone(event) {
 function schedule() {
   redraw ||= requestAnimationFrame(() => {
     redraw = 0;
-    zones.update();
+    showAge();
     summarise();
     if (filter !== "") applyFilter();
   });

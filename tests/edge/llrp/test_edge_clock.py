@@ -99,6 +99,13 @@ def test_drift_is_followed() -> None:
     assert estimate.offset_us == pytest.approx(180_000, abs=20_000)
 
 
+def test_an_old_envelope_is_forgotten_over_a_long_silence() -> None:
+    estimate, host_us = settled(0)
+    host_us += 3_600 * SECOND_US
+    assert estimate.sample(host_us - 300_000, host_us) is None
+    assert estimate.offset_us == 300_000
+
+
 def test_a_reboot_of_an_uptime_clock_is_no_step() -> None:
     estimate, host_us = settled(HOST_US - 900 * SECOND_US, uptime=True)
     assert estimate.quality(host_us) == "estimated"

@@ -107,6 +107,20 @@ def test_an_antenna_that_reads_is_believed() -> None:
     assert len(told.events) == 2
 
 
+def test_a_session_that_ends_badly_is_credited_no_further() -> None:
+    """Its last news may never have arrived here, if a callback raised."""
+    told = Told()
+    told.session.inventorying = (1, 2)
+    told.take()
+    told.monotonic_s += 2
+    told.take()
+    told.driver._ended()
+    told.session = session_for()
+    told.monotonic_s += 100
+    told.take()
+    assert [look.inventory_ms for look in told.driver.looked(0.0)] == [1_000, 1_000]
+
+
 def test_reader_events_and_problems_are_passed_on() -> None:
     told = Told()
     told.take(ReaderEvent(What.GPI, 3, "high"), Settings({}, ("port 9: no", "port 1: weak"), "model"))

@@ -308,6 +308,20 @@ def test_a_refusal_ends_the_session(status: int, text: str) -> None:
     assert session.receive(b"anything", 0.2) == []
 
 
+def test_nothing_that_comes_after_the_end_counts() -> None:
+    report = encode(message("RO_ACCESS_REPORT", 9, param("TagReportData", param("EPC_96", EPC=EPC))))
+    keepalive = encode(message("KEEPALIVE", 10))
+    pair = Pair()
+    pair.up()
+    pair.feed(encode(_notification(param("ConnectionCloseEvent"))) + keepalive + report)
+    assert isinstance(pair.events[-1], Lost)
+    assert pair.session.take() == b""
+    pair.feed(keepalive + report)
+    assert isinstance(pair.events[-1], Lost)
+    assert pair.session.take() == b""
+    assert pair.tags() == []
+
+
 # -- silence
 
 
@@ -417,6 +431,16 @@ def test_an_answer_to_nothing_is_counted() -> None:
     pair.feed(encode(message("ADD_ROSPEC_RESPONSE", 999, _success())))
     assert pair.session.counters.unasked == 1
     assert pair.state() is State.UP
+
+
+def test_another_answer_with_our_number_is_not_ours() -> None:
+    session = session_for()
+    session.connected(0.0)
+    session.receive(encode(_notification(param("ConnectionAttemptEvent", Status=0))), 0.0)
+    (request,) = Framer().feed(session.take())
+    session.receive(encode(message("ADD_ROSPEC_RESPONSE", request.message_id, _success())), 0.1)
+    assert session.counters.unasked == 1
+    assert session.state is State.READING_CAPABILITIES
 
 
 def test_capabilities_that_lack_the_power_table_end_the_session() -> None:

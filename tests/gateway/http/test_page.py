@@ -300,7 +300,8 @@ async def test_it_fits_the_screen(browser: Browser, name: str, size: ViewportSiz
         )
         assert small == 0, "a finger needs more"
         await page.screenshot(path=artefact(f"page-{name}.png"))
-        await page.screenshot(path=artefact(f"page-{name}-whole.png"), full_page=True)
+        await page.locator("article.style", has_text="Derby shoe").scroll_into_view_if_needed()
+        await page.screenshot(path=artefact(f"page-{name}-further.png"))
 
 
 async def test_without_scripts_the_page_says_where_the_numbers_are(served: Served, browser: Browser) -> None:

@@ -9,7 +9,10 @@ from tests.gateway.http.stores import JACKET_L, JACKET_M, MAIN, OUTLET, SHOE_38
 from wire.site import OUT, ZoneKind
 
 
-def row(gtin: str, style: str, colour: str, size: str, description: str = "", **zones: int) -> StockRow:
+def row(
+    gtin: str, style: str, colour: str, size: str, description: str = "", *, zones: dict[str, int] | None = None
+) -> StockRow:
+    zones = zones or {}
     units = sum(zones.values())
     return StockRow(gtin, style, colour, size, description, "", None, None, None, units, units, "live", "", 1, zones)
 
@@ -122,7 +125,7 @@ def test_a_second_gtin_of_one_size_has_a_row_of_its_own() -> None:
 
 
 def test_a_zone_that_nobody_described_counts_as_other() -> None:
-    (cell,) = cells(folded([row("1", "A", "red", "S", LOST=2)], []))
+    (cell,) = cells(folded([row("1", "A", "red", "S", zones={"LOST": 2})], []))
     assert (cell.floor, cell.back, cell.other, cell.on_hand) == (0, 0, 2, 2)
 
 
@@ -134,7 +137,7 @@ def test_a_zone_that_nobody_described_counts_as_other() -> None:
 )
 def test_no_sku_and_no_unit_gets_lost_in_the_matrix(skus: list[tuple[str, str, str]], zones: dict[str, int]) -> None:
     kinds = {"BACK": ZoneKind.BACK_ROOM, "SHOP": ZoneKind.SALES_FLOOR, "FIT": ZoneKind.FITTING_ROOM}
-    rows = [row(str(number), *sku, "", **zones) for number, sku in enumerate(skus)]
+    rows = [row(str(number), *sku, zones=zones) for number, sku in enumerate(skus)]
     stock = folded(rows, [zone(name, kind) for name, kind in kinds.items()])
     found = cells(stock)
     assert sorted(cell.gtin for cell in found) == sorted(entry.gtin for entry in rows)

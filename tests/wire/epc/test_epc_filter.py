@@ -42,6 +42,14 @@ def test_a_prefix_matches_the_thirteen_digits_behind_the_indicator(prefixes: lis
     assert is_ours_column(column, ours).tolist() == expected
 
 
+def test_a_prefix_inside_of_another_changes_nothing() -> None:
+    both = CompanyPrefixes(["9506", "9506000", "95061"])
+    for body, ours in (("9506000000000", True), ("9506999999999", True), ("9507000000000", False)):
+        gtin = with_check_digit("0" + body[:12])
+        assert is_ours(gtin, both) is ours
+        assert is_ours_column(np.array([int(gtin)], np.uint64), both).tolist() == [ours]
+
+
 def test_no_prefixes_mean_no_filter() -> None:
     assert not CompanyPrefixes()
     assert is_ours(OURS, CompanyPrefixes())

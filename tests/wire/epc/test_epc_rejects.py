@@ -43,6 +43,20 @@ CASES = [
     ("F13195211411234518566CB0AFC4", RejectCode.DIGIT, "expected 0 in front"),
     ("FA3952114132D83C2BF10000", RejectCode.DIGIT, "expected a digit, E or F"),
     ("FA3952E83C2BF10000", RejectCode.DIGIT, "at least four digits"),
+    ("F039521141E42AB15", RejectCode.CHARACTER, "expected characters of #-/0123456789A"),
+    ("FB34345D795211411234538566CB0AFC4000", RejectCode.DATE, "no such day"),
+    ("FB34C8DE795211411234538566CB0AFC4000", RejectCode.DATE, "no such day"),
+    ("F7379521141123453A3FFFF0", RejectCode.CHARACTER, "indicator 5"),
+    ("F7379521141123453A300000", RejectCode.CHARACTER, "indicator 5"),
+    ("F7379521141123453A3FA010", RejectCode.CHARACTER, "indicator 5"),
+    ("F7379521141123453A206940", RejectCode.CHARACTER, "indicator 5"),
+    ("F7379521141123453A306440", RejectCode.CHARACTER, "indicator 5"),
+    ("F737952114112345301F", RejectCode.CHARACTER, "indicator 0"),
+    ("F8395211416789091F", RejectCode.RANGE, "15 has more than 1 digits"),
+    ("FA3" + "1" * 31 + "F", RejectCode.LENGTH, "31 characters"),
+    ("F7B7952114112345301124A0", RejectCode.AIDC, "24A: expected the digits"),
+    ("F7B795211411234530117241A1", RejectCode.DIGIT, "A1: expected decimal digits"),
+    ("F7B795211411234530113103FFFFF", RejectCode.RANGE, "has more than 6 digits"),
     ("FA33952F", RejectCode.DIGIT, "and a reference"),
     ("FA3F000000", RejectCode.EMPTY, "expected 1 to 30"),
     ("4076451FD40C0E72020000000F54", RejectCode.RANGE, "piece 100 of 2"),
@@ -115,3 +129,36 @@ def test_pc_words_are_made_and_taken_apart() -> None:
     for epc in (bytes(11), bytes(64)):
         with pytest.raises(ValueError, match="31 words"):
             make_pc(epc)
+
+
+def six_bit(text: str) -> str:
+    """A 6-bit string with its end, as binary digits."""
+    return "".join(f"{ord(character) & 0x3F:06b}" for character in text) + "000000"
+
+
+CPI_HEAD = f"{0x3D:08b}" + "000" + "101" + f"{9521141:024b}"
+ADI_HEAD = f"{0x3B:08b}" + "000011" + six_bit(" 35962")[:-6]
+
+STRINGS = [
+    (CPI_HEAD + six_bit("A1") + f"{7:040b}", None),
+    (CPI_HEAD + six_bit("A" * 23) + f"{7:040b}", None),
+    (CPI_HEAD + six_bit("") + f"{7:040b}", RejectCode.RANGE),
+    (CPI_HEAD + six_bit("A") + f"{10**12:040b}", RejectCode.RANGE),
+    (CPI_HEAD + six_bit("A" * 24) + f"{7:040b}", RejectCode.CHARACTER),
+    (CPI_HEAD + six_bit("A.") + f"{7:040b}", RejectCode.CHARACTER),
+    (ADI_HEAD + six_bit("PQ7VZ4") + six_bit("#M37"), None),
+    (ADI_HEAD + six_bit("") + six_bit("1"), None),
+    (ADI_HEAD + six_bit("P") + six_bit(""), RejectCode.CHARACTER),
+    (ADI_HEAD + six_bit("P") + six_bit("#"), RejectCode.CHARACTER),
+    (ADI_HEAD + six_bit("P") + six_bit("1#2"), RejectCode.CHARACTER),
+    (ADI_HEAD + six_bit("P" * 33) + six_bit("1"), RejectCode.CHARACTER),
+    (ADI_HEAD + six_bit("P") + six_bit("1" * 31), RejectCode.CHARACTER),
+    (ADI_HEAD + six_bit("P#") + six_bit("1"), RejectCode.CHARACTER),
+]
+
+
+@pytest.mark.parametrize(("digits", "code"), STRINGS)
+def test_six_bit_strings_have_their_limits(digits: str, code: RejectCode | None) -> None:
+    epc = padded(int(digits, 2), len(digits))
+    value = decode_epc(epc, 8 * len(epc))
+    assert (value.code if isinstance(value, Reject) else None) == code, value

@@ -93,6 +93,18 @@ def test_elements_of_no_single_thing_are_refused(text: str) -> None:
         parse_element_string(text)
 
 
+def test_a_class_of_things_is_said_to_be_one() -> None:
+    for text in ("(8003)09521141123454", "(253)9521141123454", "(01)09506000134352"):
+        with pytest.raises(BadUri, match="no single thing"):
+            parse_element_string(text)
+
+
+def test_digits_of_other_scripts_are_no_digits() -> None:
+    for text in ("(30)\u0663", "(01)0950600013435\u0662(21)1", "(\u0660\u0661)09506000134352(21)1"):
+        with pytest.raises(IdentifierError):
+            parse_element_string(text)
+
+
 def test_elements_must_be_whole() -> None:
     with pytest.raises(IdentifierError, match="18 digits"):
         of_elements((("8006", "0952114112345401"), ("21", "1")))

@@ -1,0 +1,133 @@
+"""Every command of the docs runs: against a live simulated store, a real broker and a gateway that the docs start."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.commands import DOCS, ROOT, Command, commands_of
+from tests.servers.mosquitto import Mosquitto, free_port
+
+READY = {
+    "gateway": "broker_connected",
+    "edge": '"what": "up"',
+    "edge --out": " devices up",
+    "simulate": "speaks LLRP",
+    "demo": "Open  http://",
+}
+WAIT_S = 60.0
+
+
+class Shop:
+    """A folder as a store engineer has it: a site file, a catalogue, readers that answer, a broker."""
+
+    def __init__(self, folder: Path, broker: Mosquitto) -> None:
+        self.folder = folder
+        self.broker = broker
+        text = (ROOT / "simulator" / "sites" / "main-street.yaml").read_text(encoding="utf-8")
+        while "127.0.0.1:0" in text:
+            text = text.replace("127.0.0.1:0", f"127.0.0.1:{free_port()}", 1)
+        (folder / "store-001.yaml").write_text(text, encoding="utf-8")
+        (folder / "epcs.txt").write_text("3066C4409047E140075BCD15\n")
+        self._running: list[tuple[Command, subprocess.Popen[bytes]]] = []
+        self._env = os.environ | {
+            "LASTUNIT_GATEWAY_BROKER_URL": broker.url,
+            "LASTUNIT_GATEWAY_HTTP_PORT": "0",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "COLUMNS": "120",
+        }
+        self.http = ""
+
+    def output(self, process_number: int) -> str:
+        return (self.folder / f"out-{process_number}").read_text(errors="replace")
+
+    def run(self, command: Command) -> None:
+        """Run a command as it stands, with our broker's and gateway's addresses in the place of the docs'."""
+        text = re.sub(r"mqtts?://[a-z0-9.]+:1883", self.broker.url, command.text)
+        text = re.sub(r"http://127\.0\.0\.1:8080", self.http or "http://nothing-runs", text)
+        kind = self._kind(command)
+        if kind not in READY:
+            done = subprocess.run(
+                ["sh", "-c", text], cwd=self.folder, env=self._env, capture_output=True, timeout=WAIT_S, check=False
+            )
+            assert done.returncode == 0, (
+                f"{command}\nexit code {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}"
+            )
+            return
+        self.start(command, text, READY[kind])
+
+    def _kind(self, command: Command) -> str:
+        words = command.words
+        name = words[1] if len(words) > 1 and words[0] == "lastunit" else ""
+        if name == "gateway" and len(words) > 2 and not words[2].startswith("-"):
+            return "gateway command"
+        if name == "edge" and "--out" in words:
+            return "edge for some time" if "--seconds" in words else "edge --out"
+        ends = {"simulate": "--out", "demo": "--seconds"}
+        return f"{name} that ends" if ends.get(name) in words else name
+
+    def start(self, command: Command, text: str, ready: str) -> None:
+        number = len(self._running)
+        with (self.folder / f"out-{number}").open("wb") as out:
+            process = subprocess.Popen(
+                ["sh", "-c", f"exec {text}"], cwd=self.folder, env=self._env, stdout=out, stderr=out
+            )
+        self._running.append((command, process))
+        until = time.monotonic() + WAIT_S
+        while ready not in self.output(number):
+            alive = process.poll() is None and time.monotonic() < until
+            assert alive, f"{command} never said {ready!r}:\n{self.output(number)}"
+            time.sleep(0.1)
+        served = re.search(r"http://127\.0\.0\.1:\d+", self.output(number))
+        if served:
+            self.http = served[0]
+
+    def close(self) -> None:
+        """End all, the newest first; each must end well when it is asked to."""
+        for number, (command, process) in reversed(list(enumerate(self._running))):
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(WAIT_S) == 0, f"{command} did not end well:\n{self.output(number)}"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with Mosquitto(tmp_path / "broker") as broker:
+        folder = tmp_path / "shop"
+        folder.mkdir()
+        shop = Shop(folder, broker)
+        yield shop
+        shop.close()
+
+
+WITH_COMMANDS = [path for path in DOCS if any(command.program != "make" for command in commands_of(path))]
+
+
+@pytest.mark.parametrize("path", WITH_COMMANDS, ids=lambda path: path.name)
+def test_every_command_of_a_document_runs(path: Path, shop: Shop) -> None:
+    simulate = Command("this test", 0, "lastunit simulate --site store-001.yaml")
+    catalogue = Command("this test", 0, "lastunit simulate --site store-001.yaml --hours 0.01 --out .")
+    shop.run(catalogue)
+    shop.run(simulate)
+    for command in commands_of(path):
+        if command.program != "make":
+            shop.run(command)
+
+
+def test_every_make_target_of_the_docs_exists() -> None:
+    told = {command for path in DOCS for command in commands_of(path) if command.program == "make"}
+    assert told
+    for command in sorted(told, key=str):
+        done = subprocess.run(["make", "-n", *command.words[1:]], cwd=ROOT, capture_output=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stderr.decode()}"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_to_files_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), f"{path.relative_to(ROOT)} links to {target}"

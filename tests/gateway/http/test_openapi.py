@@ -1,0 +1,111 @@
+import json
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.http import examples
+from gateway.http.docs_page import render
+from gateway.http.openapi import ANSWERS
+from gateway.http.problem import KINDS
+from gateway.http.rows import Change
+from tests.gateway.http.conftest import Served
+
+PATHS = {
+    "/v1/availability",
+    "/v1/sites",
+    "/v1/sites/{site}/stock",
+    "/v1/sites/{site}/movements",
+    "/v1/changes",
+    "/v1/edges",
+    "/healthz",
+}
+
+
+@pytest.fixture
+async def document(served: Served) -> dict[str, Any]:
+    answer = await served.http.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_every_path_is_described_with_its_answers_and_problems(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert document["paths"].keys() == PATHS
+    for path, methods in document["paths"].items():
+        (operation,) = methods.values()
+        assert operation["summary"], path
+        assert operation["description"], path
+        assert "422" not in operation["responses"], path
+        assert {"200", "400", "403"} <= operation["responses"].keys(), path
+        for parameter in operation.get("parameters", ()):
+            assert parameter.get("description") or parameter["in"] == "header", (path, parameter["name"])
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                assert list(response["content"]) == ["application/problem+json"]
+
+
+async def test_all_references_lead_somewhere(document: dict[str, Any]) -> None:
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert named == set(document["components"]["schemas"])
+
+
+async def test_every_example_is_what_the_schema_says(document: dict[str, Any]) -> None:
+    """Decoded by the struct that the schema was made from."""
+    by_name = {answer.__name__: answer for answer in ANSWERS}
+    seen = 0
+    for methods in document["paths"].values():
+        content = methods["get"]["responses"]["200"]["content"].get("application/json")
+        if content is None:
+            continue
+        schema = content["schema"]
+        answers = [by_name[ref["$ref"].rpartition("/")[2]] for ref in schema.get("oneOf", [schema])]
+        for (_, example), answer in zip(content["examples"].items(), answers, strict=True):
+            decoded = msgspec.convert(example["value"], answer)
+            assert msgspec.json.decode(msgspec.json.encode(decoded)) == example["value"]
+            seen += 1
+    assert seen == 7
+    assert msgspec.json.decode(examples.CHANGE, type=Change).version == 17
+    assert "serial" not in examples.CHANGE_SSE
+
+
+async def test_the_page_shows_every_path_schema_and_problem_and_needs_nothing_else(
+    served: Served, document: dict[str, Any]
+) -> None:
+    answer = await served.http.get("/docs")
+    page = answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for path in PATHS:
+        assert f"<code>{path}</code>" in page
+    for name in document["components"]["schemas"]:
+        assert f'id="schema-{name}"' in page
+    for kind in KINDS:
+        assert f'id="problem-{kind.code}"' in page
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href)="(?!/|#)', page)
+    targets = set(re.findall(r'href="#([\w-]+)"', page))
+    assert targets <= set(re.findall(r'id="([\w-]+)"', page))
+
+
+def test_hostile_text_in_the_document_stays_text() -> None:
+    evil = "<script>alert(1)</script>"
+    operation = {
+        "operationId": evil,
+        "tags": ["t"],
+        "summary": evil,
+        "description": f"`{evil}`",
+        "parameters": [{"name": evil, "in": "query", "schema": {"type": evil}, "description": evil}],
+        "responses": {"200": {"description": evil, "content": {evil: {"examples": {evil: {"value": {evil: evil}}}}}}},
+    }
+    page = render(
+        {
+            "info": {"title": evil, "version": evil, "description": evil},
+            "tags": [{"name": "t", "description": evil}],
+            "paths": {f"/{evil}": {"get": operation}},
+            "components": {"schemas": {evil: {"description": evil, "properties": {evil: {"enum": [evil]}}}}},
+        }
+    )
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
