@@ -3,8 +3,8 @@
     source -> ingest -> site_input -> fold -> ledger, stock, change -> relay -> change feed -> HTTP
 
 All parts run in one event loop. They meet in the database only; waking each other is a courtesy that saves a poll.
-The order of stopping follows the arrows, so that everything that was received is committed, folded, relayed, and the
-open streams see it before they end.
+The order of stopping follows the arrows, so that what was received is committed, folded and relayed, and the open
+streams see it before they end; a long backlog is cut short, and waits safely in the log.
 """
 
 import asyncio

@@ -69,6 +69,9 @@ SITE_MAX_ITEMS: Final = 2_000_000
 EPC_CACHE_MAX: Final = 500_000
 """Decoded EPCs remembered per site, foreign ones too; emptied when full."""
 
+STOP_DRAIN_S: Final = 5.0
+"""A stop still folds what is logged, for this long at most; the rest waits safely for the next start."""
+
 RETRY_FIRST_S: Final = 0.5
 RETRY_CAP_S: Final = 30.0
 """A site whose fold failed is loaded again after this long, doubling."""

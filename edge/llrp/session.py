@@ -135,9 +135,7 @@ class Session:
         """Look at the clock: call it at `deadline` or later (earlier does no harm)."""
         events: list[Event] = []
         if self._answer_by_s is not None and now_s >= self._answer_by_s:
-            reason = (
-                f"no answer to {self._asked} in time" if self._asked else "no sign of life"
-            )
+            reason = f"no answer to {self._asked} in time" if self._asked else "no sign of life"
             self._signal(Signal.TIMED_OUT, reason, now_s, events)
         elif self._guarded and self.state not in ENDS and now_s >= self.heard_s + self._watchdog_s:
             self._signal(Signal.TIMED_OUT, f"silent for {now_s - self.heard_s:.1f} s", now_s, events)

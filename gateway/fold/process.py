@@ -7,6 +7,7 @@ an entry is never passed over in silence.
 """
 
 import asyncio
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.fold.site_fold import FoldRules, SiteFold
-from gateway.limits import FOLD_POLL_S, LEASE_TTL_S, RETRY_CAP_S, RETRY_FIRST_S, TICK_S
+from gateway.limits import FOLD_POLL_S, LEASE_TTL_S, RETRY_CAP_S, RETRY_FIRST_S, STOP_DRAIN_S, TICK_S
 from gateway.steps import Step, pass_by
 from gateway.storage import input_log, lease
 from gateway.storage.engine import Database
@@ -84,6 +85,7 @@ class FoldProcess:
         self._fences: dict[str, int] = {}
         self._news = {site: asyncio.Event() for site in self._sites}
         self._stopping = asyncio.Event()
+        self._drain_until = 0.0
 
     def wake(self, site: str) -> None:
         """Say that a site's log grew."""
@@ -99,7 +101,8 @@ class FoldProcess:
         return asdict(self.figures)
 
     def stop(self) -> None:
-        """Let `run` end after what it is doing, with a checkpoint for each site."""
+        """Let `run` end when what is logged is folded, with a checkpoint for each site."""
+        self._drain_until = time.monotonic() + STOP_DRAIN_S
         self._stopping.set()
         for news in self._news.values():
             news.set()
@@ -215,7 +218,7 @@ class FoldProcess:
         if fold is None:
             return False
         folded = 0
-        while not self._stopping.is_set() and (count := await fold.fold_new()):
+        while self._may_fold() and (count := await fold.fold_new()):
             folded += count
             self.figures.folded += count
             self.figures.fold_commits += 1
@@ -224,6 +227,9 @@ class FoldProcess:
                 await fold.take_checkpoint()
                 self.figures.checkpoints += 1
         return folded > 0
+
+    def _may_fold(self) -> bool:
+        return not self._stopping.is_set() or time.monotonic() < self._drain_until
 
     async def _current(self, site: str) -> SiteFold | None:
         """Return the site's fold under the lease that we hold, loaded; None without a lease."""

@@ -102,18 +102,19 @@ def read_delimited(bits: Bits, longest: int, allowed: bytes = SET_82_BYTES) -> s
     Raises:
         Refused: a nibble A to D, nothing in it, too long, or over the end.
     """
-    digits = ""
-    while (nibble := bits.take(4)) <= 9:
-        digits += str(nibble)
-        if len(digits) > longest:
-            raise wrong_length(len(digits), longest)
+    text = f"{bits.rest() >> bits.left % 4:0{bits.left // 4}x}"
+    rest = text.lstrip("0123456789")
+    digits = text[: len(text) - len(rest)]
+    if len(digits) > longest:
+        raise wrong_length(len(digits), longest)
+    nibble = bits.take(4 * len(digits) + 4) & 0xF
     if nibble == END:
         if not digits:
             raise wrong_length(0, longest)
         return digits
     if nibble != DELIMITER:
-        text = f"nibble {nibble:X} behind {digits!r}; expected a digit, E or F"
-        raise Refused(RejectCode.DIGIT, text)
+        wrong = f"nibble {nibble:X} behind {digits!r}; expected a digit, E or F"
+        raise Refused(RejectCode.DIGIT, wrong)
     return digits + read_alphanumeric(bits, longest - len(digits), allowed=allowed)
 
 

@@ -1,5 +1,6 @@
 """Six-digit dates in 16 bits: year 7, month 4, day 5 (TDS section 14.5.8). Day 0 means the month as a whole."""
 
+from functools import lru_cache
 from typing import Final
 
 from wire.epc.bits import Bits
@@ -7,6 +8,9 @@ from wire.epc.reject import Refused, RejectCode
 from wire.gs1.errors import OutOfRange
 
 DATE_BITS: Final = 16
+
+DATES_KEPT: Final = 4_096
+"""The days of eleven years: goods in a shop carry a few hundred."""
 MONTH_DAYS: Final = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 DATE_TYPES: Final = ("11", "13", "15", "16", "17", "7006", "7007")
@@ -14,6 +18,7 @@ DATE_TYPES: Final = ("11", "13", "15", "16", "17", "7006", "7007")
 harvest (TDS table 14-2b)."""
 
 
+@lru_cache(maxsize=DATES_KEPT)
 def date_text(field: int) -> str | None:
     """YYMMDD of a 16-bit date, None if no calendar has it. Years are two digits: 00 counts as a leap year."""
     year, month, day = field >> 9, field >> 5 & 0xF, field & 0x1F

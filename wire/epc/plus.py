@@ -10,9 +10,9 @@ to a 16-bit word.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from wire.epc.aidc import read_aidc, write_aidc
+from wire.epc.aidc import Data, read_aidc, write_aidc
 from wire.epc.alphanumeric import (
     read_alphanumeric,
     read_delimited,
@@ -85,20 +85,21 @@ def decode_plus(epc: bytes, bits: int, scheme: str) -> Epc:
     name, spec, has_host = SCHEMES[scheme]
     reader = Bits(int.from_bytes(epc, "big") >> -bits % 8, bits)
     flags = reader.take(HEAD_BITS) & 0xF
-    attributes: dict[str, Any] = {"scheme": scheme, "filter": flags & 7}
-    if name == "dsgtin":
-        attributes["date"] = _read_dated(reader)
+    date = _read_dated(reader) if name == "dsgtin" else None
     key = _read_key(reader, epc, bits, spec) if spec.digits else _read_open_key(reader, name)
     serial = ""
     if spec.serial:
-        serial = (read_numeric if spec.numeric else read_alphanumeric)(reader, spec.serial)
-    if has_host:
-        attributes["hostname"] = read_hostname(reader)
+        serial = read_numeric(reader, spec.serial) if spec.numeric else read_alphanumeric(reader, spec.serial)
+    host = read_hostname(reader) if has_host else ""
+    data: Data = ()
     if flags & DATA_TOGGLE:
-        attributes["data"] = read_aidc(reader)
+        data = read_aidc(reader)
     else:
         reader.end()
-    return _value(spec.key, key, serial, attributes)
+    if date is not None:
+        return Sgtin(Gtin14(key), serial, date, scheme=scheme, filter=flags & 7, data=data, hostname=host)
+    parts = _parts(spec.key, key, serial)
+    return spec.key(*parts, scheme=scheme, filter=flags & 7, data=data, hostname=host)
 
 
 def _read_key(reader: Bits, epc: bytes, bits: int, spec: Plus) -> str:
@@ -135,17 +136,15 @@ def _read_dated(reader: Bits) -> tuple[str, str]:
     return DATE_TYPES[kind], read_date(reader)
 
 
-def _value(key_class: Callable[..., Epc], key: str, serial: str, attributes: dict[str, Any]) -> Epc:
-    """The value from a checked key and its serial."""
-    if key_class is Sgtin:
-        return Sgtin(Gtin14(key), serial, **attributes)
+def _parts(key_class: Callable[..., Epc], key: str, serial: str) -> tuple[str, ...]:
+    """The fields of the value, from a checked key and its serial."""
     if key_class is Grai:
         if key[0] != "0":
             raise Refused(RejectCode.DIGIT, f"GRAI {key}: expected 0 in front, found {key[0]}")
-        return Grai(key[1:], serial, **attributes)
+        return key[1:], serial
     if key_class is Itip:
-        return Itip(Gtin14(key[:14]), key[14:16], key[16:], serial, **attributes)
-    return key_class(key, serial, **attributes) if serial else key_class(key, **attributes)
+        return key[:14], key[14:16], key[16:], serial
+    return (key, serial) if serial else (key,)
 
 
 # -- the other direction

@@ -12,6 +12,8 @@ from firmware_config.render import AntennaAsk
 from simulator.reader.faults import Faults
 from simulator.reader.machine import Close, ReaderMachine, Send
 from simulator.reader.persona import load_persona
+from simulator.reader.sighting import Sighting
+from wire.llrp.message import Message, Parameter, message, param
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,11 +21,24 @@ if TYPE_CHECKING:
     from edge.llrp.events import Event
     from simulator.reader.machine import Effect
     from simulator.reader.persona import Persona
-    from simulator.reader.sighting import Sighting
     from wire.llrp.tag_report import TagReport
 
 START_US = 1_800_000_000_000_000
 KEEPALIVE_MS = 1_000
+EPC = bytes.fromhex("3034257bf7194e4000001a85")
+
+
+def sighting(port: int = 1, epc: bytes = EPC, bits: int = 96, time_us: int = START_US) -> Sighting:
+    return Sighting(epc, bits, port, -5550, time_us)
+
+
+def success() -> Parameter:
+    return param("LLRPStatus", StatusCode=0, ErrorDescription="")
+
+
+def notification(child: Parameter) -> Message:
+    data = param("ReaderEventNotificationData", param("UTCTimestamp", Microseconds=START_US), child)
+    return message("READER_EVENT_NOTIFICATION", 0, data)
 
 
 def session_for(

@@ -57,6 +57,8 @@ CASES = [
     ("F7B7952114112345301124A0", RejectCode.AIDC, "24A: expected the digits"),
     ("F7B795211411234530117241A1", RejectCode.DIGIT, "A1: expected decimal digits"),
     ("F7B795211411234530113103FFFFF", RejectCode.RANGE, "has more than 6 digits"),
+    ("FA3952114132", RejectCode.TRUNCATED, "over the end"),
+    ("FA3952114132E8", RejectCode.TRUNCATED, "over the end"),
     ("FA33952F", RejectCode.DIGIT, "and a reference"),
     ("FA3F000000", RejectCode.EMPTY, "expected 1 to 30"),
     ("4076451FD40C0E72020000000F54", RejectCode.RANGE, "piece 100 of 2"),

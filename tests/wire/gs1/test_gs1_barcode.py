@@ -11,7 +11,10 @@ from wire.gs1.barcode import BARCODE_MAX_CHARS, Barcode, BarcodeCode, BarcodeRej
 from wire.gs1.check_digit import check_digit
 from wire.gs1.digital_link import format_digital_link, parse_digital_link
 from wire.gs1.element_string import GS, Elements, format_bracketed, format_raw, parse_bracketed
+from wire.gs1.errors import IdentifierError
 from wire.gs1.missing_fnc1 import swallowed
+from wire.gs1.restricted import is_restricted
+from wire.gs1.upc_e import expand_upc_e
 
 GTIN = "09506000134352"
 
@@ -212,3 +215,65 @@ def test_elements_come_back_from_every_way_to_write_them(elements: Elements) -> 
     scan = parse_barcode("]d2" + format_raw(elements))
     assert isinstance(scan, Barcode)
     assert scan.elements == elements
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("04252614", "042100005264"),
+        ("01234505", "012000003455"),
+        ("01234531", "012300000451"),
+        ("01234543", "012340000053"),
+        ("02345673", "023456000073"),
+        ("04252615", None),
+        ("24252614", None),
+        ("0425261", None),
+        ("0425261\u0664", None),
+    ],
+)
+def test_upc_e_is_expanded_by_its_last_digit(short: str, long: str | None) -> None:
+    assert expand_upc_e(short) == long
+
+
+def test_every_upc_e_gives_a_checked_gtin_12_or_none() -> None:
+    expanded = {short: expand_upc_e(f"{short:08d}") for short in range(0, 20_000_000, 7_919)}
+    found = [text for text in expanded.values() if text]
+    assert len(found) > 200  # one in ten has its check digit
+    assert all(len(text) == 12 and check_digit(text[:-1]) == text[-1] for text in found)
+
+
+def test_a_case_of_goods_is_never_restricted() -> None:
+    body = "1211114002394"
+    assert is_restricted("0211114002394" + "0")
+    assert not is_restricted(body + check_digit(body))
+    assert not is_restricted("00012345678905")
+    assert is_restricted("00000020123451")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"https://a/st<em/01/{GTIN}",
+        f"https://a/st em/01/{GTIN}",
+        f"https://a/stem\n/01/{GTIN}",
+        f"https://a/01/{GTIN}/21/a%4",
+        f"https://a/01/{GTIN}/21/a%",
+        f"https://a/01/{GTIN}/21/a%zz",
+        f"https://a/01/{GTIN}/21/%C3%BC",
+        f"https://a/01/{GTIN}/21/1/10/2",
+        f"https://a/01/{GTIN}?8200=x",
+        "https://a/" + "x" * 9_000 + f"/01/{GTIN}",
+        f"ftp://a/01/{GTIN}",
+        f"https:///01/{GTIN}",
+    ],
+    ids=lambda link: link[:40],
+)
+def test_links_that_are_none_are_refused(link: str) -> None:
+    with pytest.raises(IdentifierError):
+        parse_digital_link(link)
+
+
+def test_digits_of_other_scripts_are_no_digits() -> None:
+    with pytest.raises(IdentifierError, match="printable ASCII"):
+        parse_bracketed("(30)\u0663")
+    assert isinstance(parse_barcode("(30)\u0663"), BarcodeReject)
