@@ -129,6 +129,7 @@ class Gateway:
             socket = listen(self.config.http_host, self.config.http_port)
             self.http_url = url_of(socket)
             application = self._http(self.queries, self.feed)
+            _log.info("http_listens", url=self.http_url)
             self._spawn("http", serve(application, socket, stop=self._http_stop))
         self._spawn("relay", self.relay.run())
         self._spawn("fold", self.fold.run())

@@ -60,6 +60,8 @@ class ChangeStream(Response):
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await self._pump(scope, send)
         except _CutOffError:
+            if self._abort(scope):
+                await watcher  # the server has noticed that the connection is gone
             return
         finally:
             self._tail.open_streams -= 1
@@ -91,6 +93,13 @@ class ChangeStream(Response):
                 beat_at = now() + limits.heartbeat_s
             await self._tail.wait(self._cursor, max(0.0, beat_at - now()))
 
+    def _abort(self, scope: Scope) -> bool:
+        """Cut the connection without flushing it, where the server can."""
+        extension = scope.get("extensions", {}).get(ABORT)
+        if extension is not None:
+            extension["abort"]()
+        return extension is not None
+
     async def _write(self, scope: Scope, send: Send, chunk: bytes) -> None:
         try:
             async with asyncio.timeout(self._tail.limits.write_s):
@@ -98,7 +107,4 @@ class ChangeStream(Response):
         except TimeoutError as error:
             self._tail.slow_disconnects += 1
             log.warning("slow_client_cut", client=scope.get("client"), cursor=self._cursor)
-            extension = scope.get("extensions", {}).get(ABORT)
-            if extension is not None:
-                extension["abort"]()
             raise _CutOffError from error

@@ -131,3 +131,11 @@ def test_every_make_target_of_the_docs_exists() -> None:
 def test_links_to_files_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), f"{path.relative_to(ROOT)} links to {target}"
+
+
+def test_the_map_of_the_code_names_files_that_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    packages = "bench|dashboards|deploy|edge|firmware_config|gateway|lastunit|simulator|wire"
+    told = set(re.findall(rf"\b(?:{packages})/[\w/*.-]*\w", text))
+    assert len(told) > 40
+    assert [path for path in sorted(told) if not list(ROOT.glob(path))] == []

@@ -2,15 +2,18 @@ import asyncio
 import socket
 from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 import pytest
 
+from gateway.http.app import create_app
 from gateway.http.change_stream import chunks
 from gateway.http.event_stream import event_of, without_serials
 from gateway.http.limits import StreamLimits
 from gateway.http.ports import ChangeRow
+from gateway.http.serve import listen, serving
 from tests.gateway.http.conftest import Served, served_by
-from tests.gateway.http.memory import MemoryGateway
+from tests.gateway.http.memory import MemoryFeed, MemoryGateway
 from tests.gateway.http.problems import problem
 from tests.gateway.http.sse import SSE, stream
 from tests.gateway.http.stores import JACKET_L, JACKET_M, MAIN, OUTLET, SHOE_38
@@ -169,6 +172,26 @@ async def test_a_poll_of_one_site_passes_the_others_changes(served: Served) -> N
     problem(await served.http.get("/v1/changes", params={"site": "nowhere"}), "unknown-site")
 
 
+async def test_a_poll_of_one_site_passes_the_others_changes_in_the_database_too(gateway: MemoryGateway) -> None:
+    async with served_by(gateway, StreamLimits(ring_rows=2)) as served:
+        arrivals(gateway, 9, MAIN)
+        await until(lambda: served.app.state.tail.last_seq == 9)
+        answer = await served.http.get("/v1/changes", params={"cursor": 0, "site": OUTLET})
+    assert (answer.text, answer.headers["next-cursor"]) == ("", "9")
+
+
+async def test_now_is_the_databases_now_also_before_any_news_came(gateway: MemoryGateway) -> None:
+    """A process that was started a moment ago has heard nothing of the five changes that are there."""
+    arrivals(gateway, 5)
+    app = create_app(gateway, MemoryFeed())
+    async with (
+        serving(app, listen()) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False) as http,
+        stream(http) as reader,
+    ):
+        assert (await reader.block())["id"] == "5"
+
+
 async def test_one_stream_too_many_is_refused_and_a_place_is_freed(gateway: MemoryGateway) -> None:
     async with served_by(gateway, StreamLimits(streams=2)) as served:
         async with stream(served.http) as first, stream(served.http) as second:
@@ -194,7 +217,9 @@ def small_socket(url: str, request: str) -> socket.socket:
     return client
 
 
-async def test_a_client_that_takes_nothing_is_cut_and_resumes_by_its_cursor(gateway: MemoryGateway) -> None:
+async def test_a_client_that_takes_nothing_is_cut_and_resumes_by_its_cursor(
+    gateway: MemoryGateway, caplog: pytest.LogCaptureFixture
+) -> None:
     arrivals(gateway, 20_000)
     async with served_by(gateway, StreamLimits(write_s=0.2)) as served:
         tail = served.app.state.tail
@@ -202,6 +227,9 @@ async def test_a_client_that_takes_nothing_is_cut_and_resumes_by_its_cursor(gate
         with client:
             await until(lambda: tail.slow_disconnects and not tail.open_streams, 60)
             received = await asyncio.to_thread(drained, client)
+        assert not [
+            record for record in caplog.records if record.name == "uvicorn.error" and record.levelname == "ERROR"
+        ]
         ids = [int(line[4:]) for line in received.split(b"\n") if line.startswith(b"id: ")]
         whole = ids[:-1]  # the last event may be cut
         assert whole[1:] == list(range(1, len(whole)))
