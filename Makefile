@@ -28,7 +28,9 @@ format: $(VENV)/.ready ## let ruff format and fix what it can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 proof: $(VENV)/.ready servers ## full counts and long outages; writes docs/proof/
-	@$(BIN)/python -m pytest -m proof --timeout 7200 $(ARGS)
+	@mkdir -p artefacts
+	-@$(BIN)/python -m pytest -m proof --timeout 7200 --junitxml artefacts/proof.xml $(ARGS)
+	@$(BIN)/python deploy/record_proof.py artefacts/proof.xml docs/proof
 
 bench: $(VENV)/.ready ## figures beside the peers, in one run
 	@$(BIN)/python -m bench $(ARGS)

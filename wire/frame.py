@@ -125,7 +125,7 @@ def _decode_json_frame(data: bytes) -> Frame:
     try:
         parsed = msgspec.json.decode(data, type=_JsonFrame)
         stream = bytes.fromhex(parsed.stream)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise FrameError(f"JSON frame: {error}") from error
     if parsed.v != VERSION:
         raise FrameError(f"JSON frame version {parsed.v}: this program speaks version {VERSION}")

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from gateway.ingest.port import Delivery
 from gateway.limits import STATE_MAX_BYTES
-from wire.errors import FrameError, IdentityError, LimitError, MessageError, WireError
+from wire.errors import IdentityError, LimitError, MessageError, WireError
 from wire.frame import Format, Frame, Header, decode_frame, trusted_body
 from wire.limits import CLOCK_SKEW_MAX_US
 from wire.messages import (
@@ -100,8 +100,6 @@ def _message(delivery: Delivery, topic: EdgeTopic) -> Arrival:
         frame = decode_frame(delivery.payload)
     except WireError as error:
         return Stray(delivery, error.code, str(error), topic.site, topic.edge)
-    except RecursionError as error:  # JSON nested a hundred thousand deep
-        return Stray(delivery, FrameError.code, str(error), topic.site, topic.edge)
     try:
         body, message = _checked(frame, topic, delivery.received_us)
     except (MessageError, LimitError) as error:

@@ -147,3 +147,8 @@ def test_a_header_is_valid_by_construction(stream: bytes, seq: int, first_held: 
 def test_bad_json_frames_are_refused(text: bytes) -> None:
     with pytest.raises(FrameError):
         decode_frame(text)
+
+
+def test_json_nested_beyond_measure_is_a_frame_error() -> None:
+    with pytest.raises(FrameError):
+        decode_frame(b'{"v":' + b"[" * 200_000)

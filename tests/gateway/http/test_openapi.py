@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from gateway.http.docs_page import render
 from gateway.http.openapi import ANSWERS
 from gateway.http.problem import KINDS
 from gateway.http.rows import Change
+from lastunit import client
 from tests.gateway.http.conftest import Served
 
 PATHS = {
@@ -109,3 +111,15 @@ def test_hostile_text_in_the_document_stays_text() -> None:
     )
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_the_manual_names_every_path_problem_and_exception() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    for path in PATHS:
+        assert f"GET {path}" in manual, path
+    for kind in KINDS:
+        assert f"`{kind.code}`" in manual, kind.code
+    errors = [name for name in vars(client) if name.endswith("Error") and name != "LastUnitError"]
+    assert len(errors) > 5
+    for name in errors:
+        assert f"`{name}`" in manual, name
