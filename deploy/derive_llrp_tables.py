@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not a package
 """Derives `wire/llrp/tables/standard.py` and `enumerations.py` from LLRP machine definitions.
 
     python deploy/derive_llrp_tables.py llrp-1x0-def.xml llrp-1x1-def.xml wire/llrp/tables

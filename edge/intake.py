@@ -156,6 +156,7 @@ class Intake:
         dropped.observations += row.observations
         self.figures.dropped_rows += 1
         self.figures.dropped_observations += row.observations
+        self._idle.clear()
         self._filled.set()
 
     def _gap(self, dropped: _Dropped) -> NewRow:

@@ -145,7 +145,7 @@ class Outbox:
         Raises:
             OutboxLocked: another process has it open.
             OutboxUnavailable: the disk refused.
-            OutboxDamaged: a database of another program stands there.
+            OutboxError: a database of another program, or of a newer one of ours, stands there.
         """
         self.path = path
         self.fresh_because = ""
@@ -154,6 +154,7 @@ class Outbox:
         self._ran_before_s = 0.0
         self._started_s: float | None = None
         self._totals = _Totals()
+        self._loaded = False
         self._db: sqlite3.Connection | None = self._open()
 
     # -- open and close
@@ -208,7 +209,7 @@ class Outbox:
 
     def _load(self, db: sqlite3.Connection) -> None:
         """Take the figures from the file. Opened again in the same run, the file follows what this run knows."""
-        if self._totals.next_seq:
+        if self._loaded:
             _undo_unreported(db, self._totals, self._ran_before_s)
         rows, size = db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM row").fetchone()
         figures = dict(db.execute("SELECT name, value FROM figure"))
@@ -217,6 +218,7 @@ class Outbox:
         counted = {name: int(value) for name, value in figures.items()}
         next_seq = {held.stream: held.last + 1 for held in _held(db)} | self._totals.next_seq
         self._totals = _Totals(rows, size + rows * ROW_OVERHEAD_BYTES, **counted, next_seq=next_seq)
+        self._loaded = True
 
     def _set_aside(self) -> Path:
         number = 1

@@ -47,6 +47,8 @@ class PipelineFigures:
     foreign_reads: int = 0
     sold_reads: int = 0
     malformed_reads: int = 0
+    clipped: int = 0
+    """Times, counts and signal strengths that their column could not hold."""
     events: int = 0
     events_dropped: int = 0
     gaps: int = 0
@@ -81,6 +83,7 @@ class Pipeline:
     def figures(self) -> PipelineFigures:
         """What was counted."""
         self._counted.foreign_reads = self._filter.foreign_reads
+        self._counted.clipped = self._window.clipped
         return self._counted
 
     def on_reads(self, device: str, reads: list[TagRead]) -> None:

@@ -80,7 +80,12 @@ class ReadsFile:
         if len(self._waiting) >= READS_FILE_WAITING_MAX:
             self.figures.dropped_lines += 1
             return
-        self._waiting.append(reads_line(device, read.port, read.epc, read.rssi_cdbm, at_us))
+        try:
+            line = reads_line(device, read.port, read.epc, read.rssi_cdbm, at_us)
+        except OverflowError:  # a reader's clock beyond the year 9999
+            self.figures.dropped_lines += 1
+            return
+        self._waiting.append(line)
 
     def _write(self, lines: list[str]) -> None:
         self._file.write("".join(lines))

@@ -61,6 +61,10 @@ ACK_MAX_REJECTED: Final = 200
 
 # -- site files
 SITE_FILE_MAX_BYTES: Final = 1 * MIB
+SITE_FILE_MAX_VALUES: Final = 250_000
+"""Values with all aliases followed: a thousand readers of thirty surveyed antennas. YAML lets ten lines say billions."""
+SITE_MAX_METRES: Final = 10_000.0
+"""Coordinates on a plan, either way: the largest warehouse is a kilometre long."""
 SITE_MAX_ZONES: Final = 250
 """Zones are stored as one byte in the presence state, with room for OUT and unknown."""
 SITE_MAX_DEVICES: Final = 1_000

@@ -23,6 +23,8 @@ Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS)]
 Micros: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**62)]
 Port: TypeAlias = Annotated[int, Meta(ge=0, le=65_535)]
+Shift: TypeAlias = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+"""Milliseconds either way. Every integer has a bound: JSON carries any, MessagePack 64 bits."""
 Text: TypeAlias = Annotated[str, Meta(max_length=2_000)]
 ClockQuality: TypeAlias = Literal["synced", "estimated", "stepped", "unknown"]
 
@@ -33,8 +35,8 @@ class AntennaSettings(msgspec.Struct, frozen=True, omit_defaults=True, forbid_un
     With session 2 or 3 and a single target a silence means nothing.
     """
 
-    tx_power_cdbm: int | None = None
-    mode: int | None = None
+    tx_power_cdbm: Annotated[int, Meta(ge=-(2**15), le=2**15 - 1)] | None = None
+    mode: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
     session: Annotated[int, Meta(ge=0, le=3)] | None = None
     target: Literal["single", "dual"] | None = None
 
@@ -54,7 +56,7 @@ class DeviceClock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     device: Id
     quality: ClockQuality
-    offset_ms: int
+    offset_ms: Shift
 
 
 class _Durable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

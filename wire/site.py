@@ -84,7 +84,9 @@ class Device:
     def host_port(self, default_port: int) -> tuple[str, int]:
         """Return host and TCP port of `address`; `default_port` where it names none."""
         host, colon, port = self.address.rpartition(":")
-        return (host, int(port)) if colon else (self.address, default_port)
+        if not colon or self.address.endswith("]"):  # an IPv6 address stands in brackets
+            host, port = self.address, str(default_port)
+        return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,23 @@ import yaml
 from msgspec import Meta
 
 from wire.errors import Problem, SiteFileError, TopicError
-from wire.limits import DEVICE_MAX_ANTENNAS, SITE_FILE_MAX_BYTES, SITE_MAX_DEVICES, SITE_MAX_ZONES
+from wire.limits import (
+    DEVICE_MAX_ANTENNAS,
+    SITE_FILE_MAX_BYTES,
+    SITE_FILE_MAX_VALUES,
+    SITE_MAX_DEVICES,
+    SITE_MAX_METRES,
+    SITE_MAX_ZONES,
+)
 from wire.site import OUT, SELLABLE_KINDS, Antenna, Device, Driver, Site, Wall, Zone, ZoneKind
 from wire.topics import check_id
 
 DEFAULT_EDGE: Final = "edge-1"
 
-_Point = tuple[float, float]
+# A bound also keeps out what YAML calls numbers and are none: `.nan` and `.inf`.
+_Metres = Annotated[float, Meta(ge=-SITE_MAX_METRES, le=SITE_MAX_METRES)]
+_Degrees = Annotated[float, Meta(ge=-360, le=360)]
+_Point = tuple[_Metres, _Metres]
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -33,19 +43,19 @@ class _Zone(_Strict):
     sellable: bool | None = None
     counts_as: str = ""
     outline: tuple[_Point, ...] = ()
-    floor: int = 0
+    floor: Annotated[int, Meta(ge=-100, le=200)] = 0
     department: str = ""
 
 
 class _Antenna(_Strict):
     port: Annotated[int, Meta(ge=1, le=65_535)]
     zone: str
-    x: float | None = None
-    y: float | None = None
-    z: float | None = None
-    aim: float | None = None
-    tilt: float | None = None
-    gain_dbi: float | None = None
+    x: _Metres | None = None
+    y: _Metres | None = None
+    z: _Metres | None = None
+    aim: _Degrees | None = None
+    tilt: _Degrees | None = None
+    gain_dbi: Annotated[float, Meta(ge=-50, le=50)] | None = None
     power_dbm: Annotated[float, Meta(ge=0, le=36)] | None = None
 
 
@@ -74,7 +84,7 @@ class _Site(_Strict):
     name: str = ""
     timezone: str = "UTC"
     gln: str = ""
-    company_prefixes: tuple[Annotated[str, Meta(pattern="^[0-9]{4,12}$")], ...] = ()
+    company_prefixes: tuple[Annotated[str, Meta(pattern=r"^[0-9]{4,12}\Z")], ...] = ()
     passages: tuple[tuple[str, str], ...] = ()
     walls: tuple[_Wall, ...] = ()
     devices: Annotated[tuple[_Device, ...], Meta(max_length=SITE_MAX_DEVICES)] = ()
@@ -98,9 +108,14 @@ def parse_site(text: str, file: str = "site.yaml") -> Site:
         raise SiteFileError(file, (Problem(line, "", f"not YAML: {error.problem}"),)) from error
     except yaml.YAMLError as error:
         raise SiteFileError(file, (Problem(0, "", f"not YAML: {error}"),)) from error
+    except RecursionError as error:
+        raise _too_deep(file) from error
     if node is None:
         raise SiteFileError(file, (Problem(0, "", "the file is empty: it needs at least `site` and `zones`"),))
-    plain = _plain(node, "", lines, file)
+    try:
+        plain = _plain(node, "", lines, file)
+    except RecursionError as error:
+        raise _too_deep(file) from error
     try:
         shape = msgspec.convert(plain, _Site)
     except msgspec.ValidationError as error:
@@ -111,16 +126,24 @@ def parse_site(text: str, file: str = "site.yaml") -> Site:
     return _site(shape)
 
 
+def _too_deep(file: str) -> SiteFileError:
+    return SiteFileError(file, (Problem(0, "", "values nest too deep, or an alias holds itself"),))
+
+
 def _plain(node: yaml.Node, path: str, lines: Lines, file: str) -> Any:
     """Turn YAML nodes into plain values and note the line of every key path."""
     line = node.start_mark.line + 1
     lines.setdefault(path, line)
+    if len(lines) > SITE_FILE_MAX_VALUES:
+        raise SiteFileError(file, (Problem(line, "", f"more than {SITE_FILE_MAX_VALUES} values, aliases followed"),))
     if isinstance(node, yaml.MappingNode):
         out: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            key_line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise SiteFileError(file, (Problem(key_line, path, "a list or mapping as a key: expected a word"),))
             key = str(key_node.value)
             here = f"{path}.{key}" if path else key
-            key_line = key_node.start_mark.line + 1
             if key in out:
                 raise SiteFileError(file, (Problem(key_line, here, "this key stands twice; keep one"),))
             lines[here] = key_line
@@ -133,10 +156,13 @@ def _plain(node: yaml.Node, path: str, lines: Lines, file: str) -> Any:
         return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError) as error:
         raise SiteFileError(file, (Problem(line, path, f"{node.value!r}: {error}"),)) from error
+    except (AttributeError, LookupError) as error:  # what PyYAML raises for text that an explicit tag does not fit
+        raise SiteFileError(file, (Problem(line, path, f"{node.value!r}: not a value of {node.tag}"),)) from error
 
 
 _AT: Final = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"unknown field `(?P<key>[^`]*)`")
+_NOT_TEXT: Final = re.compile(r"Expected `str`, got `(bool|int|float|date|datetime)`")
 
 
 def _shape_problem(error: str, lines: Lines) -> Problem:
@@ -144,6 +170,8 @@ def _shape_problem(error: str, lines: Lines) -> Problem:
     assert match is not None
     path = (match["path"] or "").lstrip(".")
     message = match["message"].replace("Object", "mapping").replace("`array`", "`list`")
+    if _NOT_TEXT.fullmatch(message):
+        message += ": put it in quotes (YAML reads on, no, 007 and 2026-01-31 as something else)"
     unknown = _UNKNOWN.search(message)
     if unknown:
         path = f"{path}.{unknown['key']}" if path else unknown["key"]
@@ -199,9 +227,8 @@ def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
         checked_id("edge", f"devices[{i}].edge", device.edge)
         if device.id in ids[:i]:
             wrong(f"devices[{i}].id", f"device {device.id!r} stands twice")
-        port = device.address.rpartition(":")[2] if ":" in device.address else "0"
-        if device.driver is Driver.LLRP and not (device.address and port.isdecimal() and int(port) < 65_536):
-            wrong(f"devices[{i}].address", f"{device.address!r}: expected host or host:port")
+        if device.driver is Driver.LLRP and not _is_host_port(device.address):
+            wrong(f"devices[{i}].address", f"{device.address!r}: expected host or host:port, IPv6 as [address]:port")
         if device.zone and device.zone not in names:
             wrong(f"devices[{i}].zone", f"no zone {device.zone!r}; there are {', '.join(names)}")
         ports = [antenna.port for antenna in device.antennas]
@@ -210,6 +237,11 @@ def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
                 wrong(f"devices[{i}].antennas[{j}].zone", f"no zone {antenna.zone!r}; there are {', '.join(names)}")
             if antenna.port in ports[:j]:
                 wrong(f"devices[{i}].antennas[{j}].port", f"port {antenna.port} stands twice")
+
+
+def _is_host_port(address: str) -> bool:
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:\[\]\s]+)(?::([0-9]{1,5}))?", address)
+    return match is not None and int(match[2] or 0) < 65_536
 
 
 def _gln_is_good(gln: str) -> bool:

@@ -95,7 +95,8 @@ def every_edge(leaf: Leaf) -> str:
 
 def parse(topic: str) -> EdgeTopic | StockTopic:
     """Parse a concrete topic. Raises `TopicError` for anything that this module would not build."""
-    if len(topic.encode()) > TOPIC_MAX_BYTES:
+    # A lone surrogate has no UTF-8; it is refused with its level.
+    if len(topic.encode(errors="replace")) > TOPIC_MAX_BYTES:
         raise TopicError(f"topic of {len(topic)} characters: the longest is {TOPIC_MAX_BYTES} bytes")
     levels = topic.split("/")
     if len(levels) < 5 or "/".join(levels[:2]) != PREFIX:

@@ -82,7 +82,7 @@ class ObservationWindow:
     ) -> list[ReadBatch]:
         """End the window at `end_us` and return its batches, at least one: an empty window says what was looked at."""
         # A host that slept, or whose clock was set, must not build a window that the gateway would refuse.
-        start_us, sums = max(self.start_us, end_us - WINDOW_MAX_MS * 1_000), self._sums
+        start_us, sums = min(max(self.start_us, end_us - WINDOW_MAX_MS * 1_000), end_us), self._sums
         self.start_us, self._sums = end_us, {}
         window_ms = max(1, (end_us - start_us) // 1_000)
         table = {(look.device, look.port): look for look in looks}
@@ -93,11 +93,13 @@ class ObservationWindow:
         for low in range(0, max(1, len(antennas)), BATCH_MAX_ANTENNAS):
             part = tuple(antennas[low : low + BATCH_MAX_ANTENNAS])
             index = {(look.device, look.port): i for i, look in enumerate(part)}
+            devices = {look.device for look in part}
+            part_clocks = tuple(clock for clock in clocks if clock.device in devices)
             rows = [(index[key[0], key[1]], key, value) for key, value in sums.items() if (key[0], key[1]) in index]
             # The looks of a window travel once: a second batch of the same antennas says 0 ms.
             for cut in range(0, max(1, len(rows)), BATCH_MAX_OBSERVATIONS):
                 shown = part if cut == 0 else tuple(AntennaLook(look.device, look.port) for look in part)
-                columns = self._columns(rows[cut : cut + BATCH_MAX_OBSERVATIONS], start_us)
+                columns = self._columns(rows[cut : cut + BATCH_MAX_OBSERVATIONS], start_us, end_us)
                 batches.append(
                     read_batch(
                         site=self.site,
@@ -105,21 +107,29 @@ class ObservationWindow:
                         window_start_us=start_us,
                         window_ms=window_ms,
                         antennas=shown,
-                        clocks=clocks,
+                        clocks=part_clocks,
                         columns=columns,
                     )
                 )
         return batches
 
-    def _columns(self, rows: list[tuple[int, tuple[str, int, bytes, int], _Sum]], start_us: int) -> Observations:
-        """Turn summed reads into columns; values that a column cannot hold are clipped and counted."""
+    def _columns(
+        self, rows: list[tuple[int, tuple[str, int, bytes, int], _Sum]], start_us: int, end_us: int
+    ) -> Observations:
+        """Turn summed reads into columns; values that a column cannot hold are clipped and counted.
+
+        So is a time after the window's end: nothing was read after it arrived, and one such time would make the
+        gateway refuse the whole window.
+        """
+        latest = (end_us - start_us) // 1_000
         first = [(value.first_us - start_us) // 1_000 for _, _, value in rows]
         last = [(value.last_us - start_us) // 1_000 for _, _, value in rows]
         peak = [value.peak for _, _, value in rows]
         mean = [round(value.weighted / value.count) for _, _, value in rows]
         count = [value.count for _, _, value in rows]
         ghost = [GHOST if value.count <= GHOST_READS else 0 for _, _, value in rows]
-        self.clipped += sum(abs(ms) > _I32 for ms in first) + sum(reads > COUNT_MAX for reads in count)
+        self.clipped += sum(begin < -_I32 or end > latest for begin, end in zip(first, last, strict=True))
+        self.clipped += sum(reads > COUNT_MAX for reads in count)
         self.clipped += sum(not RSSI_MIN_CDBM <= rssi <= RSSI_MAX_CDBM for rssi in peak)
         return Observations(
             antenna=np.array([row[0] for row in rows], "u1"),
@@ -128,7 +138,7 @@ class ObservationWindow:
             count=np.minimum(count, COUNT_MAX).astype("<u2"),
             rssi_peak=np.clip(peak, RSSI_MIN_CDBM, RSSI_MAX_CDBM).astype("<i2"),
             rssi_mean=np.clip(mean, RSSI_MIN_CDBM, RSSI_MAX_CDBM).astype("<i2"),
-            first=np.clip(first, -_I32, _I32).astype("<i4"),
-            last=np.clip(last, -_I32, _I32).astype("<i4"),
+            first=np.clip(first, -_I32, latest).astype("<i4"),
+            last=np.clip(last, -_I32, latest).astype("<i4"),
             flags=np.array(ghost, "u1"),
         )

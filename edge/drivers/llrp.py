@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import structlog
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from edge.backoff import Pace
     from edge.drivers.port import Host, OnEvent, OnReads
     from firmware_config.profile import Profile
+    from wire.llrp.tag_report import TagReport
     from wire.messages import AntennaLook
     from wire.site import Device, Site
     from wire.window import TagRead
@@ -208,7 +211,8 @@ class LlrpDriver:
         for event in events:
             match event:
                 case news.Reports():
-                    self._take_reports(session, event)
+                    for _, of_one_clock in groupby(event.reports, key=attrgetter("uptime")):
+                        self._take_reports(session, list(of_one_clock))
                 case news.ReaderTime():
                     self._take_time(event)
                 case news.AntennaState():
@@ -239,15 +243,15 @@ class LlrpDriver:
             case news.Left():
                 self._enter("down", "stopped")
 
-    def _take_reports(self, session: Session, event: news.Reports) -> None:
-        newest = event.reports[-1]
+    def _take_reports(self, session: Session, reports: list[TagReport]) -> None:
+        newest = reports[-1]
         now_us = self._host.wall_us()
         seen_us = newest.last_seen_us or newest.first_seen_us
         if seen_us is not None:
             self._stepped(self._time.sample(seen_us, now_us, uptime=newest.uptime))
         offset_us = self._time.offset_us(uptime=newest.uptime)
-        reads = to_reads(event.reports, offset_us, now_us, self._sole_port)
-        placeless = len(event.reports) - len(reads)
+        reads = to_reads(reports, offset_us, now_us, self._sole_port)
+        placeless = len(reports) - len(reads)
         if placeless:
             self._count_bad("reads that name no antenna", placeless)
         if not reads:

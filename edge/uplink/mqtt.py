@@ -164,7 +164,8 @@ class MqttUplink:
             if self._stopping.is_set():
                 return
             lasted_s = self._host.monotonic_s() - began_s
-            self._backoff.worked(lasted_s)
+            if self._accepted:
+                self._backoff.worked(lasted_s)
             self._watch_flapping(lasted_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._backoff.failed(_PACE))
@@ -180,7 +181,7 @@ class MqttUplink:
         """Connect and stay until it ends."""
         try:
             self.protocol = self.protocol or await self._settle_protocol()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that cannot be one fails in the IDNA codec
             self._failed(f"{type(error).__name__}: {error}")
             return
         connection = self._now = _Connection(self._client(self.protocol), asyncio.get_running_loop())

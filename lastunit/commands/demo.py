@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lastunit.commands.mend import mendable
+
 
 class Level(StrEnum):
     """How hard the simulated radio is."""
@@ -42,7 +44,8 @@ def demo(
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    figures = asyncio.run(run_demo(DemoOptions(seconds, port, level.value, seed), say))
+    with mendable():
+        figures = asyncio.run(run_demo(DemoOptions(seconds, port, level.value, seed), say))
     say("\n" + as_text(figures) + "\n")
     if as_json:
         print(msgspec.json.encode(figures).decode(), flush=True)

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from gateway.config import GatewayConfig
     from gateway.storage.engine import Database
 
-app = typer.Typer(help="The gateway: ingest, presence, ledger, availability, HTTP.")
+app = typer.Typer()
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", help="YAML file with the keys below; environment LASTUNIT_GATEWAY_<KEY> goes before it."),
+    typer.Option(
+        "--config",
+        help="YAML file; its keys stand in docs/gateway.md. Environment LASTUNIT_GATEWAY_<KEY> goes before it.",
+    ),
 ]
 SiteFiles = Annotated[list[Path] | None, typer.Option("--site", help="Site file; may stand several times.")]
 DatabaseUrl = Annotated[str | None, typer.Option("--database", help="sqlite:///FILE or postgresql://USER@HOST/NAME.")]
@@ -39,7 +42,9 @@ def gateway(
     broker: Annotated[str | None, typer.Option(help="mqtt://HOST:PORT or mqtts://HOST:PORT.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="HTTP port; 0 takes a free one.")] = None,
 ) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C. The database is made or brought up to date first.
+    """Run the gateway: ingest, presence, ledger, availability, HTTP. Until SIGTERM or Ctrl-C.
+
+    The database is made or brought up to date first.
 
     The HTTP side listens on the loopback only, until API keys exist.
 

@@ -58,7 +58,8 @@ export class FeedView {
   #line(move) {
     const name = this.label(move.gtin);
     if (name === null) return null;
-    const age = element("time", "", { datetime: move.happened_at, "aria-hidden": "true" }, ago(move.happened_at));
+    const decided = move.decided_at || move.happened_at; // the order of the feed; what happened may lie further back
+    const age = element("time", "", { datetime: decided, "aria-hidden": "true", title: `happened ${ago(move.happened_at)}` }, ago(decided));
     return element("li", "", { "data-way": move.to === "OUT" ? "out" : move.from === "OUT" ? "in" : "move" },
       element("span", "what", {}, name),
       element("span", "way", {}, place(move.from), element("span", "vh", {}, " to "), element("span", "arrow", { "aria-hidden": "true" }, "→"), place(move.to)),

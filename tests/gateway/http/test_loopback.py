@@ -81,8 +81,10 @@ def test_nothing_but_loopback_is_bound(host: str) -> None:
 
 
 def test_a_taken_port_is_said_and_leaves_nothing_open() -> None:
-    with listen() as first, pytest.raises(OSError, match="in use"):
-        listen("127.0.0.1", first.getsockname()[1])
+    with listen() as first:
+        port = first.getsockname()[1]
+        with pytest.raises(OSError, match=f"127.0.0.1:{port}: Address already in use"):
+            listen("127.0.0.1", port)
 
 
 async def test_a_real_connection_from_another_address_of_this_machine_is_refused_by_the_kernel(served: Served) -> None:
