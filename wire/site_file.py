@@ -240,7 +240,7 @@ def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
 
 
 def _is_host_port(address: str) -> bool:
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.%\w]+\]|[^:\[\]\s]+)(?::([0-9]{1,5}))?", address)
+    match = re.fullmatch(r"(\[[\w:.%]+\]|[^:\[\]\s]+)(?::([0-9]{1,5}))?", address)
     return match is not None and int(match[2] or 0) < 65_536
 
 

@@ -30,7 +30,8 @@ def mendable(*errors: type[Exception]) -> Iterator[None]:
     except told as error:
         raise complain(str(error)) from error
     except OSError as error:
-        raise complain(f"{error.strerror or error}: {error.filename}" if error.filename else str(error)) from error
+        text = error.strerror or str(error)
+        raise complain(f"{text}: {error.filename}" if error.filename else text) from error
 
 
 def read_site_file(path: Path) -> Site:

@@ -194,6 +194,15 @@ def test_after_a_failed_sync_the_file_follows_what_was_reported(path: Path) -> N
     outbox.close()
 
 
+def test_after_a_failed_sync_of_the_first_append_nothing_of_it_stays(path: Path) -> None:
+    outbox = open_outbox(path)
+    outbox._connection().execute("INSERT INTO row VALUES (NULL, ?, 1, x'00', 9, 0, 0, 0.0)", (A,))
+    outbox._distrust()
+    assert outbox.append(A, rows(b"1"), 0, 0.0) == Appended(A, 1, 1)
+    assert [row.body for row in outbox.read(A, 1, 9)] == [b"1"]
+    outbox.close()
+
+
 def test_a_second_daemon_is_refused(path: Path) -> None:
     outbox = open_outbox(path)
     with pytest.raises(OutboxLocked, match="another process"):

@@ -245,4 +245,5 @@ def test_a_clock_that_went_back_builds_a_window_all_the_same() -> None:
     bench.time.wall_us -= 3_600_000_000
     batch = only_batch(bench.close())
     assert batch.window_ms == 1
+    assert bench.pipeline.figures.clipped == 1  # its read is from the future now
     assert only_batch(bench.close()).window_ms == 1_000

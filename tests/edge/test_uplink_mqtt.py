@@ -262,6 +262,13 @@ def _level_of(connect: bytes) -> int:
     return connect[connect.index(b"MQTT") + 4]
 
 
+async def test_a_broker_name_that_cannot_be_one_is_said_and_tried_again() -> None:
+    uplink = mqtt_uplink("mqtt://a..b")
+    uplink.start(Listener(), death())
+    await until(lambda: uplink.figures.connect_failures >= 2, "a second attempt")
+    await uplink.stop()
+
+
 async def test_a_broker_that_never_answers_does_not_hold_up_a_stop(side: MosquittoSide) -> None:
     """Half open: the TCP connection stands and nobody reads. A stop still ends within its bound."""
     uplink = mqtt_uplink(side.broker.url)

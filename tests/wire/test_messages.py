@@ -226,6 +226,23 @@ def test_deep_nesting_is_refused() -> None:
 # -- bounds
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clocks": [{"device": "R1", "quality": "synced", "offset_ms": 10**30}]},
+        {"clocks": [{"device": "R1", "quality": "synced", "offset_ms": -(10**30)}]},
+        {"antennas": [{"device": "R1", "port": 1, "settings": {"tx_power_cdbm": 10**30}}]},
+        {"antennas": [{"device": "R1", "port": 1, "settings": {"mode": 10**30}}]},
+    ],
+)
+def test_json_with_integers_of_any_length_is_refused_before_it_is_packed(changes: dict[str, object]) -> None:
+    """The gateway packs what came as JSON: an integer beyond 64 bits would raise an error of no type of ours."""
+    plain = json.loads(encode_durable_json(DURABLE["read_batch_empty"]))
+    assert isinstance(decode_durable(json.dumps(plain).encode(), Format.JSON), ReadBatch)
+    with pytest.raises(MessageError, match="Expected `int`"):
+        decode_durable(json.dumps(plain | changes).encode(), Format.JSON)
+
+
 def body(**changes: object) -> bytes:
     """Return an empty batch as plain MessagePack with some fields changed."""
     plain = msgspec.msgpack.decode(encode_durable(DURABLE["read_batch_empty"]))

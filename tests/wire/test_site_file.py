@@ -108,6 +108,50 @@ def test_what_is_not_a_site_file_is_refused(text: str) -> None:
     assert problems(text)
 
 
+@pytest.mark.parametrize(
+    ("extra", "word"),
+    [
+        ("x: &x [*x]", "nest too deep"),
+        ("x: " + "[" * 5_000, "nest too deep"),
+        ("x0: &x0 [y, y]\n" + "\n".join(f"x{i}: &x{i} [{f'*x{i - 1},' * 9}]" for i in range(1, 9)), "aliases followed"),
+        ("? [a, b]\n: 1", "as a key"),
+        ('x: !!int ""', "not a value of"),
+        ("x: !!bool maybe", "not a value of"),
+        ("x: !!timestamp soon", "not a value of"),
+        ("gln: 12e03", "in quotes"),
+        ('company_prefixes: ["4012345\\n"]', "matching regex"),
+        ("walls: [{from: [.nan, 0], to: [0, 1]}]", "Expected `float`"),
+        ("walls: [{from: [0, 0], to: [.inf, 1]}]", "Expected `float`"),
+    ],
+)
+def test_hostile_yaml_gives_a_problem_and_ends_soon(extra: str, word: str) -> None:
+    with pytest.raises(SiteFileError, match=re.escape(word)):
+        parse_site(f"site: s\nzones: [{{id: A, kind: sales_floor}}]\n{extra}\n")
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("10.0.0.11", ("10.0.0.11", 5084)),
+        ("reader-1.store:50", ("reader-1.store", 50)),
+        ("[fe80::1]", ("fe80::1", 5084)),
+        ("[fe80::1%eth0]:50", ("fe80::1%eth0", 50)),
+        (":5084", None),
+        ("fe80::1", None),
+        ("reader:", None),
+        ("reader:65536", None),
+        ("reader:" + "9" * 5_000, None),
+        ("reader 1", None),
+    ],
+)
+def test_an_address_is_a_host_with_or_without_a_port(address: str, found: tuple[str, int] | None) -> None:
+    text = f"site: s\nzones: [{{id: A, kind: sales_floor}}]\ndevices: [{{id: R, driver: llrp, address: '{address}'}}]\n"
+    if found is None:
+        assert problems(text) == [(3, "devices[0].address")]
+    else:
+        assert parse_site(text).devices[0].host_port(5084) == found
+
+
 @given(st.text(max_size=200))
 def test_any_text_gives_a_site_or_a_site_file_error(text: str) -> None:
     try:

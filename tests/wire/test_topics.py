@@ -83,6 +83,7 @@ def test_an_edge_cannot_be_called_stock() -> None:
         "lastunit/1/s/stock/data",
         "lastunit/1/s/stock/web/1/2",
         "lastunit/1/" + "s" * 300 + "/e/data",
+        "lastunit/1/\ud800/e/data",
     ],
 )
 def test_other_topics_are_refused(topic: str) -> None:

@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.limits import BATCH_MAX_ANTENNAS, BATCH_MAX_OBSERVATIONS, COUNT_MAX, WINDOW_MAX_MS
-from wire.messages import AntennaLook, DeviceClock, ReadBatch, decode_durable, encode_durable
+from wire.limits import (
+    BATCH_MAX_ANTENNAS,
+    BATCH_MAX_OBSERVATIONS,
+    BODY_MAX_BYTES,
+    COUNT_MAX,
+    ID_MAX_CHARS,
+    SITE_MAX_DEVICES,
+    WINDOW_MAX_MS,
+)
+from wire.messages import AntennaLook, AntennaSettings, DeviceClock, ReadBatch, decode_durable, encode_durable
 from wire.observations import GHOST
 from wire.window import GHOST_READS, ObservationWindow, TagRead
 
@@ -145,6 +153,28 @@ def test_values_that_no_column_holds_are_clipped_and_counted() -> None:
     assert one.clipped == 3
 
 
+def test_a_read_from_the_future_is_put_at_the_windows_end_and_counted() -> None:
+    """One reader's broken time stamp must not make the gateway refuse what all others saw."""
+    one = window()
+    one.add("R1", [read(at_ms=10 * 86_400_000), read(b"\x01" * 12, at_ms=1_000), read(b"\x02" * 12, at_ms=400)])
+    (batch,) = one.close(START_US + 1_000_000, ())
+    seen = batch.observations()
+    assert (seen.first.tolist(), seen.last.tolist()) == ([1_000, 1_000, 400], [1_000, 1_000, 400])
+    assert one.clipped == 1
+
+
+def test_the_largest_window_of_the_largest_site_makes_bodies_below_the_limit() -> None:
+    one = ObservationWindow("s" * ID_MAX_CHARS, "e" * ID_MAX_CHARS, START_US)
+    names = [f"{number:0{ID_MAX_CHARS}d}" for number in range(SITE_MAX_DEVICES)]
+    told = AntennaSettings(-15_000, 2**32 - 1, 2, "single")
+    looks = tuple(AntennaLook(name, 65_535, WINDOW_MAX_MS, 10_000, told) for name in names)
+    clocks = tuple(DeviceClock(name, "estimated", 2**40) for name in names)
+    one.add(names[0], [read(number.to_bytes(62, "big"), 65_535) for number in range(BATCH_MAX_OBSERVATIONS)])
+    batches = one.close(START_US + 1_000_000, looks, clocks)
+    assert max(len(encode_durable(batch)) for batch in batches) <= BODY_MAX_BYTES
+    assert {clock for batch in batches for clock in batch.clocks} == set(clocks)
+
+
 def test_a_host_that_slept_or_went_back_builds_a_window_that_is_valid() -> None:
     for end_us in (START_US + 86_400_000_000, START_US - 86_400_000_000, START_US):
         one = window()
@@ -154,7 +184,8 @@ def test_a_host_that_slept_or_went_back_builds_a_window_that_is_valid() -> None:
         again = decode_durable(encode_durable(batch))
         assert isinstance(again, ReadBatch)
         first_us = again.window_start_us + int(again.observations().first[0]) * 1_000
-        assert first_us == START_US + 500_000
+        assert first_us == min(START_US + 500_000, end_us)
+        assert again.window_start_us <= end_us
         (after,) = one.close(end_us + 1_000_000, ())
         assert (after.window_start_us, after.window_ms) == (end_us, 1_000)
 

@@ -60,6 +60,15 @@ def test_reads_come_on_the_hosts_clock() -> None:
     assert (clock.quality, clock.offset_ms) == ("estimated", 3_600_000)
 
 
+def test_a_reader_that_gets_its_clock_amid_its_reports_is_dated_by_the_clock_of_each() -> None:
+    told = Told()
+    told.take(ReaderTime(7_000_000, uptime=True, fresh=True))
+    told.take(ReaderTime(START_US, uptime=False, fresh=True))
+    since_boot = TagReport(EPC, 96, 1, -6_000, 6_000_000, 6_000_000, seen_count=1, uptime=True)
+    told.take(Reports([since_boot, report(at_us=START_US - 10)]))
+    assert [read.last_us for read in told.reads] == [START_US - 1_000_000, START_US - 10]
+
+
 def test_a_step_of_the_readers_clock_is_told() -> None:
     told = Told()
     told.take(ReaderTime(START_US, uptime=False, fresh=True))
