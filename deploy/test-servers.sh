@@ -16,6 +16,7 @@ need() { # need PACKAGE PROGRAM...
 }
 
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin/postgres 2>/dev/null | sort -V | tail -n 1 || true)
+need openssl openssl
 need mosquitto mosquitto /usr/sbin/mosquitto
 need postgresql "${pg_bin:-/nonexistent}" postgres
 need "chromium fonts-dejavu-core" chromium chromium-browser

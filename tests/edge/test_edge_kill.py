@@ -21,11 +21,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from edge.outbox import Outbox
 from tests.edge.gateway_half import GatewayHalf
 from tests.edge.uplink_sides import until
-from tests.servers.mosquitto import BINARY, Mosquitto
+from tests.servers.mosquitto import Mosquitto
 from wire.messages import ReadBatch, decode_durable, encode_json
 from wire.topics import Leaf, edge_topic
 
-pytestmark = pytest.mark.skipif(not BINARY, reason="mosquitto is not installed")
 ROOT = Path(__file__).parents[2]
 DATA, ACK = edge_topic("store-1", "edge-1", Leaf.DATA), edge_topic("store-1", "edge-1", Leaf.ACK)
 

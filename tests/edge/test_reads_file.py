@@ -85,3 +85,10 @@ async def test_a_disk_that_is_too_slow_costs_reads_and_says_so(tmp_path: Path) -
     await file.close()
     assert file.figures.dropped_lines == 7
     assert file.figures.lines == READS_FILE_WAITING_MAX
+
+
+async def test_a_time_that_no_calendar_has_costs_its_line_only(tmp_path: Path) -> None:
+    file = ReadsFile(tmp_path / "reads.ndjson")
+    file.add("R1", [tag_read(at_us=2**63), tag_read(at_us=AT_US)])
+    await file.close()
+    assert (file.figures.lines, file.figures.dropped_lines) == (1, 1)

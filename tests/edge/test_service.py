@@ -16,7 +16,6 @@ from edge.service import build_daemon, system_host
 from edge.uplink.broker_url import Credentials
 from tests.edge.fake_driver import small_site
 from tests.edge.uplink_sides import MosquittoSide, until
-from tests.servers.mosquitto import BINARY
 from wire.errors import SiteFileError
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +87,6 @@ run_edge(EdgeConfig(Path(sys.argv[1]), broker=sys.argv[2], outbox=Path(sys.argv[
 """
 
 
-@pytest.mark.skipif(not BINARY, reason="mosquitto is not installed")
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_daemon_politely(site_file: Path, tmp_path: Path, ending: signal.Signals) -> None:
     side = MosquittoSide(tmp_path)

@@ -8,14 +8,12 @@ import pytest_asyncio
 
 from edge.uplink.port import Uplink
 from tests.edge.uplink_sides import EDGE, SITE, FarSide, Listener, MemorySide, MosquittoSide, death, until
-from tests.servers.mosquitto import BINARY
 from wire.messages import Ack, EdgeState, ForgetSold, Rebirth
 
-needs_mosquitto = pytest.mark.skipif(not BINARY, reason="mosquitto is not installed")
 STREAM = "ab" * 16
 
 
-@pytest_asyncio.fixture(params=["memory", pytest.param("mosquitto", marks=needs_mosquitto)])
+@pytest_asyncio.fixture(params=["memory", pytest.param("mosquitto")])
 async def far(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[FarSide]:
     side: FarSide = MemorySide(tmp_path) if request.param == "memory" else MosquittoSide(tmp_path)
     await side.open()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Self
 
 import paho.mqtt.client as paho
-import pytest
 import pytest_asyncio
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -21,11 +19,9 @@ from edge.limits import UPLINK_MAX_MESSAGES
 from edge.uplink.broker_url import BrokerUrl, Credentials, parse_broker_url
 from edge.uplink.mqtt import MqttUplink
 from tests.edge.uplink_sides import EDGE, LOG, SITE, Listener, MosquittoSide, death, system_host, until
-from tests.servers.mosquitto import BINARY, Mosquitto, free_port
+from tests.servers.mosquitto import Mosquitto, free_port
 from wire.messages import Ack, EdgeState
 from wire.topics import Leaf, edge_acl, edge_topic
-
-pytestmark = pytest.mark.skipif(not BINARY, reason="mosquitto is not installed")
 
 
 def mqtt_uplink(url: str, credentials: Credentials | None = None) -> MqttUplink:
@@ -150,7 +146,6 @@ async def test_a_login_comes_from_files(tmp_path: Path) -> None:
         await known.stop()
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 async def test_a_client_certificate_is_asked_for_and_shown(tmp_path: Path) -> None:
     """mTLS: without a certificate the broker refuses; with one it takes the certificate's name as the user."""
     make_certificates(tmp_path)

@@ -1,5 +1,6 @@
 """The messages of the contract: golden bytes, round trips, every bound, damaged bodies."""
 
+import json
 from pathlib import Path
 
 import msgspec

@@ -1,5 +1,7 @@
 """The site file: what a good one gives, and how each mistake is told."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

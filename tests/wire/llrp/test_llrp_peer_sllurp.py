@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from sllurp import llrp, llrp_proto
 
 from wire.llrp.check import check
 from wire.llrp.codec import decode, encode
@@ -13,9 +13,6 @@ from wire.llrp.message import message, param
 from wire.llrp.tables.enumerations import AirProtocols, ROSpecStartTriggerType
 from wire.llrp.tables.impinj import ImpinjInventorySearchType
 from wire.llrp.tag_report import ReportContent, ReportMemory, TagReport, decode_tag_reports, encode_tag_reports
-
-llrp = pytest.importorskip("sllurp.llrp", reason="sllurp is an optional peer")
-llrp_proto = pytest.importorskip("sllurp.llrp_proto", reason="sllurp is an optional peer")
 
 MODE = {"ModeIdentifier": 1000, "MinTari": 6250, "MaxTari": 6250}
 
