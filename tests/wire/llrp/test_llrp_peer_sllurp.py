@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sllurp import llrp, llrp_proto
+import sllurp.llrp
+import sllurp.llrp_proto
 
 from wire.llrp.check import check
 from wire.llrp.codec import decode, encode
@@ -13,6 +14,9 @@ from wire.llrp.message import message, param
 from wire.llrp.tables.enumerations import AirProtocols, ROSpecStartTriggerType
 from wire.llrp.tables.impinj import ImpinjInventorySearchType
 from wire.llrp.tag_report import ReportContent, ReportMemory, TagReport, decode_tag_reports, encode_tag_reports
+
+llrp: Any = sllurp.llrp
+llrp_proto: Any = sllurp.llrp_proto
 
 MODE = {"ModeIdentifier": 1000, "MinTari": 6250, "MaxTari": 6250}
 
