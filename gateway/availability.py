@@ -3,8 +3,8 @@
 *On hand* is what is in the site. *Available to promise* is what of it lies in sellable zones; holds and safety stock
 will be taken off here. A zone that is *blind* (it has antennas, and none of them really looks) keeps its last count,
 but a row that rests on it is *stale*: its `as_of` is that zone's last look, and nobody should take the number for
-fresh. A site whose fold never ran is *unknown*. `confidence` stays None as long as the tracker says no probability: an
-invented one would be worse than none.
+fresh. Where no zone at all is looked at every row is stale, one of no units too. A site whose fold never ran is
+*unknown*. `confidence` stays None as long as the tracker says no probability: an invented one would be worse than none.
 """
 
 from collections.abc import Mapping
@@ -49,4 +49,6 @@ def promise(units: Mapping[str, int], sellable: frozenset[str], looks: Mapping[s
     blind = [look.as_of_us for zone, look in looks.items() if not look.live and units.get(zone, 0) > 0]
     if blind:
         return Promise(atp, on_hand, STALE, min(blind))
+    if looks and not any(look.live for look in looks.values()):
+        return Promise(atp, on_hand, STALE, max(look.as_of_us for look in looks.values()))
     return Promise(atp, on_hand, LIVE if now_us else UNKNOWN, now_us)

@@ -69,6 +69,10 @@ SITE_MAX_ITEMS: Final = 2_000_000
 EPC_CACHE_MAX: Final = 500_000
 """Decoded EPCs remembered per site, foreign ones too; emptied when full."""
 
+FOLD_DEAD_S: Final = 60.0
+"""A site whose time stands still for this long is looked at by nobody: a takeover takes seconds, a restart less than
+this."""
+
 STOP_DRAIN_S: Final = 5.0
 """A stop still folds what is logged, for this long at most; the rest waits safely for the next start."""
 

@@ -50,7 +50,7 @@ class Queries:
         self._database = database
         self._clock = clock
         self._ingest = ingest
-        self._views = SiteViews()
+        self._views = SiteViews(clock)
 
     # -- availability
 

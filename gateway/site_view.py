@@ -8,9 +8,10 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import BLIND, LIVE, STALE, UNKNOWN, Look, Promise, promise, sellable_zones
-from gateway.clock import iso, iso_or_none
+from gateway.clock import Clock, iso, iso_or_none
 from gateway.http.ports import Availability, SiteAvailability, StockRow, ZoneRow
 from gateway.ledger.post import counts_of
+from gateway.limits import FOLD_DEAD_S
 from gateway.storage.schema import site as site_table
 from gateway.storage.schema import site_fold, sku, stock, stock_count, zone_state
 from gateway.storage.site_register import decode_site
@@ -46,9 +47,13 @@ class SiteView:
 
 
 class SiteViews:
-    """Loads views; descriptions are decoded once for each of their versions."""
+    """Loads views; descriptions are decoded once for each of their versions.
 
-    def __init__(self) -> None:
+    The rows say what was looked at when the site was last folded. When that is `FOLD_DEAD_S` ago, nobody is looking.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._sites: dict[str, tuple[str, Site]] = {}
 
     async def load(self, connection: AsyncConnection, sites: Collection[str] | None = None) -> dict[str, SiteView]:
@@ -62,8 +67,10 @@ class SiteViews:
             looks_query = looks_query.where(zone_state.c.site.in_(sorted(sites)))
         rows = (await connection.execute(query.order_by(site_table.c.site))).all()
         looks: dict[str, dict[str, Look]] = defaultdict(dict)
+        dead_us = self._clock() - int(FOLD_DEAD_S * 1e6)
+        dead = {row.site for row in rows if row.now_us < dead_us}
         for row in await connection.execute(looks_query):
-            looks[row.site][row.zone] = Look(row.status != BLIND, row.as_of_us)
+            looks[row.site][row.zone] = Look(row.status != BLIND and row.site not in dead, row.as_of_us)
         described = await self._describe(connection, rows)
         return {row.site: SiteView(described[row.site], row.now_us, looks[row.site]) for row in rows}
 
@@ -169,7 +176,7 @@ async def zone_rows(connection: AsyncConnection, view: SiteView) -> list[ZoneRow
     states = {row.zone: row for row in await connection.execute(state_query)}
     rows = []
     for zone in site.zones:
-        state = states.get(zone.counts_as)
+        state, look = states.get(zone.counts_as), view.looks.get(zone.counts_as)
         rows.append(
             ZoneRow(
                 site=site.id,
@@ -177,8 +184,8 @@ async def zone_rows(connection: AsyncConnection, view: SiteView) -> list[ZoneRow
                 kind=zone.kind.value,
                 sellable=zone.sellable,
                 counts_as=zone.counts_as,
-                status=state.status if state else UNKNOWN,
-                as_of=iso_or_none(state.as_of_us) if state else None,
+                status=UNKNOWN if look is None else LIVE if look.live else BLIND,
+                as_of=iso_or_none(look.as_of_us) if look else None,
                 since=iso_or_none(state.since_us) if state else None,
                 units=units.get(zone.id, 0),
             )

@@ -31,6 +31,8 @@ from wire.observations import Observations
 from wire.site import OUT, Site
 
 CAUSE_MAX_CHARS: Final = ID_MAX_CHARS // 2
+FIGURE_MAX: Final = 2**63 - 1
+"""Where a count that an edge gives stops: a snapshot holds no larger number, and would fail for ever."""
 
 
 class FoldError(RuntimeError):
@@ -99,7 +101,7 @@ class Folder:
             raise FoldError(f"entry {entry.n} is {entry.kind.value!r}: the site is described first")
         elif entry.kind is Kind.TICK:
             state.now_us = max(state.now_us, entry.received_us)
-            self._move(entry.n, state.tracker.tick(state.now_us), outputs)
+            self._move(entry.n, state.tracker.tick(entry.received_us), outputs)
             self._report_zones(state.tracker, outputs)
         else:
             self._data(entry, state.tracker, outputs)
@@ -118,8 +120,8 @@ class Folder:
             case ReadBatch():
                 assert columns is not None
                 figures["read_batches"] += 1
-                window = self._window(message, columns)
-                self._note_looks(window, entry.received_us)
+                window = self._window(message, columns, entry.received_us)
+                self._note_looks(window)
                 self._move(entry.n, tracker.observe(window), outputs)
             case ScanBatch():
                 figures["scans"] += len(message.scans)
@@ -130,8 +132,12 @@ class Folder:
             case _:
                 figures["count_batches"] += 1
 
-    def _window(self, batch: ReadBatch, columns: Observations) -> Window:
-        """Resolve a batch: antennas that the sending edge owns, and EPCs that are items."""
+    def _window(self, batch: ReadBatch, columns: Observations, received_us: int) -> Window:
+        """Resolve a batch: antennas that the sending edge owns, and EPCs that are items.
+
+        A window that ends after its receipt comes from a clock that is ahead: it is set back as a whole, for an item
+        that was seen tomorrow would be deaf until then.
+        """
         figures = self.state.figures
         known = np.array(
             [
@@ -147,13 +153,15 @@ class Folder:
         figures["observations"] += len(columns)
         figures["observations_unknown_antenna"] += int((~placed).sum())
         figures["looks_unknown_antenna"] += int((~known).sum())
-        figures["foreign_reads_at_edge"] += sum(look.foreign for look in batch.antennas)
+        foreign = figures["foreign_reads_at_edge"] + sum(look.foreign for look in batch.antennas)
+        figures["foreign_reads_at_edge"] = min(foreign, FIGURE_MAX)
         table = [look for look, good in zip(batch.antennas, known.tolist(), strict=True) if good]
         renumbered = (np.cumsum(known) - 1).astype(np.int32)
-        start_us = batch.window_start_us
+        end_us = min(batch.window_start_us + batch.window_ms * 1_000, received_us)
+        start_us = end_us - batch.window_ms * 1_000
         return Window(
             start_us=start_us,
-            end_us=start_us + batch.window_ms * 1_000,
+            end_us=end_us,
             antennas=tuple((look.device, look.port) for look in table),
             inventory_ms=np.array([look.inventory_ms for look in table], np.int32),
             item=items[rows],
@@ -161,18 +169,17 @@ class Folder:
             count=columns.count[rows].astype(np.int32),
             rssi_peak_cdbm=columns.rssi_peak[rows].astype(np.int32),
             rssi_mean_cdbm=columns.rssi_mean[rows].astype(np.int32),
-            first_us=_instants(start_us, columns.first[rows]),
-            last_us=_instants(start_us, columns.last[rows]),
+            first_us=np.minimum(_instants(start_us, columns.first[rows]), end_us),
+            last_us=np.minimum(_instants(start_us, columns.last[rows]), end_us),
         )
 
-    def _note_looks(self, window: Window, received_us: int) -> None:
-        """Remember the newest look at each zone; a sender's clock that is ahead counts as the time of receipt."""
+    def _note_looks(self, window: Window) -> None:
+        """Remember the newest look at each zone."""
         looked = self.state.looked_us
-        end_us = min(window.end_us, received_us)
         for antenna, inventory_ms in zip(window.antennas, window.inventory_ms.tolist(), strict=True):
             if inventory_ms > 0:
                 zone = self._zone_of[antenna]
-                looked[zone] = max(looked.get(zone, 0), end_us)
+                looked[zone] = max(looked.get(zone, 0), window.end_us)
 
     def _move(self, n: int, changes: list[ZoneChange], outputs: Outputs) -> None:
         """Turn the tracker's decisions into movements."""
@@ -204,11 +211,11 @@ class Folder:
             )
 
     def _report_zones(self, tracker: Tracker, outputs: Outputs) -> None:
-        """Say of every zone with antennas whether it is looked at; one that never was is blind."""
+        """Say of every zone with antennas whether it is looked at; one that never was, or lost them, is blind."""
         state = self.state
         blind = tracker.blind_zones()
-        for zone in self._covered:
-            live = zone not in blind
+        for zone in sorted({*self._covered, *state.live_since_us, *state.blind_since_us}):
+            live = zone in self._covered and zone not in blind
             since, other = state.blind_since_us, state.live_since_us
             if live:
                 since, other = other, since

@@ -21,7 +21,8 @@ from gateway.storage.site_register import decode_site
 from wire.site import OUT, Site
 
 STATE_VERSION: Final = 1
-"""Raise it when older snapshots cannot be read any more; they are then folded again from the log."""
+"""Raise it only together with code that reads the older snapshots: the log behind them is pruned, so a site whose
+checkpoints are all unreadable cannot be folded again and stops."""
 
 NEVER: Final = ""
 """The place of an item that was read but not yet placed."""

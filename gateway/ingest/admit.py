@@ -31,6 +31,9 @@ from wire.topics import Leaf, edge_topic
 UNFILLABLE: Final = "unfillable"
 """Cause of a gap that the gateway itself found: the edge no longer holds what is missing."""
 
+REJECTED: Final = "rejected"
+"""Cause of a gap that stands for a message in the quarantine."""
+
 
 class StreamKey(NamedTuple):
     """Which stream of which edge."""
@@ -124,7 +127,9 @@ class _Rows:
                     done.gaps += 1
             case Reject(code=code):
                 self._quarantine(message, code, message.header)
+                self._rejected(message, code)
                 done.rejected += 1
+                done.gaps += 1
             case UnfillableGap(from_seq=from_seq, to_seq=to_seq):
                 self._found_gap(message, from_seq, to_seq)
                 done.gaps += 1
@@ -192,6 +197,11 @@ class _Rows:
         row = self._gap(message, UNFILLABLE, from_seq, to_seq)
         detail = f"the edge holds nothing before {message.header.first_held}"
         self.gaps.append(row | {"stream": message.header.stream, "detail": detail})
+
+    def _rejected(self, message: Message, code: str) -> None:
+        """Say the loss: the edge forgets what is acked, and the quarantine is pruned."""
+        row = self._gap(message, REJECTED, message.header.seq, message.header.seq)
+        self.gaps.append(row | {"stream": message.header.stream, "detail": code})
 
     def _gap(self, message: Message, cause: str, from_seq: int, to_seq: int) -> dict[str, Any]:
         return {

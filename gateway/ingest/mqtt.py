@@ -70,6 +70,7 @@ class MqttSource:
     async def deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Yield what edges publish until `close`; a lost broker is looked for again."""
         connection = asyncio.create_task(self._stay_connected())
+        connection.add_done_callback(lambda _: self._intake.close())  # a connection that failed must not look idle
         try:
             while (delivery := await self._intake.get()) is not None:
                 yield delivery

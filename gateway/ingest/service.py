@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.ingest.admit import Admitted, admit, prune_quarantine
@@ -203,8 +203,6 @@ class Ingest:
 
 def is_content_error(error: SQLAlchemyError) -> bool:
     """Whether the database refused the content, so that trying again cannot help (not: it is away or busy)."""
-    if not isinstance(error, DBAPIError):
-        return False
-    if error.connection_invalidated:
-        return False
-    return type(error).__name__ in {"DataError", "IntegrityError", "ProgrammingError", "NotSupportedError"}
+    # Not IntegrityError, ProgrammingError: those tell of tables, rights or counters. A good message that is rejected
+    # because of them would be acked, and gone.
+    return isinstance(error, DataError)

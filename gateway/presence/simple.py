@@ -12,7 +12,8 @@ their mean RSSI, and everything fades with `FADE_S`. The rules:
 5. A later read brings it back.
 6. Evidence older than an item's newest changes nothing (history only); it is counted in `late`.
 
-A zone is *blind* when it has antennas and none of them looked for `BLIND_S` of the gateway's logged time.
+A zone is *blind* when it has antennas and none of them looked for `BLIND_S` of the gateway's logged time. Looks that
+arrive more than `LOOK_LATE_S` after their end tell of the past only: a backlog makes no zone live.
 There is no probability here: `probability` is None, and says so.
 """
 
@@ -43,6 +44,8 @@ INTERVAL_START_S: Final = 2.0
 INTERVAL_MEMORY: Final = 0.9
 """The usual interval is a running mean over about ten reads."""
 BLIND_S: Final = 20.0
+LOOK_LATE_S: Final = 600.0
+"""Far more than clocks of edge and gateway differ, far less than a backlog worth the name."""
 CONTEND: Final = 0.25
 """A zone with less than this share of the item's strongest evidence is not in the running: its next read is the first
 of a new run, and the reads that it needs begin again."""
@@ -110,8 +113,13 @@ class SimpleTracker:
         return sorted(self._placements(touched) + self._departures(window.end_us), key=lambda change: change.item)
 
     def tick(self, now_us: int) -> list[ZoneChange]:
-        """Let the gateway's time pass; a tick alone moves nothing, it only lets zones go blind."""
-        self._now_us = max(self._now_us, now_us)
+        """Let the gateway's time pass; a tick alone moves nothing, it only lets zones go blind.
+
+        A clock that was ahead and is set back takes the looks along: otherwise no zone would go blind until it has
+        caught up with itself.
+        """
+        self._now_us = now_us
+        np.minimum(self._looked_tick, now_us, out=self._looked_tick)
         return []
 
     def blind_zones(self) -> frozenset[str]:
@@ -128,7 +136,8 @@ class SimpleTracker:
         fresh = zones[window.end_us > self._looked_end[zones]]
         self._looked_us[fresh] += window.end_us - np.maximum(self._looked_end[fresh], window.start_us)
         self._looked_end[fresh] = window.end_us
-        self._looked_tick[fresh] = np.maximum(self._now_us, 1)
+        if window.end_us >= self._now_us - LOOK_LATE_S * 1e6:
+            self._looked_tick[fresh] = np.maximum(self._now_us, 1)
         if (looking & exit_of).any() and window.end_us > self._exit_end:
             self._exit_us += window.end_us - max(self._exit_end, window.start_us)
             self._exit_end = window.end_us
@@ -147,9 +156,8 @@ class SimpleTracker:
         evidence = state["evidence"]
         evidence[touched] *= np.exp(-gap_s / FADE_S)[:, None].astype(np.float32)
         forgotten = evidence[item, zone] <= CONTEND * evidence[item].max(axis=1)
-        first = window.first_us[rows]
-        np.copyto(first_us := state["first_us"][item, zone], first, where=forgotten)
-        state["first_us"][item, zone] = first_us
+        state["first_us"][item[forgotten], zone[forgotten]] = np.iinfo(np.int64).max
+        np.minimum.at(state["first_us"], (item[forgotten], zone[forgotten]), window.first_us[rows][forgotten])
         state["reads"][item[forgotten], zone[forgotten]] = 0
         weight = np.minimum(count, READS_CAP) * 10 ** ((window.rssi_mean_cdbm[rows] + 6_500) / AMPLITUDE_CDB)
         np.add.at(evidence, (item, zone), weight.astype(np.float32))
@@ -213,9 +221,12 @@ class SimpleTracker:
             return []
         place = state["place"][waiting]
         need_us = np.maximum(EXIT_SILENCE_S, EXIT_INTERVALS * state["interval_s"][waiting]) * 1e6
-        silent_us = np.minimum(
-            self._looked_us[place] - state["looked_at"][waiting], self._exit_us - state["exit_at"][waiting]
+        # Neither counts for longer than since the item's last read: an edge may just be draining what it saw before.
+        zone_us = np.minimum(
+            self._looked_us[place] - state["looked_at"][waiting], self._looked_end[place] - state["seen_us"][waiting]
         )
+        exit_us = np.minimum(self._exit_us - state["exit_at"][waiting], self._exit_end - state["seen_us"][waiting])
+        silent_us = np.minimum(zone_us, exit_us)
         changes = []
         for item in waiting[silent_us >= need_us].tolist():
             last_us = int(state["seen_us"][item])

@@ -5,7 +5,8 @@ Four groups, each written by one part only:
 * **what came in** (ingest): `stream`, `site_log`, `site_input`, `quarantine`, `gap`, `edge_state`. A stream's
   watermark and the entry that it admits are written in one transaction.
 * **what follows from it** (fold): `site_fold`, `checkpoint`, `movement`, `item`, `stock_count`, `stock`,
-  `zone_state`, `change`. All of them are a deterministic function of `site_input`; they commit together under
+  `zone_state`, `change`. Movements, places and counts are a deterministic function of `site_input`; how many entries
+  one commit takes shows only in `stock.version` and in which changes share an event. They commit together under
   `site_fold.applied_n = :previous AND fence = :mine`.
 * **what people say** (catalogue, composition root): `sku`, `site`, `unknown_gtin`.
 * **who may write** (leases, relay): `lease`, `feed`.

@@ -95,7 +95,9 @@ def encode(
 
 
 def _decoded(text: str, pc: bool, prefix_length: int | None) -> dict[str, Any]:
-    digits = text.translate(SEPARATORS).removeprefix("0x").upper()
+    digits = text.translate(SEPARATORS).removeprefix("0x")
+    if digits.isascii():  # an "ff" ligature in capitals is FF
+        digits = digits.upper()
     try:
         epc = bytes.fromhex(digits + "0" * (len(digits) % 2))
     except ValueError as error:

@@ -40,6 +40,8 @@ def each_line(name: str, arguments: list[str] | None, answer: Callable[[str], di
 
 
 def _standard_input() -> Iterable[str]:
+    if sys.stdin is None:  # closed by the caller
+        return ()
     stream = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")
     if stream.isatty():
         typer.echo("Reading from the keyboard, one per line; end with Ctrl-D.", err=True)

@@ -102,7 +102,8 @@ async def test_a_body_that_no_frame_can_carry_becomes_a_gap(tmp_path: Path) -> N
 
 async def test_a_gap_alone_is_waited_for_as_any_row(tmp_path: Path) -> None:
     async with intake_on(tmp_path / "o.db") as (intake, outbox, _, run):
-        run()
         intake.offer(NewRow(b"x" * (BODY_MAX_BYTES + 1), 5))
+        assert not await intake.flush(0.01)
+        run()
         assert await intake.flush(20)
         assert len(await outbox.read(A, 1, 9)) == 1

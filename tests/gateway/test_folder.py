@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as replace_fields
 
 from gateway.fold.folder import Folder, FoldError, Outputs
 from gateway.fold.resolve import Resolver
@@ -18,6 +19,7 @@ from tests.gateway.small_store import (
     ALL_PORTS,
     BACK,
     EXIT,
+    FIT,
     FLOOR,
     FOREIGN,
     SECOND_US,
@@ -29,7 +31,7 @@ from tests.gateway.small_store import (
     reads,
 )
 from wire.epc import CompanyPrefixes, encode_sgtin198
-from wire.messages import CountBatch, DeviceEvent, DeviceEvents, Gap, Scan, ScanBatch, encode_durable
+from wire.messages import AntennaLook, CountBatch, DeviceEvent, DeviceEvents, Gap, Scan, ScanBatch, encode_durable
 from wire.site import OUT
 
 
@@ -150,6 +152,35 @@ def test_a_zone_that_nobody_ever_looked_at_is_blind() -> None:
 def test_a_look_from_a_clock_that_is_ahead_counts_as_the_time_of_receipt() -> None:
     folder, _ = fold(log_of([reads(3_600, [])]))
     assert folder.state.looked_us["FLOOR"] == T0_US + SECOND_US + 40_000
+
+
+def test_an_item_seen_by_a_clock_that_is_ahead_is_not_deaf_until_then() -> None:
+    tag = epc(SHIRT_S, 1)
+    ahead = [reads(3_600 + second, [(BACK, tag)]) for second in range(5)]
+    right = [reads(second, [(FLOOR, tag)]) for second in range(5, 60)]
+    folder, outputs = fold(log_of([*ahead, *right]))
+    assert [movement.debit for movement in outputs.movements] == ["BACK", "FLOOR"]
+    assert all(movement.happened_us < T0_US + 60 * SECOND_US for movement in outputs.movements)
+    assert outputs.zones["FLOOR"].live
+    assert folder.state.looked_us["FLOOR"] == T0_US + 60 * SECOND_US
+
+
+def test_absurd_counts_of_an_edge_stop_no_snapshot() -> None:
+    look = AntennaLook("R1", 1, 250, foreign=2**62)
+    batch = replace_fields(reads(0, []), antennas=tuple(replace_fields(look, port=port) for port in ALL_PORTS))
+    folder, _ = fold(log_of([batch, batch]))
+    again = FoldState.restore(folder.state.snapshot())
+    assert again.figures["foreign_reads_at_edge"] == 2**63 - 1
+
+
+def test_a_zone_that_loses_its_antennas_is_blind() -> None:
+    folder, _ = fold(rest(4, [(FIT, epc(SHIRT_S, 1))]))
+    reader = replace(SITE.devices[0], antennas=SITE.devices[0].antennas[:2])
+    site = replace(SITE, devices=(reader, SITE.devices[1]))
+    n = folder.state.n
+    changed = [Entry(n + 1, T0_US, Kind.SITE, encode_site(site)), Entry(n + 2, folder.state.now_us, Kind.TICK, b"")]
+    _, outputs = fold(changed, folder)
+    assert {zone: report.live for zone, report in outputs.zones.items()} == {"BACK": True, "FIT": False, "FLOOR": True}
 
 
 def test_time_never_runs_backwards() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway.ingest.admit import prune_quarantine
 from gateway.ingest.memory import MemoryBroker, MemorySource
@@ -18,7 +18,7 @@ from gateway.storage import input_log
 from gateway.storage.engine import Database
 from gateway.storage.input_log import Kind
 from gateway.storage.migrate import migrate
-from gateway.storage.schema import edge_state, gap, quarantine, site_input, stream
+from gateway.storage.schema import edge_state, gap, quarantine, site_input, site_log, stream
 from gateway.storage.site_register import register_site
 from tests.gateway.small_store import (
     ACK,
@@ -146,6 +146,11 @@ async def test_a_bad_body_is_rejected_kept_and_passed(ingest: Rig) -> None:
         (2, "body", bad, len(bad)),
         (3, "identity", other, len(other)),
     ]
+    said = await rows(ingest.database, gap)  # the quarantine is pruned; that it was lost stays said
+    assert [(row.cause, row.from_seq, row.to_seq, row.detail) for row in said] == [
+        ("rejected", 2, 2, "body"),
+        ("rejected", 3, 3, "identity"),
+    ]
     assert await ingest.take(bad) == Ack(stream=STREAM.hex(), upto=4)  # again: settled, not kept twice
     assert len(await rows(ingest.database, quarantine)) == 2
 
@@ -228,6 +233,24 @@ async def test_a_message_that_the_database_refuses_stops_nobody(ingest: Rig) -> 
         assert ingest.ingest.figures.unstorable == 1
         (kept,) = await rows(ingest.database, quarantine)
         assert (kept.seq, kept.code) == (2, "storage")
+
+
+async def test_a_database_in_disorder_rejects_no_good_message(ingest: Rig) -> None:
+    """Its counter went back: that is no message's fault. Nothing is acked until a person mended it."""
+    await ingest.take(frame(BATCH, 1))
+    await set_counter(ingest.database, 1)
+    taking = asyncio.create_task(ingest.take(frame(BATCH, 2), frame(BATCH, 3)))
+    await until(lambda: ingest.ingest.figures.commit_failures)
+    assert ingest.acks[-1].upto == 1
+    await set_counter(ingest.database, 2)
+    assert await asyncio.wait_for(taking, 20) == Ack(stream=STREAM.hex(), upto=3)
+    assert await ingest.seqs() == 3
+    assert await rows(ingest.database, quarantine) == []
+
+
+async def set_counter(database: Database, last_n: int) -> None:
+    async with database.write() as connection:
+        await connection.execute(update(site_log).values(last_n=last_n))
 
 
 async def test_two_gateways_at_one_stream_settle_each_number_once(ingest: Rig, database_url: str) -> None:

@@ -56,6 +56,17 @@ async def test_a_lost_broker_is_found_again(tmp_path: Path) -> None:
         await asyncio.wait_for(running, 10)
 
 
+async def test_a_connection_that_cannot_even_be_tried_ends_the_deliveries() -> None:
+    source = MqttSource(Broker("a" * 64 + ".example"), system_clock)  # no label of a host name is that long
+
+    async def collect() -> None:
+        async for _ in source.deliveries():
+            pass
+
+    with pytest.raises(UnicodeError):
+        await asyncio.wait_for(collect(), 10)
+
+
 @pytest.mark.parametrize(("kind", "version"), [("mosquitto", ProtocolVersion.V5), ("amqtt", ProtocolVersion.V311)])
 async def test_the_version_is_the_best_that_the_broker_speaks(
     kind: str, version: ProtocolVersion, tmp_path: Path

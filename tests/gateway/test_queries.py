@@ -116,6 +116,17 @@ async def test_stock_in_a_blind_zone_is_stale_since_its_last_look(rig: LogRig, q
     assert [(event["zone"], event["status"]) for event in told if event["status"] == BLIND] == [("BACK", "blind")]
 
 
+async def test_a_site_that_nobody_folds_any_more_is_stale(rig: LogRig) -> None:
+    last_us = T0_US + 4 * SECOND_US + 50_000
+    for seconds, status, zone_status in ((60, "live", "live"), (61, "stale", "blind")):
+        queries = Queries(rig.database, ManualClock(last_us + seconds * SECOND_US))
+        found = await queries.availability(SHIRT_S)
+        assert found is not None
+        assert (found.status, found.atp) == (status, 2)
+        assert {zone.status for zone in await queries.zones(SITE.id)} == {zone_status}
+    assert found.as_of == iso(T0_US + 4 * SECOND_US)  # the zones' last look
+
+
 async def test_a_site_whose_fold_never_ran_is_unknown(rig: LogRig, queries: Queries) -> None:
     await LogRig(rig.database, other_site("store-009")).open()
     found = await queries.availability(SHIRT_S, "store-009")
@@ -245,6 +256,9 @@ def test_promises() -> None:
     assert (made.atp, made.on_hand, made.status, made.as_of_us) == (2, 3, "live", 100)  # nothing lies where it is blind
     assert promise({"BACK": 1}, sellable, looks, 100).as_of_us == 5
     assert promise({}, sellable, {}, 0).status == "unknown"
+    assert promise({}, sellable, looks, 100).status == "live"
+    made = promise({}, sellable, {"BACK": looks["BACK"], "FLOOR": Look(live=False, as_of_us=90)}, 100)
+    assert (made.atp, made.status, made.as_of_us) == (0, "stale", 90)  # nobody looks: "none" is no answer
 
 
 def test_instants() -> None:

@@ -1,7 +1,7 @@
 """Readers over real LLRP -> edge -> real Mosquitto -> `lastunit gateway` -> real PostgreSQL, with kill -9 in between.
 
 The edge and the simulated store run here; the gateway is a process of its own, killed without warning while batches
-are on their way. What must hold afterwards: every observation that the outbox accepted is in the input log, once; and
+are on their way, and the network delivers every frame twice. What must hold afterwards: every observation that the outbox accepted is in the input log, once; and
 what stands in the database equals, byte for byte, a fold of the same log that nobody ever killed.
 """
 
@@ -29,6 +29,7 @@ from gateway.storage.schema import checkpoint, item, movement, site_fold, stock_
 from simulator.reader.live_store import LiveStore
 from simulator.sites import read_demo_site
 from simulator.store import Store
+from tests.integration.echo import Echo
 from tests.integration.gateway_process import GatewayProcess
 from tests.servers.mosquitto import Mosquitto
 from wire.messages import ReadBatch, decode_durable
@@ -133,7 +134,7 @@ async def compare_with_an_unbroken_fold(database: Database, site: str, entries: 
 async def check_run(folder: Path, broker: Mosquitto, url: str, lives_s: Sequence[float]) -> None:
     site = read_demo_site("main-street")
     gateway = GatewayProcess(folder, sites=[SITE_FILE], broker=broker.url, database=url)
-    with gateway:
+    with gateway, Echo(broker.url) as echo:
         stats = await run(site, broker, gateway, folder, lives_s)
         assert await asyncio.to_thread(gateway.stop) == 0
     database = Database(url)
@@ -141,6 +142,7 @@ async def check_run(folder: Path, broker: Mosquitto, url: str, lives_s: Sequence
         entries = await logged(database, site.id)
         assert await applied(database, site.id) == len(entries)
         assert gateway.starts == len(lives_s)
+        assert echo.repeated > 5 * len(lives_s)
         assert stats.waiting_rows == 0
         assert stats.outbox.evicted_rows == 0
         accepted = stats.outbox.accepted_observations

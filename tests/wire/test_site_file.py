@@ -120,7 +120,7 @@ def test_what_is_not_a_site_file_is_refused(text: str) -> None:
         ('x: !!int ""', "not a value of"),
         ("x: !!bool maybe", "not a value of"),
         ("x: !!timestamp soon", "not a value of"),
-        ("gln: 12e03", "in quotes"),
+        ("gln: no", "in quotes"),
         ('company_prefixes: ["4012345\\n"]', "matching regex"),
         ("walls: [{from: [.nan, 0], to: [0, 1]}]", "Expected `float`"),
         ("walls: [{from: [0, 0], to: [.inf, 1]}]", "Expected `float`"),

@@ -11,6 +11,7 @@ from typing import Final
 from wire.epc.decode import decode_epc
 from wire.epc.reject import Reject
 from wire.epc.value import Epc
+from wire.limits import EPC_MAX_BITS
 
 CAPACITY: Final = 200_000
 """Twice the items of a large store; about 60 MB at 300 bytes an entry with key and strings."""
@@ -43,6 +44,8 @@ class EpcCache:
         if value is None:
             self.misses += 1
             value = decode_epc(epc, bits)
+            if 8 * len(epc) > EPC_MAX_BITS:  # no EPC: its bytes are not kept, however many they are
+                return value
         else:
             self.hits += 1
         if len(self._young) >= self._half:

@@ -143,7 +143,7 @@ def characters(length: int) -> Tail:
 
 
 def prepended() -> Tail:
-    """A number string of 1 to 12 digits with a 1 put in front, so that leading zeros stay (TDS section 14.4.5)."""
+    """A number string of 1 to 12 digits with a 1 put in front, so that leading zeros stay (TDS section 14.4.6)."""
 
     def read(tail: int) -> tuple[str, ...]:
         text = str(tail)
@@ -155,7 +155,7 @@ def prepended() -> Tail:
 
 
 def pieces(serial: Tail) -> Tail:
-    """Piece and total of an ITIP, 7 bits for two digits each, then its serial (TDS section 14.6.15)."""
+    """Piece and total of an ITIP, 7 bits for two digits each, then its serial (TDS section 14.6.11)."""
 
     def read(tail: int) -> tuple[str, ...]:
         piece, total = tail >> (serial.bits + 7), tail >> serial.bits & 0x7F

@@ -1,7 +1,7 @@
 """How long the company prefix in a number is, by the table that GS1 publishes and biip carries.
 
 Classic tags say it themselves. Barcodes and `+` tags do not, and a URN cannot be written without it (TDS
-section 7.1).
+sections 7.1 and 7.2).
 """
 
 from functools import lru_cache
@@ -15,6 +15,12 @@ KNOWN_MAX: Final = 65_536
 LOOKED_AT: Final = 12
 """A company prefix has at most 12 digits."""
 
+GTIN_8_ZEROS: Final = "00000"
+"""What stands in front of a GTIN-8 in 13 digits."""
+
+GTIN_8_PREFIX_LENGTH: Final = 8
+"""Five zeros and the first three digits of the GTIN-8 (TDS section 7.3.2)."""
+
 
 def known_prefix_length(number: str) -> int | None:
     """Digits of the company prefix at the start of `number`, None if the table does not say or tags cannot hold it.
@@ -25,6 +31,16 @@ def known_prefix_length(number: str) -> int | None:
     head = number[:LOOKED_AT]
     digits = len(head) - len(head.lstrip("0123456789"))
     return _length(head[:digits]) if digits else None
+
+
+def gtin_prefix_length(number: str) -> int | None:
+    """As `known_prefix_length`, for a GTIN-14 without its indicator: a GTIN-8 has a rule of its own.
+
+    None for an RCN-8 (a GTIN-8 that begins with 0 or 2): a shop's own number makes no EPC (TDS section 7.3.3).
+    """
+    if number.startswith(GTIN_8_ZEROS):
+        return None if number[5:6] in {"0", "2"} else GTIN_8_PREFIX_LENGTH
+    return known_prefix_length(number)
 
 
 @lru_cache(KNOWN_MAX)

@@ -15,7 +15,7 @@ MONTH_DAYS: Final = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 DATE_TYPES: Final = ("11", "13", "15", "16", "17", "7006", "7007")
 """DSGTIN+: what the 4-bit date type stands for: production, packaging, best before, sell by, expiry, first freeze,
-harvest (TDS table 14-2b)."""
+harvest (TDS section 14.5.3, "Prioritised Date")."""
 
 
 @lru_cache(maxsize=DATES_KEPT)

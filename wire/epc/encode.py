@@ -3,11 +3,11 @@
 from typing import Final
 
 from wire.epc.classic import CLASSIC, encode_classic
-from wire.epc.company_prefix import known_prefix_length
+from wire.epc.company_prefix import gtin_prefix_length, known_prefix_length
 from wire.epc.grammar import check_parts, check_prefix_length
 from wire.epc.headers import HEADER_OF
 from wire.epc.irregular import encode_irregular
-from wire.epc.keys import Sgtin
+from wire.epc.keys import Itip, Sgtin
 from wire.epc.plus import check_open_key, encode_plus
 from wire.epc.value import Epc
 from wire.gs1.errors import BadCharacter, BadCheckDigit, IdentifierError, OutOfRange, PrefixUnknown
@@ -104,7 +104,10 @@ def prefix_length(epc: Epc, company_prefix_length: int | None = None) -> int:
     """
     if not epc.numbered:
         return 0
-    length = company_prefix_length or epc.company_prefix_length or known_prefix_length(epc.numbered)
+    length = epc.company_prefix_length if company_prefix_length is None else company_prefix_length
+    if length is None:
+        by_table = gtin_prefix_length if isinstance(epc, Sgtin | Itip) else known_prefix_length
+        length = by_table(epc.numbered)
     if length is None:
         raise PrefixUnknown(
             epc.urn,

@@ -11,7 +11,7 @@ from wire.gs1.gtin import require_digits
 
 DIGITS: Final = "0123456789"
 SET_CAGE: Final = DIGITS + "ABCDEFGHJKLMNPQRSTUVWXYZ"
-"""Government entity codes leave out I and O (TDS section 6.3.12)."""
+"""Government entity codes leave out I and O (TDS section 6.3.17)."""
 SET_COMPONENT: Final = "#-/" + DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SET_ADI: Final = "-/" + DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -61,8 +61,15 @@ HEADERS: Final[dict[int, Header]] = {
 
 HEADER_OF: Final[dict[str, int]] = {header.scheme: byte for byte, header in HEADERS.items()}
 
+_RETIRED: Final = "retired with all 64-bit schemes in 2009"
+
 NOT_GS1: Final[dict[int, str]] = {
-    0x08: "SGTIN-64, retired in TDS 1.6",
+    0x08: f"SSCC-64, {_RETIRED}",
+    0x09: f"SGLN-64, {_RETIRED}",
+    0x0A: f"GRAI-64, {_RETIRED}",
+    0x0B: f"GIAI-64, {_RETIRED}",
+    **dict.fromkeys(range(0x80, 0xC0), f"SGTIN-64, {_RETIRED}"),
+    0xCE: f"DoD-64, {_RETIRED}",
     0x44: "proprietary, seen in the field",
     0xC3: "proprietary, seen in the field",
     0xE0: "a TID of ISO 7816-6, not an EPC",

@@ -18,7 +18,7 @@ from wire.epc.reject import Refused, RejectCode
 from wire.epc.value import Epc
 
 OPEN_KEY_MAX: Final = 30
-"""Company prefix and asset reference together (GS1 General Specifications, section 3.9.5)."""
+"""Company prefix and reference together, as AI 8004 and 8010 hold them (GS1 General Specifications, section 3.9)."""
 
 CPI_SERIAL_BITS: Final = 40
 CPI_SERIAL_MAX: Final = 10**12 - 1
@@ -40,12 +40,12 @@ def decode_irregular(number: int, bits: int, scheme: str) -> Epc:
 
 
 def _read_gid(reader: Bits) -> Epc:
-    """TDS section 14.6.11: three numbers of 28, 24 and 36 bits."""
+    """TDS section 14.6.12: three numbers of 28, 24 and 36 bits."""
     return Gid.of((str(reader.take(28)), str(reader.take(24)), str(reader.take(36))), scheme="gid-96")
 
 
 def _read_usdod(reader: Bits) -> Epc:
-    """TDS section 14.6.12: filter 4, six characters of 8 bits with a space in front of five, serial 36."""
+    """TDS section 14.6.13: filter 4, six characters of 8 bits with a space in front of five, serial 36."""
     filter_value = reader.take(4)
     cage = _cage(reader.take(48).to_bytes(6, "big").decode("latin-1"))
     return Usdod.of((cage, str(reader.take(36))), scheme="usdod-96", filter=filter_value)

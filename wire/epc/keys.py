@@ -48,7 +48,7 @@ class Sgtin(Epc, frozen=True, eq=False, gc=False):
     def parts(self, length: int) -> tuple[str, ...]:
         """Company prefix, indicator with item reference, serial."""
         gtin = self.gtin
-        return gtin[1 : 1 + length], gtin[0] + gtin[1 + length : 13], self.serial
+        return gtin[1 : 1 + length], gtin[:1] + gtin[1 + length : 13], self.serial
 
     @classmethod
     def of(cls, parts: tuple[str, ...], **attributes: Any) -> Self:
@@ -81,7 +81,7 @@ class Sscc(Epc, frozen=True, eq=False, gc=False):
     def parts(self, length: int) -> tuple[str, ...]:
         """Company prefix, extension digit with serial reference."""
         sscc = self.sscc
-        return sscc[1 : 1 + length], sscc[0] + sscc[1 + length : 17]
+        return sscc[1 : 1 + length], sscc[:1] + sscc[1 + length : 17]
 
     @classmethod
     def of(cls, parts: tuple[str, ...], **attributes: Any) -> Self:
@@ -109,7 +109,7 @@ class Sgln(Epc, frozen=True, eq=False, gc=False):
         return self.gln
 
     def elements(self) -> Elements:
-        """AI 414, and 254 unless the extension is "0" (TDS section 7.4)."""
+        """AI 414, and 254 unless the extension is "0" (TDS section 7.5)."""
         gln = (("414", self.gln),)
         return gln if self.extension == "0" else (*gln, ("254", self.extension))
 
@@ -327,7 +327,7 @@ class Sgcn(Epc, frozen=True, eq=False, gc=False):
 
 
 class Itip(Epc, frozen=True, eq=False, gc=False):
-    """One piece of an item that comes in pieces (TDS section 6.3.14). `piece` and `total` are two digits each."""
+    """One piece of an item that comes in pieces (TDS section 6.3.13). `piece` and `total` are two digits each."""
 
     urn: ClassVar[str] = "itip"
 
@@ -353,7 +353,7 @@ class Itip(Epc, frozen=True, eq=False, gc=False):
     def parts(self, length: int) -> tuple[str, ...]:
         """Company prefix, indicator with item reference, piece, total, serial."""
         gtin = self.gtin
-        item = gtin[0] + gtin[1 + length : 13]
+        item = gtin[:1] + gtin[1 + length : 13]
         return gtin[1 : 1 + length], item, self.piece, self.total, self.serial
 
     @classmethod

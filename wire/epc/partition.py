@@ -1,8 +1,9 @@
 """Partition tables of the classic schemes: where the company prefix ends and the reference begins.
 
 A partition value P of 0 to 6 means a company prefix of 12 - P digits, always in the same number of bits;
-what is left of the field holds the reference (TDS section 14.3, tables 14-2 ff.). Both are also bounded in
-decimal digits: a value that fits the bits and not the digits is invalid and must be refused, never widened.
+what is left of the field holds the reference (TDS sections 14.3.3 and 14.4.3; the tables stand with their
+schemes in 14.6). Both are also bounded in decimal digits: a value that fits the bits and not the digits is
+invalid and must be refused, never widened.
 """
 
 from typing import Final, NamedTuple
@@ -53,19 +54,19 @@ def open_partition_table(bits: int, digits: int = 0) -> tuple[PartitionRow, ...]
 
 
 SGTIN_PARTITIONS: Final = partition_table(44, 13)
-"""SGTIN and ITIP: the reference holds the indicator digit and the item reference (TDS table 14-2)."""
+"""SGTIN and ITIP: the reference holds the indicator digit and the item reference (TDS sections 14.6.1, 14.6.11)."""
 
 SSCC_PARTITIONS: Final = partition_table(58, 17)
-"""SSCC, GSRN and GSRNP (TDS tables 14-5, 14-18)."""
+"""SSCC, GSRN and GSRNP (TDS sections 14.6.2, 14.6.6, 14.6.7)."""
 
 SGLN_PARTITIONS: Final = partition_table(41, 12)
-"""SGLN, GDTI and SGCN (TDS tables 14-7, 14-20, 14-27)."""
+"""SGLN, GDTI and SGCN (TDS sections 14.6.3, 14.6.8, 14.6.10)."""
 
 GRAI_PARTITIONS: Final = partition_table(44, 12)
-"""GRAI: three bits wider than its digits need (TDS table 14-10)."""
+"""GRAI: three bits wider than its digits need (TDS section 14.6.4)."""
 
 GIAI_96_PARTITIONS: Final = open_partition_table(82)
-"""GIAI-96: the reference is as large as its bits (TDS table 14-15)."""
+"""GIAI-96: the reference is as large as its bits (TDS section 14.6.5.1)."""
 
 CPI_96_PARTITIONS: Final = open_partition_table(51, 15)
-"""CPI-96: references of 3 to 9 digits (TDS table 14-23)."""
+"""CPI-96: references of 3 to 9 digits (TDS section 14.6.9)."""

@@ -6,7 +6,7 @@ from wire.epc.value import Epc
 
 
 class Gid(Epc, frozen=True, eq=False, gc=False):
-    """A general identifier without GS1 key (TDS section 6.3.11). Has no filter value and no company prefix."""
+    """A general identifier without GS1 key (TDS section 6.3.16). Has no filter value and no company prefix."""
 
     urn: ClassVar[str] = "gid"
 
@@ -30,7 +30,7 @@ class Gid(Epc, frozen=True, eq=False, gc=False):
 
 
 class Usdod(Epc, frozen=True, eq=False, gc=False):
-    """An identifier of the US Department of Defense (TDS section 6.3.12)."""
+    """An identifier of the US Department of Defense (TDS section 6.3.17)."""
 
     urn: ClassVar[str] = "usdod"
 
@@ -53,7 +53,7 @@ class Usdod(Epc, frozen=True, eq=False, gc=False):
 
 
 class Adi(Epc, frozen=True, eq=False, gc=False):
-    """An aircraft part (TDS section 6.3.13). `part` may be empty; a serial of the owner's own begins with #."""
+    """An aircraft part (TDS section 6.3.18). `part` may be empty; a serial of the owner's own begins with #."""
 
     urn: ClassVar[str] = "adi"
 

@@ -70,6 +70,7 @@ SCHEMES: Final = {
 }
 
 COMPONENT_BYTES: Final = SET_COMPONENT.encode()
+COMPONENT_SET: Final = frozenset(SET_COMPONENT)
 
 DELIMITED_MAX: Final = 30
 DELIMITED_MIN_DIGITS: Final = 4
@@ -123,13 +124,13 @@ def _read_open_key(reader: Bits, name: str) -> str:
     if not key[:DELIMITED_MIN_DIGITS].isdigit() or len(key) <= DELIMITED_MIN_DIGITS:
         text = f"{name.upper()} {key!r}: expected a company prefix of at least four digits and a reference"
         raise Refused(RejectCode.DIGIT, text)
-    if name == "cpi" and not frozenset(key) <= frozenset(SET_COMPONENT):
+    if name == "cpi" and not frozenset(key) <= COMPONENT_SET:
         raise Refused(RejectCode.CHARACTER, f"CPI {key!r}: expected characters of {SET_COMPONENT}")
     return key
 
 
 def _read_dated(reader: Bits) -> tuple[str, str]:
-    """Date type and date of a DSGTIN+ (TDS section 14.6.1.4)."""
+    """Date type and date of a DSGTIN+ (TDS sections 14.5.3 and 14.6.1.4)."""
     kind = reader.take(4)
     if kind >= len(DATE_TYPES):
         raise Refused(RejectCode.DATE, f"date type {kind} is reserved; expected 0 to {len(DATE_TYPES) - 1}")

@@ -2,8 +2,8 @@
 
 Both list the parts of a key between dots (TDS sections 6.3 and 12). In a part, the characters `" % & / < >
 ?` and `#` stand as `%` and two hexadecimal digits; nothing else is escaped, and what must be is never
-accepted raw (TDS section 6.3.1, rule GS3A3Component). A tag URI says the binary scheme and the filter value
-in addition.
+accepted raw (TDS section 5, rule GS3A3Component, and table A-1). A tag URI says the binary scheme and the
+filter value in addition.
 """
 
 from typing import Final
@@ -132,15 +132,21 @@ def _split(text: str, body: str, count: int) -> tuple[str, ...]:
 def _unescape(text: str, part: str) -> str:
     """A part with its escapes undone; refuses raw characters that must be escaped, and escapes of others."""
     head, *escaped = part.split("%")
+    plain = _raw(text, head)
     for piece in escaped:
         character = chr(int(piece[:2], 16)) if _is_hex(piece[:2]) else ""
         if character not in ESCAPES:
             raise BadUri("EPC URI", value=text, expected='escapes of " % & / < > ? #', found=f"%{piece[:2]}")
-        head += "\0" + character + piece[2:]
-    raw = next((c for at, c in enumerate(head) if c in ESCAPES and head[at - 1 : at] != "\0"), None)
+        plain += character + _raw(text, piece[2:])
+    return plain
+
+
+def _raw(text: str, piece: str) -> str:
+    """A piece that holds no escapes; refuses the characters that must be escaped."""
+    raw = next((c for c in piece if c in ESCAPES), None)
     if raw is not None:
         raise BadUri("EPC URI", value=text, expected=f"{ESCAPES[raw]}", found=f"a raw {raw}")
-    return head.replace("\0", "")
+    return piece
 
 
 def _is_hex(pair: str) -> bool:

@@ -9,7 +9,7 @@ class Epc(msgspec.Struct, frozen=True, eq=False, gc=False, kw_only=True):
     """A decoded EPC. Equality and hash go by `identity` only: the same item on two kinds of tag is one item.
 
     `scheme` is the binary scheme that carried it ("sgtin-96", "sscc+"), empty when it came from a URI or a barcode.
-    `filter` is for selection in the air and never part of what is identified (TDS section 9). The length of the
+    `filter` is for selection in the air and never part of what is identified (TDS section 10). The length of the
     company prefix is known from classic schemes only; it is None for the `+` and `++` schemes and for keys that came
     without it. `data` holds application identifiers that a `+` tag carries behind its EPC, `hostname` the host of
     a `++` scheme.

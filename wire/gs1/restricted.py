@@ -2,8 +2,8 @@
 
 A GTIN-13 that begins with 02 or 20 to 29 (GTIN-12: 2) follows its country's rules, one with 04 (GTIN-12: 4)
 and a GTIN-8 with 0 or 2 its company's (GS1 General Specifications, section 2.1.11). None of them is unique
-in the world: they never stand in an EPC. biip knows the rules of nine countries; the key for the catalogue
-is the number with the measure put to zero.
+in the world: they must not stand in an EPC (TDS sections 7.3.3 to 7.3.5). biip knows the rules
+of nine countries; the key for the catalogue is the number with the measure put to zero.
 """
 
 from decimal import Decimal

@@ -1,5 +1,7 @@
 """The simple tracker's rules, one test each, on a shop of four zones; and that it is deterministic."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,6 +25,12 @@ devices:
     driver: llrp
     address: a
     antennas: [{port: 1, zone: BACK}, {port: 2, zone: FLOOR}, {port: 3, zone: EXIT}]
+"""
+R2 = """\
+  - id: R2
+    driver: llrp
+    address: b
+    antennas: [{port: 1, zone: BACK}]
 """
 S = 1_000_000
 ANTENNAS = (("R1", 1), ("R1", 2), ("R1", 3), ("ghost", 1))
@@ -135,6 +143,57 @@ def test_a_zone_is_blind_when_none_of_its_antennas_looks(site: Site) -> None:
     assert tracker.blind_zones() == {"BACK", "FLOOR"}  # DARK has no antenna: it is not watched, so not blind
     run(tracker, 60, 1)
     assert tracker.blind_zones() == frozenset()
+
+
+def test_a_backlog_makes_no_zone_live(site: Site) -> None:
+    tracker = make_tracker(site)
+    tracker.tick(5_000 * S)
+    for second in range(30):
+        tracker.observe(window(second))  # looked at more than an hour ago, and told now
+    assert tracker.blind_zones() == {"BACK", "FLOOR"}
+    tracker.observe(window(4_000 - 30))
+    assert tracker.blind_zones() == frozenset()
+
+
+def test_a_clock_that_was_ahead_does_not_keep_zones_live(site: Site) -> None:
+    tracker = make_tracker(site)
+    run(tracker, 0, 10)
+    tracker.tick((1_010 + 3_600) * S)
+    run(tracker, 10, 5)  # the clock is set back
+    assert tracker.blind_zones() == frozenset()
+    run(tracker, 15, 30, on=False)
+    assert tracker.blind_zones() == {"BACK", "FLOOR"}
+
+
+def test_what_a_zone_looked_at_before_the_exit_heard_an_item_is_no_silence() -> None:
+    """One edge was cut off and drains its windows from before; only those from after the exit's read count."""
+    site = parse_site(SITE.replace("{port: 1, zone: BACK}, ", "") + R2)
+
+    def seen(second: int, looking: set[int], *seen: Seen) -> Window:
+        inventory_ms = np.array([333 * (i in looking) for i in range(4)], np.int32)
+        antennas = (("R2", 1), *ANTENNAS[1:])
+        return replace(window(second, *seen, reads=1), antennas=antennas, inventory_ms=inventory_ms)
+
+    tracker = make_tracker(site)
+    for second in range(10):
+        tracker.observe(seen(second, {BACK, FLOOR, EXIT}, (0, BACK, -40)))
+    for second in range(10, 80):
+        at_exit = [(0, EXIT, -60)] if 40 <= second < 50 else []
+        assert tracker.observe(seen(second, {FLOOR, EXIT}, *at_exit)) == []
+    for second in range(10, 50):
+        assert tracker.observe(seen(second, {BACK})) == []
+    (left,) = [change for second in range(50, 80) for change in tracker.observe(seen(second, {BACK}))]
+    assert (left.from_zone, left.to_zone) == ("BACK", "OUT")
+    assert left.decided_us >= left.happened_us + 12 * S
+
+
+def test_the_first_read_is_that_of_the_zone_not_of_its_last_antenna() -> None:
+    site = parse_site(SITE.replace("{port: 2, zone: FLOOR}", "{port: 2, zone: FLOOR}, {port: 4, zone: FLOOR}"))
+    both = window(0, (0, FLOOR, -50), (0, UNKNOWN, -50))
+    start_us = both.start_us
+    first_us = np.array([start_us + 1_000, start_us + 500_000], np.int64)
+    (change,) = make_tracker(site).observe(replace(both, antennas=(*ANTENNAS[:3], ("R1", 4)), first_us=first_us))
+    assert change.first_read_us == start_us + 1_000
 
 
 def test_an_antenna_that_the_site_does_not_name_is_ignored(site: Site) -> None:

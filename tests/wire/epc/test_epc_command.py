@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from lastunit.cli import app
+from lastunit.commands.lines import each_line
 from tests.wire.epc.rows import tag_rows
 
 HEX = "3066C4409047E140075BCD15"
@@ -62,6 +64,18 @@ def test_standard_input_may_be_anything() -> None:
     code, lines = run("decode", stdin=b"\xff\xfe\x00\n" + b"9" * 70_000 + b"\n")
     assert code == 1
     assert {line["error"]["code"] for line in lines} <= {"hex", "length"}
+
+
+def test_letters_that_become_digits_in_capitals_are_no_digits() -> None:
+    code, lines = run("decode", "F\ufb00")
+    assert (code, lines[0]["error"]["code"]) == (1, "hex")
+
+
+def test_a_closed_standard_input_is_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(typer.Exit) as end:
+        each_line("hex", None, lambda text: {"hex": text})
+    assert end.value.exit_code == 0
 
 
 def test_the_pc_word_is_read_on_request() -> None:

@@ -5,10 +5,11 @@ import pytest
 from wire.epc import Sgtin, decode_epc, encode_epc, encode_sgtin96, encode_sgtin198
 from wire.epc.aidc import FORMATS
 from wire.epc.company_prefix import known_prefix_length
-from wire.epc.keys import Cpi, Giai, Grai, Sgln, Sscc
+from wire.epc.keys import Cpi, Giai, Grai, Itip, Sgln, Sscc
 from wire.epc.plain_keys import Gid
+from wire.epc.uri import parse_urn, urn_of
 from wire.epc.value import Epc
-from wire.gs1 import BadCharacter, BadCheckDigit, BadLength, Gtin14, IdentifierError, OutOfRange
+from wire.gs1 import BadCharacter, BadCheckDigit, BadLength, Gtin14, IdentifierError, OutOfRange, parse_gtin
 from wire.gs1.errors import PrefixUnknown
 
 GTIN = Gtin14("09506000134352")
@@ -55,6 +56,11 @@ BAD: list[tuple[Epc, str, type[IdentifierError], str]] = [
     (Grai("9521141123454", "A" * 17), "grai+", BadLength, "1 to 16"),
     (Sgln("9521141123454", ""), "sgln+", BadLength, "1 to 20"),
     (Sscc("09520123456789123"), "sscc+", BadCheckDigit, "095201234567891235"),
+    (Sgtin(Gtin14(""), "1"), "sgtin-96", BadLength, "6 to 12 digits"),
+    (Sgtin(Gtin14(""), "1"), "sgtin+", BadLength, "6 to 12 digits"),
+    (Sscc(""), "sscc+", BadLength, "6 to 12 digits"),
+    (Itip(Gtin14(""), "01", "02", "1"), "itip+", BadLength, "6 to 12 digits"),
+    (Sgtin(parse_gtin("01234565"), "1"), "sgtin-96", PrefixUnknown, "company prefix length"),
     (Gid("268435456", "1", "1"), "gid-96", OutOfRange, "at most 268435455"),
     (Gid("1", "1", "1", filter=1), "gid-96", OutOfRange, "0 to 0"),
 ]
@@ -87,6 +93,16 @@ def test_the_prefix_length_is_the_callers_then_the_tags_then_the_tables() -> Non
     assert lengths == [9, 8, known_prefix_length(GTIN[1:])]
     assert known_prefix_length("") is None
     assert known_prefix_length("ABC") is None
+    with pytest.raises(OutOfRange, match="6 to 12, found 0"):
+        encode_epc(own, "sgtin-96", company_prefix_length=0)
+
+
+@pytest.mark.parametrize("gtin", ["95010939", "10000095010936"])
+def test_a_gtin_8_has_a_prefix_of_eight_digits(gtin: str) -> None:
+    # the example of TDS section 7.3.2, and a case of the same goods
+    item = Sgtin(parse_gtin(gtin), "1")
+    assert urn_of(item) == f"urn:epc:id:sgtin:00000950.{item.gtin[0]}1093.1"
+    assert parse_urn(urn_of(item)) == item
 
 
 def test_the_short_ways_for_sgtins() -> None:

@@ -143,6 +143,13 @@ def test_the_cache_does_not_mix_up_lengths() -> None:
     assert cache.misses == 3
 
 
+def test_the_cache_does_not_keep_what_is_too_long_for_an_epc() -> None:
+    cache = EpcCache(10)
+    for bits in (96, 8_000_000):
+        assert isinstance(cache.decode(bytes(1_000_000), bits), Reject)
+    assert (cache.misses, len(cache)) == (2, 0)
+
+
 def test_a_cache_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         EpcCache(1)

@@ -15,7 +15,7 @@ from wire.gs1.errors import IdentifierError
 
 WRONG = {
     "other-libraries-tag-0051": (
-        "valid by its source, but the reference of partition 0 has no digits and its spare bit is 1: TDS 14.3"
+        "valid by its source, but the reference of partition 0 has no digits and its spare bit is 1: TDS 14.4.3"
         " allows 0 only (the source's own row 0052 is the right encoding of the same SGLN)"
     ),
 }
@@ -25,7 +25,7 @@ NOT_HEX = {"other-libraries-tag-0074": "holds the letter G"}
 
 OTHER_LINK = dict.fromkeys(
     ("tdt22-SGLN-96-p1-0", "tdt22-SGLN-96-p3-0", "tdt22-SGLN-96-p4-0"),
-    "the source prints /254/0, but extension 0 names the GLN itself and has no AI 254 (TDS 7.4)",
+    "the source prints /254/0, but extension 0 names the GLN itself and has no AI 254 (TDS 7.5)",
 )
 
 OTHER_KEY = {"epcpy-0187": "refused by its source as a GSRN only; it is a valid GSRNP"}

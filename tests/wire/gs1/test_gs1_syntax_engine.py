@@ -92,6 +92,14 @@ def test_element_strings_with_separators(row: Row) -> None:
         assert "".join(ai + text for ai, text in value.elements) == row["element_string"].replace("^", "")
 
 
+@pytest.mark.parametrize(
+    "row", [r for r in of_kind("ai-fnc1") if not r.get("element_string", "").startswith("^")], ids=number
+)
+def test_element_strings_without_anything_that_says_so(row: Row) -> None:
+    assert not row["valid"]
+    assert scan(row.get("element_string", "")) is None
+
+
 @pytest.mark.parametrize("row", of_kind("scan-data"), ids=number)
 def test_scans(row: Row) -> None:
     value = scan(row.get("bare", ""))
@@ -135,6 +143,28 @@ def taken_bracketed(text: str) -> bool:
 def test_content_rules(row: Row) -> None:
     not_run = any(int(number(row)) in group for group in NOT_RUN)
     assert taken_bracketed(row["element_string"]) is (row["valid"] or not_run)
+
+
+NO_SUCH_AI = dict.fromkeys(("0274", "0275", "0276", "0277"), "3338: an AI that GS1 has not given")
+
+
+@pytest.mark.parametrize(
+    "row",
+    of_kind("ai-set validateAIrequisites", "ai-set validateAImutex", "ai-set validateDigSig"),
+    ids=number,
+)
+def test_which_ais_belong_together_is_not_asked(row: Row) -> None:
+    # what a shelf scan is for, the key, is the same with and without the AIs that should stand beside it
+    assert taken_bracketed(row["element_string"]) is (number(row) not in NO_SUCH_AI)
+    assert not (row["valid"] and number(row) in NO_SUCH_AI)
+
+
+def test_every_row_of_the_engine_is_in_a_test() -> None:
+    kinds = {row["kind"].partition("(")[0].split()[-1] for row in ENGINE}
+    assert kinds == {
+        *("dl-parse", "dl-generate", "ai-bracketed", "ai-fnc1", "scan-data", "ai-linter"),
+        *("validateAIrepeats", "validateAIrequisites", "validateAImutex", "validateDigSigRequiresSerialisedKey"),
+    }
 
 
 def test_primary_keys_and_qualifiers_are_those_of_the_dictionary() -> None:
