@@ -32,10 +32,11 @@ class Echo:
         self._subscribed = True
 
     def _on_message(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        if message.payload in self._seen:
+        frame = bytes(message.payload)
+        if frame in self._seen:
             return  # our own
-        self._seen.add(message.payload)
-        self._waiting.append((message.topic, message.payload))
+        self._seen.add(frame)
+        self._waiting.append((message.topic, frame))
         if len(self._waiting) > self._after:
             topic, payload = self._waiting.popleft()
             client.publish(topic, payload, qos=1)

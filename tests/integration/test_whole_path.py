@@ -1,8 +1,9 @@
 """Readers over real LLRP -> edge -> real Mosquitto -> `lastunit gateway` -> real PostgreSQL, with kill -9 in between.
 
 The edge and the simulated store run here; the gateway is a process of its own, killed without warning while batches
-are on their way, and the network delivers every frame twice. What must hold afterwards: every observation that the outbox accepted is in the input log, once; and
-what stands in the database equals, byte for byte, a fold of the same log that nobody ever killed.
+are on their way, and the network delivers every frame twice. What must hold afterwards: every observation that the
+outbox accepted is in the input log, once; and what stands in the database equals, byte for byte, a fold of the same
+log that nobody ever killed.
 """
 
 import asyncio

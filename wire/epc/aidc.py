@@ -2,8 +2,9 @@
 
 Each is its AI as decimal digits in nibbles (two digits say how many there are, TDS table K), then its value
 by table F. Batch, expiry date or weight may stand there. What the item *is* does not depend on them: an AI
-whose format is not in the table below ends the reading, and everything from it on is kept as bits under the
-empty AI, so that nothing is lost and the tag still counts.
+whose format is not in the table below ends the reading, as does one of the data headers that the standard
+keeps for later (a nibble A to F in its first byte). Everything from there on is kept as bits under the empty
+AI, so that nothing is lost and the tag still counts.
 """
 
 from typing import Final, NamedTuple
@@ -138,7 +139,7 @@ def read_aidc(bits: Bits) -> Data:
         left = bits.left
         ai = _read_ai(bits)
         form = FORMATS.get(ai)
-        if form is None:
+        if form is None:  # not known here, or reserved
             data.append(("", f"0b{rest:0{left}b}"))
             return tuple(data)
         data.append((ai, "".join(_read(bits, component) for component in form)))
@@ -147,7 +148,10 @@ def read_aidc(bits: Bits) -> Data:
 
 
 def _read_ai(bits: Bits) -> str:
+    """The AI that comes next, or a reserved data header."""
     ai = f"{bits.take(8):02X}"
+    if not ai.isdigit():
+        return ai
     length = KEY_LENGTHS.get(ai, 0)
     if length > 2:
         ai += f"{bits.take(4 * length - 8):0{length - 2}X}"

@@ -42,7 +42,7 @@ CASES = [
     ("F73795211411234538566CB0AFC400000000", RejectCode.PADDING, "fewer than 16"),
     ("FB372CDE795211411234538566CB0AFC4000", RejectCode.DATE, "reserved"),
     ("FB342C00795211411234538566CB0AFC4000", RejectCode.DATE, "no such day"),
-    ("F7B79521141123453014F7F0", RejectCode.AIDC, "application identifier"),
+    ("F7B795211411234530110400", RejectCode.AIDC, "04: expected the digits of an application identifier"),
     ("F13195211411234548566CB0AFC4", RejectCode.CHECK_DIGIT, "expected check digit"),
     ("F13195211411234518566CB0AFC4", RejectCode.DIGIT, "expected 0 in front"),
     ("FA3952114132D83C2BF10000", RejectCode.DIGIT, "expected a digit, E or F"),
