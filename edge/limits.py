@@ -108,6 +108,10 @@ UPLINK_FLAPS: Final = 3
 """Connections in a row that were accepted and soon lost: most often a second client with our name, and not every
 broker says so."""
 
+UPLINK_MAX_IN_FLIGHT: Final = 10
+"""Messages that the broker has not confirmed: the least Receive Maximum that a common broker announces by default
+(HiveMQ 10, Mosquitto 20), since paho does not look at it (MQTT 5 section 3.3.4). 100 messages a second at 100 ms."""
+
 UPLINK_MAX_MESSAGES: Final = 256
 """Messages that the MQTT client holds: both windows of delivery, states, and room."""
 

@@ -62,7 +62,7 @@ ACK_MAX_REJECTED: Final = 200
 # -- site files
 SITE_FILE_MAX_BYTES: Final = 1 * MIB
 SITE_FILE_MAX_VALUES: Final = 250_000
-"""Values with all aliases followed: a thousand readers of thirty surveyed antennas. YAML lets ten lines say billions."""
+"""Values, aliases followed: a thousand readers of thirty surveyed antennas. Ten lines of YAML can say billions."""
 SITE_MAX_METRES: Final = 10_000.0
 """Coordinates on a plan, either way: the largest warehouse is a kilometre long."""
 SITE_MAX_ZONES: Final = 250

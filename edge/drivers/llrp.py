@@ -211,8 +211,7 @@ class LlrpDriver:
         for event in events:
             match event:
                 case news.Reports():
-                    for _, of_one_clock in groupby(event.reports, key=attrgetter("uptime")):
-                        self._take_reports(session, list(of_one_clock))
+                    self._take_reports(session, event.reports)
                 case news.ReaderTime():
                     self._take_time(event)
                 case news.AntennaState():
@@ -244,6 +243,11 @@ class LlrpDriver:
                 self._enter("down", "stopped")
 
     def _take_reports(self, session: Session, reports: list[TagReport]) -> None:
+        """Take reports by runs of one clock: a reader may get its UTC amid those that it held."""
+        for _, run in groupby(reports, key=attrgetter("uptime")):
+            self._take_run(session, list(run))
+
+    def _take_run(self, session: Session, reports: list[TagReport]) -> None:
         newest = reports[-1]
         now_us = self._host.wall_us()
         seen_us = newest.last_seen_us or newest.first_seen_us

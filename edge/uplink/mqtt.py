@@ -36,6 +36,7 @@ from edge.limits import (
     CONNECT_TIMEOUT_S,
     KEEPALIVE_S,
     UPLINK_FLAPS,
+    UPLINK_MAX_IN_FLIGHT,
     UPLINK_MAX_MESSAGES,
 )
 from edge.outage import Outage
@@ -262,7 +263,7 @@ class MqttUplink:
             reconnect_on_failure=False,
         )
         client.connect_timeout = _TCP_S
-        client.max_inflight_messages_set(UPLINK_MAX_MESSAGES)
+        client.max_inflight_messages_set(UPLINK_MAX_IN_FLIGHT)
         client.max_queued_messages_set(UPLINK_MAX_MESSAGES)
         client.will_set(self._state, self._will, qos=_QOS, retain=True)
         if self._login is not None:

@@ -257,6 +257,22 @@ def _level_of(connect: bytes) -> int:
     return connect[connect.index(b"MQTT") + 4]
 
 
+async def test_no_more_is_in_flight_than_a_broker_allows(side: MosquittoSide) -> None:
+    """Mosquitto announces 20 by default; others end a connection that sends more unconfirmed (MQTT 5 section 4.9)."""
+    uplink = mqtt_uplink(side.broker.url)
+    uplink.start(Listener(), death())
+    await until(lambda: uplink.connected, "connection")
+    assert uplink._now is not None
+    side.broker.pause()
+    try:
+        assert all(uplink.publish_data(b"x") for _ in range(100))
+        assert uplink._now.client._inflight_messages <= 20
+    finally:
+        side.broker.resume()
+    await until(lambda: uplink.held_bytes == 0, "all confirmed")
+    await uplink.stop()
+
+
 async def test_a_broker_name_that_cannot_be_one_is_said_and_tried_again() -> None:
     uplink = mqtt_uplink("mqtt://a..b")
     uplink.start(Listener(), death())

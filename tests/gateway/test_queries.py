@@ -118,13 +118,13 @@ async def test_stock_in_a_blind_zone_is_stale_since_its_last_look(rig: LogRig, q
 
 async def test_a_site_that_nobody_folds_any_more_is_stale(rig: LogRig) -> None:
     last_us = T0_US + 4 * SECOND_US + 50_000
-    for seconds, status, zone_status in ((60, "live", "live"), (61, "stale", "blind")):
+    looked_us = T0_US + 4 * SECOND_US
+    for seconds, status, zone_status, as_of_us in ((60, "live", "live", last_us), (61, "stale", "blind", looked_us)):
         queries = Queries(rig.database, ManualClock(last_us + seconds * SECOND_US))
         found = await queries.availability(SHIRT_S)
         assert found is not None
-        assert (found.status, found.atp) == (status, 2)
+        assert (found.status, found.atp, found.as_of) == (status, 2, iso(as_of_us))
         assert {zone.status for zone in await queries.zones(SITE.id)} == {zone_status}
-    assert found.as_of == iso(T0_US + 4 * SECOND_US)  # the zones' last look
 
 
 async def test_a_site_whose_fold_never_ran_is_unknown(rig: LogRig, queries: Queries) -> None:

@@ -91,6 +91,8 @@ def decode_plus(epc: bytes, bits: int, scheme: str) -> Epc:
     serial = ""
     if spec.serial:
         serial = read_numeric(reader, spec.serial) if spec.numeric else read_alphanumeric(reader, spec.serial)
+        if name == "cpi" and serial[0] == "0" and serial != "0":
+            raise Refused(RejectCode.RANGE, f"serial {serial}; expected a number without leading zeros (AI 8011)")
     host = read_hostname(reader) if has_host else ""
     data: Data = ()
     if flags & DATA_TOGGLE:

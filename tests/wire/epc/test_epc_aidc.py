@@ -64,7 +64,7 @@ def test_data_behind_the_epc_is_read(ai: str, value: str) -> None:
 
 @pytest.mark.parametrize("header", ["A1", "F7", "1B"])
 def test_a_data_header_that_is_kept_for_later_does_not_hide_the_item(header: str) -> None:
-    epc = bytes.fromhex(f"F7B795211411234530{11:02d}{header}7F")
+    epc = bytes.fromhex(f"F7B79521141123453011{header}7F")
     value = decode_epc(epc, 8 * len(epc))
     assert isinstance(value, Sgtin)
     assert value.identity == ("79521141123453", "1")

@@ -48,6 +48,7 @@ CASES = [
     ("FA3952114132D83C2BF10000", RejectCode.DIGIT, "expected a digit, E or F"),
     ("FA3952E83C2BF10000", RejectCode.DIGIT, "at least four digits"),
     ("F039521141E42AB15", RejectCode.CHARACTER, "expected characters of #-/0123456789A"),
+    ("F039521141F3014", RejectCode.RANGE, "serial 005; expected a number without leading zeros"),
     ("FB34345D795211411234538566CB0AFC4000", RejectCode.DATE, "no such day"),
     ("FB34C8DE795211411234538566CB0AFC4000", RejectCode.DATE, "no such day"),
     ("F7379521141123453A3FFFF0", RejectCode.CHARACTER, "indicator 5"),
