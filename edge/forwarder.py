@@ -112,9 +112,9 @@ class Forwarder:
     # -- the task
 
     async def run(self) -> None:
-        """Forward until cancelled."""
-        ticking = asyncio.create_task(self._tick(), name="delivery tick")
-        try:
+        """Forward until cancelled. What ends one half (sending, or the clock of resending) ends the other too."""
+        async with asyncio.TaskGroup() as halves:
+            halves.create_task(self._tick(), name="delivery tick")
             while True:
                 await self._kick.wait()
                 self._kick.clear()
@@ -125,8 +125,6 @@ class Forwarder:
                     self._disk.broke(str(error))
                     await asyncio.sleep(INTAKE_RETRY_S)
                     self._kick.set()
-        finally:
-            ticking.cancel()
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until the gateway has everything; False when it does not in time."""
@@ -173,7 +171,8 @@ class Forwarder:
         if news != self._link_news or not self._uplink.connected:
             return
         self._link_seen = news
-        backlog_s = 0.0 if oldest_us is None else (self._host.wall_us() - oldest_us) / 1e6
+        # Also a clock that was set back since must not hide a backlog.
+        backlog_s = 0.0 if oldest_us is None else abs(self._host.wall_us() - oldest_us) / 1e6
         orders = self.delivery.connect(self._host.monotonic_s(), self._draw_stream(), backlog_s)
         self._on_link(True)
         self._obey(orders)

@@ -81,11 +81,6 @@ def encode_frame(header: Header, body: bytes, body_format: Format = Format.MSGPA
     return head + body
 
 
-def with_first_held(frame: bytes, first_held: int) -> bytes:
-    """Return the same frame with another `first_held`: what a resend says after rows before it were acked."""
-    return frame[:32] + struct.pack(">Q", first_held) + frame[HEADER_BYTES:]
-
-
 def encode_json_frame(header: Header, body: bytes) -> bytes:
     """Return the JSON twin of a frame; `body` is JSON already."""
     return msgspec.json.encode(

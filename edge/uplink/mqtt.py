@@ -161,7 +161,10 @@ class MqttUplink:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             began_s = self._host.monotonic_s()
-            await self._one_connection()
+            try:
+                await self._one_connection()
+            except Exception as error:  # noqa: BLE001 - an edge without uplink is of no use: say it, count it, try again
+                self._survive(f"{type(error).__name__}: {error}")
             if self._stopping.is_set():
                 return
             lasted_s = self._host.monotonic_s() - began_s
@@ -170,6 +173,15 @@ class MqttUplink:
             self._watch_flapping(lasted_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._backoff.failed(_PACE))
+
+    def _survive(self, reason: str) -> None:
+        """After something that nobody foresaw: the connection is over, like any other."""
+        self._log.error("uplink_failed", error=reason)
+        self._failed(reason)
+        if self._connected:
+            self._connected = False
+            if self._listener is not None:
+                self._listener.on_disconnected(reason)
 
     def _watch_flapping(self, lasted_s: float) -> None:
         accepted, self._accepted = self._accepted, False

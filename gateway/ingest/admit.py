@@ -5,6 +5,7 @@ are locked in key order (streams, then logs), so that several gateways at one da
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -221,30 +222,29 @@ class _Rows:
 
 
 async def _lock_streams(connection: AsyncConnection, keys: set[StreamKey], now_us: int) -> dict[StreamKey, Watermark]:
-    """Lock the streams' rows, new ones included, and return their watermarks."""
-    found = await _select_streams(connection, keys)
-    missing = sorted(keys - found.keys())
-    if not missing:
-        return found
-    rows = [
-        {"site": key.site, "edge": key.edge, "stream": key.stream, "last_seq": 0, "opened_us": now_us}
-        | {"updated_us": now_us}
-        for key in missing
-    ]
-    await connection.execute(insert_into(connection, stream).on_conflict_do_nothing(), rows)
-    return found | await _select_streams(connection, set(missing))
+    """Lock the streams' rows, new ones included, and return their watermarks.
 
-
-async def _select_streams(connection: AsyncConnection, keys: set[StreamKey]) -> dict[StreamKey, Watermark]:
+    New rows are made before any is locked: whoever waits for another's new row must not hold an old one meanwhile.
+    """
     if not keys:
         return {}
     query = (
         select(stream.c.site, stream.c.edge, stream.c.stream, stream.c.last_seq)
         .where(tuple_(stream.c.site, stream.c.edge, stream.c.stream).in_([tuple(key) for key in sorted(keys)]))
         .order_by(stream.c.site, stream.c.edge, stream.c.stream)
-        .with_for_update()
     )
-    rows = await connection.execute(query)
+    missing = keys - _watermarks(await connection.execute(query)).keys()
+    if missing:
+        rows = [
+            {"site": key.site, "edge": key.edge, "stream": key.stream, "last_seq": 0, "opened_us": now_us}
+            | {"updated_us": now_us}
+            for key in sorted(missing)
+        ]
+        await connection.execute(insert_into(connection, stream).on_conflict_do_nothing(), rows)
+    return _watermarks(await connection.execute(query.with_for_update()))
+
+
+def _watermarks(rows: Iterable[Any]) -> dict[StreamKey, Watermark]:
     return {StreamKey(row.site, row.edge, bytes(row.stream)): Watermark(row.last_seq) for row in rows}
 
 

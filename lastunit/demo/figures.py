@@ -64,7 +64,7 @@ def as_text(figures: DemoFigures) -> str:
         ("observations", f"{figures.observations:,}   (one for each tag and antenna in a second)"),
         ("batches", f"{figures.batches_sent:,} sent, {figures.batches_acked:,} acked"),
         ("lost", f"{figures.lost:,}" + ("" if figures.lost == 0 else "   (this must be 0: please report it)")),
-        ("items seen", f"{figures.items_seen:,}; {figures.items_in_stores:,} are really in the stores now"),
+        ("garments seen", f"{figures.items_seen:,} since the start; {figures.items_in_stores:,} are in the stores now"),
         ("movements", f"{figures.movements:,}"),
         ("exact cells", f"{figures.cell_exact:.1%} of (SKU, zone) counts equal the truth"),
         ("visible after", f"{shown}   (of {figures.visible_samples:,} stays in a new zone)"),

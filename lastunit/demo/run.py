@@ -112,8 +112,8 @@ async def _open_stores(
         shown = DemoStore(site, store, host, on_went=watcher.went, on_reported=watcher.reported)
         await stack.enter_async_context(shown)
         say(
-            f"store         {site.id} {site.name}: {store.items:,} items, {len(site.devices)} readers on "
-            f"{', '.join(device.address for device in shown.site.devices[:2])} ..."
+            f"store         {site.id} {site.name}: {sum(shown.truth().values()):,} garments, "
+            f"{len(site.devices)} readers on {', '.join(device.address for device in shown.site.devices[:2])} ..."
         )
         stores.append(shown)
     return stores
@@ -158,7 +158,7 @@ async def _progress(stores: list[DemoStore], gateway: Gateway, watcher: StreamWa
         sites = (await gateway.queries.health()).sites
         present = sum(site.items_present for site in sites)
         say(
-            f"readers {sum(one for one, _ in up)}/{sum(all_ for _, all_ in up)} up, {present:,} items seen, "
+            f"readers {sum(one for one, _ in up)}/{sum(all_ for _, all_ in up)} up, {present:,} garments counted, "
             f"{watcher.events:,} changes pushed"
         )
 

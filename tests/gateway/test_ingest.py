@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, text, update
 
 from gateway.ingest.admit import prune_quarantine
 from gateway.ingest.memory import MemoryBroker, MemorySource
@@ -233,6 +233,36 @@ async def test_a_message_that_the_database_refuses_stops_nobody(ingest: Rig) -> 
         assert ingest.ingest.figures.unstorable == 1
         (kept,) = await rows(ingest.database, quarantine)
         assert (kept.seq, kept.code) == (2, "storage")
+
+
+async def test_who_waits_for_a_new_stream_holds_no_old_one(postgres_url: str) -> None:
+    """Another gateway makes stream a, and locks b after it: there must be no circle of two that wait."""
+    database = Database(postgres_url)
+    found = Rig(database)
+    a, b = b"a" * 16, b"b" * 16
+    async with database.write() as connection:
+        await register_site(connection, SITE, T0_US)
+    await found.take(frame(BATCH, 1, stream=b))
+    async with database.write() as other:
+        row = {**IDENTITY, "stream": a, "last_seq": 0, "opened_us": T0_US, "updated_us": T0_US}
+        await other.execute(insert(stream), row)
+        taking = asyncio.create_task(found.take(frame(BATCH, 1, stream=a), frame(BATCH, 2, stream=b)))
+        await until_blocked(database)
+        await other.execute(select(stream).where(stream.c.stream == b).with_for_update())
+    await asyncio.wait_for(taking, 20)
+    assert found.ingest.figures.commit_failures == 0
+    assert await found.seqs() == 3
+    await database.close()
+
+
+async def until_blocked(database: Database) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with asyncio.timeout(20):
+        while True:
+            async with database.read() as connection:
+                if await connection.scalar(waiting):
+                    return
+            await asyncio.sleep(0.01)
 
 
 async def test_a_database_in_disorder_rejects_no_good_message(ingest: Rig) -> None:

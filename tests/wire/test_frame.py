@@ -13,7 +13,6 @@ from wire.frame import (
     encode_frame,
     encode_json_frame,
     trusted_body,
-    with_first_held,
 )
 from wire.limits import BODY_MAX_BYTES, HEADER_BYTES, JSON_FRAME_MAX_BYTES, SEQ_MAX
 
@@ -38,15 +37,6 @@ def test_what_is_framed_comes_back(header: Header, body: bytes, kind: Format) ->
 @given(headers())
 def test_the_json_twin_comes_back(header: Header) -> None:
     assert decode_frame(encode_json_frame(header, b'{"a":1}')) == Frame(header, Format.JSON, b'{"a":1}')
-
-
-@given(headers(), st.data())
-def test_first_held_can_be_said_anew(header: Header, data: st.DataObject) -> None:
-    frame = encode_frame(header, b"body")
-    first_held = data.draw(st.integers(1, header.seq))
-    assert decode_frame(with_first_held(frame, first_held)) == Frame(
-        Header(header.stream, header.seq, first_held), Format.MSGPACK, b"body"
-    )
 
 
 @given(st.binary(max_size=100))
