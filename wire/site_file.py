@@ -95,6 +95,16 @@ _OPTIONS: Final = ("keepalive_s", "baud")
 Lines = dict[str, int]
 
 
+def decode_site_text(data: bytes, file: str) -> str:
+    """Return the text of a site file's bytes. Raises `SiteFileError` with the line that is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        wrong = f"not UTF-8: byte 0x{error.object[error.start]:02x}; save it as UTF-8"
+        raise SiteFileError(file, (Problem(line, "", wrong),)) from error
+
+
 def parse_site(text: str, file: str = "site.yaml") -> Site:
     """Parse a site file. Raises `SiteFileError` with every problem's line and key."""
     size = len(text.encode())
