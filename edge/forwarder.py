@@ -112,19 +112,28 @@ class Forwarder:
     # -- the task
 
     async def run(self) -> None:
-        """Forward until cancelled. What ends one half (sending, or the clock of resending) ends the other too."""
-        async with asyncio.TaskGroup() as halves:
-            halves.create_task(self._tick(), name="delivery tick")
-            while True:
-                await self._kick.wait()
-                self._kick.clear()
-                try:
-                    await self._step()
-                    self._disk.back()
-                except OutboxUnavailable as error:
-                    self._disk.broke(str(error))
-                    await asyncio.sleep(INTAKE_RETRY_S)
-                    self._kick.set()
+        """Forward until cancelled. What ends one half (sending, or the clock of resending) ends the other too.
+
+        Raises that half's error itself, not a group: whoever started the daemon tells errors apart by their type.
+        """
+        try:
+            async with asyncio.TaskGroup() as halves:
+                halves.create_task(self._tick(), name="delivery tick")
+                await self._send()
+        except ExceptionGroup as both:
+            raise both.exceptions[0] from both
+
+    async def _send(self) -> None:
+        while True:
+            await self._kick.wait()
+            self._kick.clear()
+            try:
+                await self._step()
+                self._disk.back()
+            except OutboxUnavailable as error:
+                self._disk.broke(str(error))
+                await asyncio.sleep(INTAKE_RETRY_S)
+                self._kick.set()
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until the gateway has everything; False when it does not in time."""

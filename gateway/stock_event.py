@@ -61,9 +61,16 @@ ZONE: Final = "zone"
 
 
 def stock_body(
-    site: str, gtin: str, made: Promise, *, version: int, zones: Mapping[str, int], movements: Sequence[Movement]
+    site: str,
+    gtin: str,
+    made: Promise,
+    *,
+    version: int,
+    zones: Mapping[str, int],
+    movements: Sequence[Movement],
+    reason: str,
 ) -> bytes:
-    """Return the event of one SKU after its `movements` (at least one, in order); JSON without `seq`."""
+    """Return the event of one SKU after its `movements`, in order; JSON without `seq`."""
     shown = movements[-CHANGE_MOVES_MAX:]
     return msgspec.json.encode(
         StockChange(
@@ -76,7 +83,7 @@ def stock_body(
             status=made.status,
             version=version,
             as_of=iso(made.as_of_us),
-            reason=movements[-1].cause,
+            reason=reason,
             zones={zone: quantity for zone, quantity in sorted(zones.items()) if quantity},
             moves=[_move(movement) for movement in shown],
             moves_left_out=len(movements) - len(shown),

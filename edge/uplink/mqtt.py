@@ -178,10 +178,15 @@ class MqttUplink:
         """After something that nobody foresaw: the connection is over, like any other."""
         self._log.error("uplink_failed", error=reason)
         self._failed(reason)
-        if self._connected:
-            self._connected = False
+        self._now = None
+        if not self._connected:
+            return
+        self._connected = False
+        try:
             if self._listener is not None:
                 self._listener.on_disconnected(reason)
+        except Exception as error:  # noqa: BLE001 - as in `_run`
+            self._log.error("uplink_failed", error=f"{type(error).__name__}: {error}")
 
     def _watch_flapping(self, lasted_s: float) -> None:
         accepted, self._accepted = self._accepted, False

@@ -32,5 +32,11 @@ async def speaks_mqtt5(host: str, port: int, tls: ssl.SSLContext | None, timeout
         finally:
             writer.close()
     if answer[0] != _CONNACK:
-        raise ConnectionError(f"this is no MQTT broker: it answered {answer.hex()}")
+        raise ConnectionError(f"this is no MQTT broker: it answered {_shown(answer)}")
     return answer[3] not in _UNSUPPORTED
+
+
+def _shown(answer: bytes) -> str:
+    """Return text as text (`HTTP` says which server that is), all else in hexadecimal."""
+    text = answer.decode("latin-1")
+    return repr(text) if text.isascii() and text.isprintable() else f"with the bytes {answer.hex()}"

@@ -132,13 +132,14 @@ class SiteFold:
         self._step("fold.fenced")
         assert state.site is not None
         sellable = sellable_zones(state.site)
-        if outputs.site_changed:
-            await resell(connection, self.site, sellable)
         looks = {
             zone: Look(zone not in state.blind_since_us, state.looked_us.get(zone, 0))
             for zone in state.blind_since_us.keys() | state.live_since_us.keys()
         }
-        await post(connection, Posting(self.site, sellable, looks, state.now_us), outputs.movements)
+        posting = Posting(self.site, sellable, looks, state.now_us)
+        await post(connection, posting, outputs.movements)
+        if outputs.site_changed:
+            await resell(connection, posting)
         await self._write_zones(connection, outputs)
 
     async def _advance(self, connection: AsyncConnection, previous: int) -> None:

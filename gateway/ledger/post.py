@@ -9,9 +9,9 @@ undoes the whole commit: a ledger that disagrees with itself must not grow.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import Look, promise
@@ -21,6 +21,9 @@ from gateway.stock_event import stock_body
 from gateway.storage.schema import change, item, movement, stock, stock_count
 from gateway.storage.statement import MANY, insert_into, upsert_into
 from wire.site import OUT
+
+SITE_CHANGED: Final = "site_changed"
+"""Reason of an event that no movement caused: the site file says otherwise what can be sold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,15 @@ async def post(connection: AsyncConnection, at: Posting, movements: Sequence[Mov
         version = versions[gtin] + 1
         row = {"site": at.site, "gtin": gtin, "version": version, "on_hand": made.on_hand, "sellable": made.atp}
         stock_rows.append(row | {"changed_us": at.now_us})
-        body = stock_body(at.site, gtin, made, version=version, zones=zones[gtin], movements=by_gtin[gtin])
+        body = stock_body(
+            at.site,
+            gtin,
+            made,
+            version=version,
+            zones=zones[gtin],
+            movements=by_gtin[gtin],
+            reason=by_gtin[gtin][-1].cause,
+        )
         events.append({"site": at.site, "gtin": gtin, "created_us": at.now_us, "body": body})
     await connection.execute(upsert_into(connection, stock), stock_rows)
     await connection.execute(insert(change), events)
@@ -188,12 +199,27 @@ async def counts_of(connection: AsyncConnection, site: str, gtins: list[str]) ->
     return counts
 
 
-async def resell(connection: AsyncConnection, site: str, sellable: frozenset[str]) -> None:
-    """Count anew what is sellable of every SKU: the site's description changed."""
-    units = (
-        select(func.coalesce(func.sum(stock_count.c.quantity), 0))
-        .where(stock_count.c.site == stock.c.site, stock_count.c.gtin == stock.c.gtin)
-        .where(stock_count.c.zone.in_(sorted(sellable)))
-        .scalar_subquery()
+async def resell(connection: AsyncConnection, at: Posting) -> int:
+    """Promise anew after the site's description changed; return how many SKUs that concerns. Each gets an event."""
+    query = (
+        select(stock.c.gtin, stock.c.version, stock.c.sellable)
+        .where(stock.c.site == at.site)
+        .order_by(stock.c.gtin)
+        .with_for_update()
     )
-    await connection.execute(update(stock).where(stock.c.site == site).values(sellable=units))
+    before = {row.gtin: row for row in await connection.execute(query)}
+    zones = await counts_of(connection, at.site, list(before))
+    stock_rows, events = [], []
+    for gtin, was in before.items():
+        made = promise(zones[gtin], at.sellable, at.looks, at.now_us)
+        if made.atp == was.sellable:
+            continue
+        version = was.version + 1
+        row = {"site": at.site, "gtin": gtin, "version": version, "on_hand": made.on_hand, "sellable": made.atp}
+        stock_rows.append(row | {"changed_us": at.now_us})
+        body = stock_body(at.site, gtin, made, version=version, zones=zones[gtin], movements=(), reason=SITE_CHANGED)
+        events.append({"site": at.site, "gtin": gtin, "created_us": at.now_us, "body": body})
+    if events:
+        await connection.execute(upsert_into(connection, stock), stock_rows)
+        await connection.execute(insert(change), events)
+    return len(events)

@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import sellable_zones
-from gateway.ledger.post import resell
 from gateway.storage.engine import Database
 from gateway.storage.schema import item, movement, site_fold, stock, stock_count
 from gateway.storage.schema import site as site_table
@@ -173,7 +172,7 @@ async def rebuild_counts(database: Database, site: str) -> int:
         await _restock(
             connection, site, {gtin for gtin, _ in before.keys() | after.keys()}, {g for g, _ in wrong}, after
         )
-        await resell(connection, site, await _sellable(connection, site))
+        await _recount_sellable(connection, site, await _sellable(connection, site))
     return len(wrong)
 
 
@@ -211,3 +210,13 @@ async def _restock(connection: AsyncConnection, site: str, gtins: set[str], wron
     ]
     if rows:
         await connection.execute(write, rows)
+
+
+async def _recount_sellable(connection: AsyncConnection, site: str, sellable: frozenset[str]) -> None:
+    units = (
+        select(func.coalesce(func.sum(stock_count.c.quantity), 0))
+        .where(stock_count.c.site == stock.c.site, stock_count.c.gtin == stock.c.gtin)
+        .where(stock_count.c.zone.in_(sorted(sellable)))
+        .scalar_subquery()
+    )
+    await connection.execute(update(stock).where(stock.c.site == site).values(sellable=units))

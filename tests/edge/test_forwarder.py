@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import structlog
 
-from edge.delivery import Delivery
+from edge.delivery import Delivery, Order
+from edge.errors import OutboxDamaged
 from edge.forwarder import Forwarder
 from edge.limits import DRAIN_BYTES, DRAIN_WINDOW_ROWS, LIVE_WINDOW_ROWS
 from edge.outbox import NewRow, Outbox, StoredRow
@@ -211,6 +213,34 @@ async def test_deletes_that_were_cut_short_are_done_later(tmp_path: Path) -> Non
         assert one.outbox.figures().rows == 2
         await one.forwarder.flush_deletes()
         assert one.outbox.figures().rows == 0
+
+
+class _FailingDelivery(Delivery):
+    def tick(self, now_s: float) -> list[Order]:
+        raise RuntimeError(f"nobody foresaw this at {now_s:g}")
+
+
+class _DamagedOutbox(GatedOutbox):
+    async def oldest_us(self, stream: bytes | None = None) -> int | None:
+        raise OutboxDamaged(f"torn page of {stream!r}")
+
+
+async def test_an_error_in_the_clock_of_resending_ends_the_whole_forwarder(tmp_path: Path) -> None:
+    """A silent stop would be the worst: everything looks well and nothing is ever sent again."""
+    outbox = await GatedOutbox.open(tmp_path / "outbox.db", "store-1", "edge-1")
+    one = Bench(outbox, _FailingDelivery(LIVE, []))
+    with pytest.raises(RuntimeError, match="nobody foresaw this"):
+        await asyncio.wait_for(one.forwarder.run(), 20)
+    await outbox.close()
+
+
+async def test_an_error_in_sending_keeps_its_type(tmp_path: Path) -> None:
+    outbox = await _DamagedOutbox.open(tmp_path / "outbox.db", "store-1", "edge-1")
+    one = Bench(outbox, Delivery(LIVE, []))
+    one.forwarder.on_connected()
+    with pytest.raises(OutboxDamaged, match="torn page"):
+        await asyncio.wait_for(one.forwarder.run(), 20)
+    await outbox.close()
 
 
 async def one_moment() -> None:

@@ -111,7 +111,7 @@ async def test_a_signal_ends_the_daemon_politely(site_file: Path, tmp_path: Path
         assert last.what == "death"
         logs = [json.loads(line) for line in errors.decode().splitlines()]
         assert {"outbox_begins", "edge_stopped"} <= {entry["event"] for entry in logs}
-        assert all("at" in entry and "level" in entry for entry in logs)
+        assert all("timestamp" in entry and "level" in entry for entry in logs)
     finally:
         if process.returncode is None:
             process.kill()

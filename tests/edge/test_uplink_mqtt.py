@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Self
 
 import paho.mqtt.client as paho
+import pytest
 import pytest_asyncio
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from structlog.testing import capture_logs
 
 from edge.limits import UPLINK_MAX_MESSAGES
 from edge.uplink.broker_url import BrokerUrl, Credentials, parse_broker_url
 from edge.uplink.mqtt import MqttUplink
+from edge.uplink.mqtt5_probe import speaks_mqtt5
 from tests.edge.uplink_sides import EDGE, LOG, SITE, Listener, MosquittoSide, death, system_host, until
 from tests.servers.mosquitto import Mosquitto, free_port
 from wire.messages import Ack, EdgeState
@@ -278,6 +281,61 @@ async def test_a_broker_name_that_cannot_be_one_is_said_and_tried_again() -> Non
     uplink.start(Listener(), death())
     await until(lambda: uplink.figures.connect_failures >= 2, "a second attempt")
     await uplink.stop()
+
+
+class _FailingListener(Listener):
+    """Fails at its first connection, and once more when it hears that this one is over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = ["on_connected", "on_disconnected"]
+
+    def on_connected(self) -> None:
+        super().on_connected()
+        self._fail("on_connected")
+
+    def on_disconnected(self, reason: str) -> None:
+        super().on_disconnected(reason)
+        self._fail("on_disconnected")
+
+    def _fail(self, where: str) -> None:
+        if where in self.failures:
+            self.failures.remove(where)
+            raise RuntimeError(f"nobody foresaw this in {where}")
+
+
+async def test_what_nobody_foresaw_costs_one_connection_and_never_the_uplink(side: MosquittoSide) -> None:
+    uplink = mqtt_uplink(side.broker.url)
+    listener = _FailingListener()
+    with capture_logs() as logs:
+        uplink.start(listener, death())
+        await until(lambda: len(listener.links) == 3, "a second connection")
+        uplink.publish_data(b"after it")
+        await until(lambda: uplink.figures.confirmed == 1, "confirmation")
+        await uplink.stop()
+    first = "RuntimeError: nobody foresaw this in on_connected"
+    assert listener.links == ["up", f"down: {first}", "up"]
+    assert (uplink.figures.connects, uplink.figures.connect_failures) == (2, 1)
+    told = [entry["error"] for entry in logs if entry["event"] == "uplink_failed"]
+    assert told == [first, "RuntimeError: nobody foresaw this in on_disconnected"]
+
+
+async def test_a_web_server_behind_the_brokers_port_is_called_what_it_is() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(reply)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        for reply, told in (
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it answered 'HTTP'"),
+            (b"\x16\x03\x01\x02\x00", "it answered with the bytes 16030102"),
+        ):
+            with pytest.raises(ConnectionError, match=f"this is no MQTT broker: {told}"):
+                await speaks_mqtt5("127.0.0.1", port, None, 5.0)
 
 
 async def test_a_broker_that_never_answers_does_not_hold_up_a_stop(side: MosquittoSide) -> None:

@@ -1,6 +1,7 @@
 """The ledger's checks find each kind of harm, and a rebuild mends what can be derived."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.availability import Look
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.movement import Movement
-from gateway.ledger.post import Posting, post
+from gateway.ledger.post import Posting, post, resell
 from gateway.ledger.verify import FAULTS_SHOWN, rebuild_counts, verify
 from gateway.storage.engine import Database
 from gateway.storage.schema import change, item, movement, site_fold, stock, stock_count
@@ -130,6 +131,22 @@ async def test_posting_counts_and_tells(database: Database, post_all: Callable[.
     assert [gtin for gtin, _ in events] == [SHIRT_S, SHIRT_S, SHIRT_M]
     assert b'"version":1' in events[0][1]
     assert b'"zones":{"BACK":1,"FLOOR":1}' in events[0][1]
+
+
+async def test_a_zone_that_is_no_longer_sellable_is_told_to_channels(
+    database: Database, post_all: Callable[..., Awaitable[int]]
+) -> None:
+    await post_all(moved(1, "1", OUT, "BACK"), moved(2, "2", OUT, "FLOOR"), moved(3, "3", OUT, "FLOOR", SHIRT_M))
+    async with database.write() as connection:
+        assert await resell(connection, replace(AT, sellable=frozenset({"FLOOR"}))) == 1
+        assert await resell(connection, replace(AT, sellable=frozenset({"FLOOR"}))) == 0
+    async with database.read() as connection:
+        rows = (await connection.execute(select(stock).order_by(stock.c.gtin))).all()
+        newest = await connection.scalar(select(change.c.body).order_by(change.c.id.desc()).limit(1))
+    assert [(row.gtin, row.version, row.sellable) for row in rows] == [(SHIRT_S, 2, 1), (SHIRT_M, 1, 1)]
+    assert newest is not None
+    assert b'"atp":1,"on_hand":2' in bytes(newest)
+    assert b'"reason":"site_changed"' in bytes(newest)
 
 
 @pytest.mark.parametrize(
