@@ -73,7 +73,7 @@ class RealWorld:
     def __init__(self, database: Database) -> None:
         self.rig = LogRig(database)
         self.feed = ChangeFeed()
-        self.app = create_app(Queries(database, NOW), self.feed, clock=NOW)
+        self.app = create_app(Queries(database, self.rig.clock), self.feed, clock=NOW)
 
     async def open(self) -> "RealWorld":
         await self.rig.open()
