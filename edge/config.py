@@ -9,7 +9,7 @@ from edge.limits import OUTBOX_MAX_AGE_S, OUTBOX_MAX_BYTES
 from edge.outbox import OutboxLimits
 from edge.uplink.broker_url import Credentials
 from wire.site import Site
-from wire.site_file import parse_site
+from wire.site_file import decode_site_text, parse_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +36,31 @@ class SiteOfEdge:
 
     site: Site
     edge: str
-    config_hash: str
+    config_hash: str = ""
+    file: str = "site file"
 
 
 def read_site(path: Path, edge: str = "") -> SiteOfEdge:
     """Read a site file and choose the edge. Raises `ConfigError`, or `SiteFileError` with every line to mend."""
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"site file {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"site file {path}: expected UTF-8 text") from error
+    text = decode_site_text(data, str(path))
     site = parse_site(text, str(path))
-    return SiteOfEdge(site, choose_edge(site, edge), hashlib.sha256(text.encode()).hexdigest()[:16])
+    config_hash = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return SiteOfEdge(site, choose_edge(site, edge, str(path)), config_hash, str(path))
 
 
-def choose_edge(site: Site, edge: str = "") -> str:
+def choose_edge(site: Site, edge: str = "", file: str = "site file") -> str:
     """Return the edge to be: the one asked for, or the only one that owns devices. Raises `ConfigError`."""
     edges = site.edges()
     if not edges:
-        raise ConfigError(f"site {site.id} has no devices: an edge has nothing to poll")
+        raise ConfigError(f"{file}: site {site.id} has no devices: an edge has nothing to poll")
     if not edge:
         if len(edges) > 1:
-            raise ConfigError(f"site {site.id} has the edges {', '.join(edges)}: say which one this is (--edge)")
+            raise ConfigError(f"{file}: site {site.id} has the edges {', '.join(edges)}: say which this is (--edge)")
         return edges[0]
     if edge not in edges:
-        raise ConfigError(f"site {site.id} has no edge {edge!r}; there are {', '.join(edges)}")
+        raise ConfigError(f"{file}: site {site.id} has no edge {edge!r}; there are {', '.join(edges)}")
     return edge

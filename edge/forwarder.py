@@ -121,7 +121,7 @@ class Forwarder:
                 halves.create_task(self._tick(), name="delivery tick")
                 await self._send()
         except ExceptionGroup as both:
-            raise both.exceptions[0] from both
+            raise both.exceptions[0] from None
 
     async def _send(self) -> None:
         while True:

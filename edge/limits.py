@@ -57,6 +57,13 @@ APPEND_MAX_BYTES: Final = 4 * MIB
 READ_MAX_ROWS: Final = 32
 """Rows that are read from the outbox at a time: 8 MiB when each is as long as it may be."""
 
+DAMAGED_FILES_MAX: Final = 3
+"""Damaged outbox files that are kept for a person to look at: a bad SD card makes one at each start, and each may be
+as large as the cap."""
+
+OUTBOX_HEAD_BYTES: Final = 512
+"""How much of a file that is no outbox is looked at, to tell somebody's text from a damaged database."""
+
 VACUUM_PAGES: Final = 512
 """Free pages that a delete gives back to the file system: 2 MiB, a few milliseconds."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from edge.config import SiteOfEdge, choose_edge
-from edge.drivers.port import Driver, Host
+from edge.drivers.port import Driver, Host, What
 from edge.errors import ConfigError
 from edge.limits import READS_FILE_FLUSH_S, READS_FILE_WAITING_MAX
 from edge.log import get_log
@@ -41,6 +41,8 @@ class ReadsFileFigures:
     devices: int = 0
     devices_up: int = 0
     seconds: float = 0.0
+    never_up: tuple[str, ...] = ()
+    """Devices that have not been up yet, in the site file's order."""
 
 
 class ReadsFile:
@@ -49,6 +51,8 @@ class ReadsFile:
     def __init__(self, path: Path, *, append: bool = False) -> None:
         self.figures = ReadsFileFigures()
         self._waiting: list[str] = []
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder: name the file to write in it, such as {path / 'reads.ndjson'}")
         try:
             self._file: IO[str] = path.open("a" if append else "x", encoding="utf-8")
         except FileExistsError as error:
@@ -108,6 +112,7 @@ async def run_edge_to_file(
     out: Path,
     *,
     edge: str = "",
+    site_file: str = "site file",
     drivers: Mapping[str, Driver] | None = None,
     host: Host | None = None,
     append: bool = False,
@@ -118,21 +123,23 @@ async def run_edge_to_file(
     """Write the reads of one edge's devices to `out` for `seconds`, or until `stopping` is set.
 
     `progress` is called about once a second with the figures so far. `drivers` and `host` default to the site's own
-    devices and this machine's clocks. Raises `ConfigError`; `OSError` when the disk fails meanwhile.
+    devices and this machine's clocks; `site_file` is named in errors. Raises `ConfigError`; `OSError` when the disk
+    fails meanwhile.
     """
     host = host or system_host()
-    chosen = SiteOfEdge(site, choose_edge(site, edge), "")
+    chosen = SiteOfEdge(site, choose_edge(site, edge, site_file), file=site_file)
     running = dict(drivers) if drivers is not None else build_drivers(chosen, host)
     stopping = stopping or asyncio.Event()
     file = ReadsFile(out, append=append)
+    file.figures.never_up = tuple(running)
+    file.figures.devices = len(running)
     began_s = host.monotonic_s()
     try:
         _start(running, file)
         while not stopping.is_set() and (seconds is None or host.monotonic_s() - began_s < seconds):
             await _pause(stopping, READS_FILE_FLUSH_S if seconds is None else min(READS_FILE_FLUSH_S, seconds))
             await file.flush()
-            file.figures.devices = len(running)
-            file.figures.devices_up = sum(driver.health().state == "up" for driver in running.values())
+            _note_health(running, file.figures)
             file.figures.seconds = round(host.monotonic_s() - began_s, 3)
             if progress is not None:
                 progress(replace(file.figures))
@@ -142,11 +149,19 @@ async def run_edge_to_file(
     return file.figures
 
 
+def _note_health(drivers: Mapping[str, Driver], figures: ReadsFileFigures) -> None:
+    up = {device for device, driver in drivers.items() if driver.health().state == "up"}
+    figures.devices_up = len(up)
+    figures.never_up = tuple(device for device in figures.never_up if device not in up)
+
+
 def _start(drivers: Mapping[str, Driver], file: ReadsFile) -> None:
     log = get_log()
 
     def on_event(event: DeviceEvent) -> None:
         file.figures.events += 1
+        if event.what == What.UP:  # also when it is down again before anybody asks
+            file.figures.never_up = tuple(device for device in file.figures.never_up if device != event.device)
         log.info("device", device=event.device, what=event.what, port=event.port, detail=event.detail[:200])
 
     for device, driver in drivers.items():

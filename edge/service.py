@@ -25,19 +25,21 @@ def system_host() -> Host:
 
 
 def build_drivers(chosen: SiteOfEdge, host: Host) -> dict[str, Driver]:
-    """Build the drivers of an edge's devices. Raises `ConfigError` that names the device to mend."""
+    """Build the drivers of an edge's devices. Raises `ConfigError` that names the file and the device to mend."""
     drivers: dict[str, Driver] = {}
     for device in chosen.site.devices_of(chosen.edge):
         try:
             drivers[device.id] = build_driver(device, chosen.site, host)
         except ValueError as error:
-            raise ConfigError(f"device {device.id}: {error}") from error
+            raise ConfigError(f"{chosen.file}: {error}") from error
     return drivers
 
 
 def build_daemon(config: EdgeConfig, host: Host) -> EdgeDaemon:
     """Compose the daemon of the command. Raises `ConfigError`, `SiteFileError` or `OutboxError` before it runs."""
     chosen = read_site(config.site_file, config.edge)
+    if config.outbox.exists() and config.outbox.samefile(config.site_file):
+        raise ConfigError(f"--outbox {config.outbox} is the site file itself: choose another path")
     broker = parse_broker_url(config.broker)
     log = get_log()
     return EdgeDaemon(

@@ -31,7 +31,7 @@ from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
 from gateway.steps import Step, pass_by
 from gateway.storage.engine import Database
-from gateway.storage.migrate import migrate
+from gateway.storage.readiness import bring_up_to_date, told
 from gateway.storage.site_register import register_site
 from wire.site import Site
 
@@ -92,7 +92,8 @@ class Gateway:
         rules = FoldRules(
             checkpoint_entries=config.checkpoint_entries, checkpoint_s=config.checkpoint_s, keep_log=config.keep_log
         )
-        self.database = Database(self._url)
+        with told(self._url):
+            self.database = Database(self._url)
         self.feed = ChangeFeed()
         self.queries = Queries(self.database, clock, self.counters)
         self.source: Source = mqtt_source(config, clock) if source is None else source
@@ -119,8 +120,8 @@ class Gateway:
         return self.ingest.counters() | self.fold.counters() | self.relay.counters() | connected
 
     async def start(self) -> None:
-        """Bring the database up to date, make the sites known, and run every part."""
-        revision = await asyncio.to_thread(migrate, self._url)
+        """Bring the database up to date, make the sites known, and run every part. Raises `DatabaseError`."""
+        revision = await asyncio.to_thread(bring_up_to_date, self._url)
         async with self.database.write() as connection:
             for _, site in sorted(self._sites.items()):
                 await register_site(connection, site, self._clock())

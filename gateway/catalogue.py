@@ -1,9 +1,9 @@
 """The catalogue: which GTIN is which style, colour and size.
 
-CSV with a header: `gtin, style, colour, size, description` and, if wanted, `department, min_floor, max_floor, price`.
-Each row stands for itself: a bad one is reported with its line, value and reason, and the others load. A GTIN that
-is there already is replaced, so the same file twice changes nothing. A catalogue is no input of the fold: what it
-names was tracked all along, and becomes visible with it.
+CSV, separated by commas, semicolons or tabs, with a header: `gtin, style, colour, size, description` and, if wanted,
+`department, min_floor, max_floor, price`. Each row stands for itself: a bad one is reported with its line, value and
+reason, and the others load. A GTIN that is there already is replaced, so the same file twice changes nothing. A
+catalogue is no input of the fold: what it names was tracked all along, and becomes visible with it.
 """
 
 import csv
@@ -32,6 +32,7 @@ FLOOR_MAX: Final = 100_000
 """More units of one size on a sales floor is a typing mistake."""
 
 _VALUE_SHOWN: Final = 80
+_NOT_UTF8: Final = "not UTF-8; save it as UTF-8 (in Excel: file type 'CSV UTF-8')"
 
 
 class CatalogueError(WireError):
@@ -129,10 +130,11 @@ def _open(text: str | bytes) -> "csv.DictReader[str]":
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise CatalogueError(f"catalogue is not UTF-8: byte {error.start}") from error
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise CatalogueError(f"line {line}: {_NOT_UTF8}") from error
     text = text.removeprefix("\ufeff")
     header = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if header.count(";") >= 4 else ",")
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(header))
     try:
         names = [(name or "").strip().lower() for name in reader.fieldnames or []]
     except csv.Error as error:
@@ -142,6 +144,11 @@ def _open(text: str | bytes) -> "csv.DictReader[str]":
         raise CatalogueError(f"line 1: no column {', '.join(missing)}; expected {', '.join(REQUIRED + OPTIONAL)}")
     reader.fieldnames = names
     return reader
+
+
+def _delimiter(header: str) -> str:
+    """Return what separates the columns: a spreadsheet also writes semicolons or tabs."""
+    return next((mark for mark in ";\t" if header.count(mark) >= len(REQUIRED) - 1), ",")
 
 
 def _row(cells: dict[str | Any, str | Any]) -> Sku:

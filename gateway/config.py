@@ -1,5 +1,8 @@
 """The gateway's configuration: a YAML file, and environment variables `LASTUNIT_GATEWAY_<KEY>` that go before it."""
 
+import difflib
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -7,15 +10,18 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.limits import CHECKPOINT_ENTRIES, CHECKPOINT_S, LEASE_TTL_S
 from wire.errors import WireError
 from wire.site import Site
-from wire.site_file import parse_site
+from wire.site_file import decode_site_text, parse_site
 
 ENV_PREFIX: Final = "LASTUNIT_GATEWAY_"
 _BROKER_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+_OF_A_CLUSTER: Final = re.compile(r"service_(host|port\w*)=.*|port(_\d+_\w+)?=\w+://.*|port_\d+_\w+=.*", re.DOTALL)
+"""What Kubernetes sets in every container beside a service called `lastunit-gateway`: not meant for us."""
 
 
 class ConfigError(WireError):
@@ -58,17 +64,46 @@ def load_config(file: Path | None, **overrides: Any) -> GatewayConfig:
     Raises `ConfigError`; a file that cannot be read raises `OSError`.
     """
     values: dict[str, Any] = dict(_read(file)) if file is not None else {}
-    values |= EnvSettingsSource(GatewayConfig)()
+    values |= _environment(os.environ)
     values |= {key: value for key, value in overrides.items() if value is not None}
     try:
         config = GatewayConfig(**values)
     except ValidationError as error:
         where = str(file) if file else "configuration"
-        lines = [f"{where}: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()]
+        lines = [f"{where}: {'.'.join(map(str, wrong['loc']))}: {_reason(wrong)}" for wrong in error.errors()]
         raise ConfigError("\n".join(lines)) from error
     if file is None:
         return config
     return config.model_copy(update={"sites": [file.parent / path for path in config.sites]})
+
+
+def _environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the environment sets. Raises `ConfigError` for every variable that is ours by name and no key."""
+    unknown = [
+        f"{name}: unknown key{_close_to(key, f'{ENV_PREFIX}{{}}')}; see docs/gateway.md"
+        for name, key in ((name, name[len(ENV_PREFIX) :].lower()) for name in sorted(environment))
+        if name.upper().startswith(ENV_PREFIX)
+        and key not in GatewayConfig.model_fields
+        and not _OF_A_CLUSTER.fullmatch(f"{key}={environment[name]}")
+    ]
+    if unknown:
+        raise ConfigError("\n".join(unknown))
+    try:
+        return EnvSettingsSource(GatewayConfig)()
+    except SettingsError as error:  # only `sites` is not plain text
+        raise ConfigError(f'{ENV_PREFIX}SITES: expected a JSON list such as ["site.yaml"]') from error
+
+
+def _close_to(key: str, shown: str) -> str:
+    close = difflib.get_close_matches(key, GatewayConfig.model_fields, n=2)
+    names = (shown.format(name.upper() if ENV_PREFIX in shown else name) for name in close)
+    return f" (did you mean {' or '.join(names)}?)" if close else ""
+
+
+def _reason(wrong: Mapping[str, Any]) -> str:
+    if wrong["type"] == "extra_forbidden":
+        return f"unknown key{_close_to(str(wrong['loc'][-1]), '{}')}; see docs/gateway.md"
+    return str(wrong["msg"])
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -84,10 +119,12 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 
 def load_sites(config: GatewayConfig) -> list[Site]:
-    """Parse the site files. Raises `SiteFileError`, `ConfigError` for an id that stands twice, and `OSError`."""
+    """Parse the site files. Raises `SiteFileError`, `ConfigError` for none or an id that stands twice, `OSError`."""
+    if not config.sites:
+        raise ConfigError("no site: --site FILE or `sites:` in the configuration")
     sites: dict[str, Site] = {}
     for path in config.sites:
-        site = parse_site(path.read_text(encoding="utf-8"), str(path))
+        site = parse_site(decode_site_text(path.read_bytes(), str(path)), str(path))
         if site.id in sites:
             raise ConfigError(f"{path}: site {site.id!r} stands in another site file too")
         sites[site.id] = site

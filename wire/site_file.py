@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 import msgspec
 import yaml
 from msgspec import Meta
+from yaml.reader import ReaderError
 
 from wire.errors import Problem, SiteFileError, TopicError
 from wire.limits import (
@@ -84,13 +85,17 @@ class _Site(_Strict):
     name: str = ""
     timezone: str = "UTC"
     gln: str = ""
-    company_prefixes: tuple[Annotated[str, Meta(pattern=r"^[0-9]{4,12}\Z")], ...] = ()
+    company_prefixes: tuple[str, ...] = ()
     passages: tuple[tuple[str, str], ...] = ()
     walls: tuple[_Wall, ...] = ()
     devices: Annotated[tuple[_Device, ...], Meta(max_length=SITE_MAX_DEVICES)] = ()
 
 
 _OPTIONS: Final = ("keepalive_s", "baud")
+_PORT_MAX: Final = 65_535
+_PORT_MAX_DIGITS: Final = 5
+_SHOWN_MAX_CHARS: Final = 80
+"""Of a wrong value in its message."""
 
 Lines = dict[str, int]
 
@@ -116,6 +121,10 @@ def parse_site(text: str, file: str = "site.yaml") -> Site:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise SiteFileError(file, (Problem(line, "", f"not YAML: {error.problem}"),)) from error
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        wrong = f"not text: the character {text[error.position]!r} cannot stand in a site file"
+        raise SiteFileError(file, (Problem(line, "", wrong),)) from error
     except yaml.YAMLError as error:
         raise SiteFileError(file, (Problem(0, "", f"not YAML: {error}"),)) from error
     except RecursionError as error:
@@ -172,6 +181,11 @@ def _plain(node: yaml.Node, path: str, lines: Lines, file: str) -> Any:
 
 _AT: Final = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN: Final = re.compile(r"unknown field `(?P<key>[^`]*)`")
+_MISSING: Final = re.compile(r"missing required field `(?P<key>[^`]*)`")
+_CHOICES: Final = (
+    (re.compile(r"zones\[\d+\]\.kind"), ZoneKind),
+    (re.compile(r"devices\[\d+\]\.driver"), Driver),
+)
 _NOT_TEXT: Final = re.compile(r"Expected `str`, got `(bool|int|float|date|datetime)`")
 
 
@@ -186,6 +200,12 @@ def _shape_problem(error: str, lines: Lines) -> Problem:
     if unknown:
         path = f"{path}.{unknown['key']}" if path else unknown["key"]
         message = "unknown key; see docs/site-file.md for the keys that can stand here"
+    missing = _MISSING.search(message)
+    if missing:
+        message = f"`{missing['key']}` is missing"
+    for where, choices in _CHOICES:
+        if where.fullmatch(path) and message.startswith("Invalid enum value"):
+            message += f"; there are {', '.join(choices)}"
     return Problem(lines.get(path, lines.get(re.sub(r"(\.[^.\[]*|\[\d+\])$", "", path), 0)), path, message)
 
 
@@ -206,6 +226,9 @@ def _senseless(shape: _Site, lines: Lines) -> list[Problem]:
         wrong("timezone", f"{shape.timezone!r} is not a time zone name such as Europe/Berlin")
     if shape.gln and not _gln_is_good(shape.gln):
         wrong("gln", f"{shape.gln!r}: expected 13 digits with a good check digit")
+    for i, prefix in enumerate(shape.company_prefixes):
+        if not re.fullmatch(r"[0-9]{4,12}", prefix):
+            wrong(f"company_prefixes[{i}]", f"{prefix!r}: expected a GS1 company prefix of 4 to 12 digits")
     _check_zones(shape, wrong, checked_id)
     _check_devices(shape, wrong, checked_id)
     return found
@@ -237,8 +260,10 @@ def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
         checked_id("edge", f"devices[{i}].edge", device.edge)
         if device.id in ids[:i]:
             wrong(f"devices[{i}].id", f"device {device.id!r} stands twice")
-        if device.driver is Driver.LLRP and not _is_host_port(device.address):
-            wrong(f"devices[{i}].address", f"{device.address!r}: expected host or host:port, IPv6 as [address]:port")
+        if device.driver is Driver.LLRP and not device.address:
+            wrong(f"devices[{i}]", "`address` is missing: an LLRP reader has one, as host or host:port")
+        elif device.driver is Driver.LLRP:
+            _check_address(f"devices[{i}].address", device.address, wrong)
         if device.zone and device.zone not in names:
             wrong(f"devices[{i}].zone", f"no zone {device.zone!r}; there are {', '.join(names)}")
         ports = [antenna.port for antenna in device.antennas]
@@ -249,9 +274,16 @@ def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
                 wrong(f"devices[{i}].antennas[{j}].port", f"port {antenna.port} stands twice")
 
 
-def _is_host_port(address: str) -> bool:
-    match = re.fullmatch(r"(\[[\w:.%]+\]|[^:\[\]\s]+)(?::([0-9]{1,5}))?", address)
-    return match is not None and int(match[2] or 0) < 65_536
+def _check_address(key: str, address: str, wrong: Any) -> None:
+    match = re.fullmatch(r"(\[[\w:.%]+\]|[^:\[\]\s]+)(?::(?P<port>[0-9]+))?", address)
+    if match is None:
+        wrong(key, f"{_short(address)}: expected host or host:port, IPv6 as [address]:port")
+    elif match["port"] and (len(match["port"]) > _PORT_MAX_DIGITS or int(match["port"]) > _PORT_MAX):
+        wrong(key, f"{_short(address)}: expected a port of 1 to {_PORT_MAX}")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_MAX_CHARS else f"{text[:_SHOWN_MAX_CHARS]}...")
 
 
 def _gln_is_good(gln: str) -> bool:

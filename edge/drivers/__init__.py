@@ -29,11 +29,11 @@ _FACTORIES: Final[Mapping[str, Callable[[Device, Site, Host], Driver]]] = {
 
 
 class UnknownDriverError(ValueError):
-    """The site file names a driver that is not installed here: a person must mend one or the other."""
+    """The site file names a driver that this version does not have: a person must mend the file."""
 
 
 def driver_names() -> tuple[str, ...]:
-    """Return the names of the drivers that are installed here, sorted."""
+    """Return the names of the drivers that are built, sorted."""
     return tuple(sorted(_FACTORIES))
 
 
@@ -47,7 +47,7 @@ def build_driver(device: Device, site: Site, host: Host) -> Driver:
     factory = _FACTORIES.get(device.driver)
     if factory is None:
         raise UnknownDriverError(
-            f"device {device.id}: driver {str(device.driver)!r} is not installed; installed are "
-            f"{', '.join(driver_names())}. The others come with their own extras: pip install 'lastunit[<extra>]'"
+            f"device {device.id}: driver {str(device.driver)!r} is planned but not built; this version has: "
+            f"{', '.join(driver_names())}"
         )
     return factory(device, site, host)

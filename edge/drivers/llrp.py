@@ -53,7 +53,10 @@ _log = structlog.get_logger(__name__)
 
 def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
     """Return the driver of an LLRP reader. Raises `ProfileError` for settings that cannot be used."""
-    profile = load_profile(device.profile or FALLBACK_PROFILE)
+    try:
+        profile = load_profile(device.profile or FALLBACK_PROFILE)
+    except ProfileError as error:
+        raise ProfileError(f"device {device.id}: {error}") from error
     by_vendor = {} if device.profile else {pen: load_profile(name) for pen, name in PROFILE_BY_VENDOR.items()}
     if not device.antennas:
         raise ProfileError(f"device {device.id}: antennas: an LLRP reader needs at least one")

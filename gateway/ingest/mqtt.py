@@ -101,6 +101,7 @@ class MqttSource:
     async def _stay_connected(self) -> None:
         """Connect, listen, and connect again; ends when `close` was called."""
         delay_s = RECONNECT_FIRST_S
+        _log.info("broker_connecting", host=self._broker.host, port=self._broker.port)
         while not self._closing.is_set():
             connects = self.figures.connects
             try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lastunit.commands.gateway import ConfigFile, DatabaseUrl, load
-from lastunit.commands.mend import mendable
+from lastunit.commands.mend import complain, mendable
 
 if TYPE_CHECKING:
     from gateway.catalogue import CatalogueReport
@@ -24,7 +24,12 @@ def catalogue() -> None:
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV with the header gtin,style,colour,size,description.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV (commas, semicolons or tabs; UTF-8) with the header gtin,style,colour,size,description."
+        ),
+    ],
     config: ConfigFile = None,
     database: DatabaseUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
@@ -36,10 +41,10 @@ def import_file(
     """
     import msgspec
 
-    from gateway.catalogue import import_catalogue
+    from gateway.catalogue import CatalogueError, import_catalogue
     from gateway.storage.engine import Database
     from gateway.storage.errors import StorageError
-    from gateway.storage.migrate import migrate
+    from gateway.storage.readiness import bring_up_to_date, told
 
     async def run(url: str, data: bytes) -> "CatalogueReport":
         books = Database(url)
@@ -51,8 +56,12 @@ def import_file(
     with mendable(StorageError):
         data = file.read_bytes()
         url = load(config, database).database_url.get_secret_value()
-        migrate(url)
-        report = asyncio.run(run(url, data))
+        bring_up_to_date(url)
+        try:
+            with told(url):
+                report = asyncio.run(run(url, data))
+        except CatalogueError as error:
+            raise complain(f"{file}: {error}") from error
     if as_json:
         print(msgspec.json.encode(report).decode())
     else:

@@ -43,7 +43,8 @@ def edge(
 ) -> None:
     """Poll a store's readers and publish what they see, whatever happens to the network in between.
 
-    Runs until SIGTERM or Ctrl-C. What the gateway has not taken waits in the outbox, also over a restart.
+    Runs until SIGTERM or Ctrl-C. What the gateway has not taken waits in the outbox, also over a restart. With --out,
+    exit code 1 says that lines were dropped or that no reader ever answered.
 
         lastunit edge --site store-001.yaml --broker mqtt://broker:1883
 
@@ -56,8 +57,9 @@ def edge(
 
     if out is not None and (broker or outbox):
         raise complain("--out writes to a file: --broker and --outbox do not go with it")
-    if out is None and (append or seconds):
-        raise complain("--append and --seconds go with --out")
+    for option, given in (("--append", append), ("--seconds", seconds is not None)):
+        if out is None and given:
+            raise complain(f"{option} goes with --out: say which file to write tag reads to")
     with mendable(EdgeError):
         if out is not None:
             _survey(site, name, out, append=append, seconds=seconds, log_level=log_level)
@@ -81,17 +83,28 @@ def _survey(site_file: Path, name: str, out: Path, *, append: bool, seconds: flo
 
     configure_json_logs(log_level)
     site = read_site_file(site_file)
+    if out.exists() and out.samefile(site_file):
+        raise complain(f"--out {out} is the site file itself: choose another file")
 
     async def run() -> "ReadsFileFigures":
         stopping = watch_signals()
         return await run_edge_to_file(
-            site, out, edge=name, append=append, seconds=seconds, stopping=stopping, progress=_progress
+            site,
+            out,
+            edge=name,
+            site_file=str(site_file),
+            append=append,
+            seconds=seconds,
+            stopping=stopping,
+            progress=_progress,
         )
 
     figures = asyncio.run(run())
     print(file=sys.stderr)
     print(f"{figures.lines:,} lines in {out}, {figures.dropped_lines:,} dropped", file=sys.stderr)
-    if figures.dropped_lines:
+    if figures.never_up:
+        print(f"never answered: {', '.join(figures.never_up)}", file=sys.stderr)
+    if figures.dropped_lines or len(figures.never_up) == figures.devices:
         raise typer.Exit(1)
 
 

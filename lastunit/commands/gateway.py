@@ -1,8 +1,9 @@
 """`lastunit gateway`: the gateway, its database, and the checks of its books."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+# The defaults as the help says them; a test holds them against `GatewayConfig`, whose import would slow every help.
+DATABASE = "sqlite:///lastunit.db"
+BROKER = "mqtt://127.0.0.1:1883"
+PORT = 8080
+
+_T = TypeVar("_T")
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -22,7 +30,10 @@ ConfigFile = Annotated[
     ),
 ]
 SiteFiles = Annotated[list[Path] | None, typer.Option("--site", help="Site file; may stand several times.")]
-DatabaseUrl = Annotated[str | None, typer.Option("--database", help="sqlite:///FILE or postgresql://USER@HOST/NAME.")]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option("--database", help=f"sqlite:///FILE or postgresql://USER@HOST/NAME; {DATABASE} by default."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a site.")]
 
 
@@ -39,8 +50,12 @@ def gateway(
     config: ConfigFile = None,
     site: SiteFiles = None,
     database: DatabaseUrl = None,
-    broker: Annotated[str | None, typer.Option(help="mqtt://HOST:PORT or mqtts://HOST:PORT.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="HTTP port; 0 takes a free one.")] = None,
+    broker: Annotated[
+        str | None, typer.Option(help=f"mqtt://HOST:PORT or mqtts://HOST:PORT; {BROKER} by default.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help=f"HTTP port, {PORT} by default; 0 takes a free one.")
+    ] = None,
 ) -> None:
     """Run the gateway: ingest, presence, ledger, availability, HTTP. Until SIGTERM or Ctrl-C.
 
@@ -55,8 +70,10 @@ def gateway(
     from gateway.app import run_gateway
     from gateway.http.app import create_app
     from gateway.http.serve import NotLoopbackError
+    from gateway.storage.errors import UrlError
+    from gateway.storage.readiness import DatabaseError
 
-    with mendable(NotLoopbackError):
+    with mendable(NotLoopbackError, UrlError, DatabaseError):
         chosen = load(config, database, broker_url=broker, http_port=port, sites=_absolute(site))
         run_gateway(chosen, create_app)
 
@@ -70,11 +87,33 @@ def _absolute(sites: list[Path] | None) -> list[Path] | None:
 def migrate(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
     """Make the database, or bring it up to date. `lastunit gateway` does this by itself."""
     from gateway.storage.errors import StorageError
-    from gateway.storage.migrate import migrate as bring_up_to_date
+    from gateway.storage.readiness import bring_up_to_date
 
     with mendable(StorageError):
         url = load(config, database).database_url.get_secret_value()
         print(f"database is at revision {bring_up_to_date(url)}")
+
+
+def _each_site(
+    config: Path | None, database: str | None, work: Callable[["Database", str], Awaitable[_T]]
+) -> list[tuple[str, _T]]:
+    """Do `work` on the books of every site in a database that is there and up to date."""
+    from gateway.storage.engine import Database
+    from gateway.storage.errors import StorageError
+    from gateway.storage.readiness import require_current, told
+
+    async def run(url: str) -> list[tuple[str, _T]]:
+        books = Database(url)
+        try:
+            return [(site, await work(books, site)) for site in await _sites(books)]
+        finally:
+            await books.close()
+
+    with mendable(StorageError):
+        url = load(config, database).database_url.get_secret_value()
+        require_current(url)
+        with told(url):
+            return asyncio.run(run(url))
 
 
 async def _sites(books: "Database") -> list[str]:
@@ -88,22 +127,15 @@ async def _sites(books: "Database") -> list[str]:
 
 @app.command()
 def verify(config: ConfigFile = None, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Check every site's books: counts = items = ledger, debits = credits. Exit code 1 when something disagrees."""
+    """Check every site's books: counts = items = ledger, debits = credits. Exit code 1 when something disagrees.
+
+    Exit code 2 when they cannot be checked: no such database, or one of another version.
+    """
     import msgspec
 
-    from gateway.ledger.verify import Verdict, verify
-    from gateway.storage.engine import Database
-    from gateway.storage.errors import StorageError
+    from gateway.ledger.verify import verify
 
-    async def run(url: str) -> list[Verdict]:
-        books = Database(url)
-        try:
-            return [await verify(books, site) for site in await _sites(books)]
-        finally:
-            await books.close()
-
-    with mendable(StorageError):
-        verdicts = asyncio.run(run(load(config, database).database_url.get_secret_value()))
+    verdicts = [verdict for _, verdict in _each_site(config, database, verify)]
     for verdict in verdicts:
         if as_json:
             print(msgspec.json.encode(verdict).decode())
@@ -120,16 +152,6 @@ def verify(config: ConfigFile = None, database: DatabaseUrl = None, as_json: AsJ
 def rebuild_counts(config: ConfigFile = None, database: DatabaseUrl = None) -> None:
     """Write every site's counts again from its ledger; says how many rows were wrong."""
     from gateway.ledger.verify import rebuild_counts as rebuild
-    from gateway.storage.engine import Database
-    from gateway.storage.errors import StorageError
 
-    async def run(url: str) -> list[tuple[str, int]]:
-        books = Database(url)
-        try:
-            return [(site, await rebuild(books, site)) for site in await _sites(books)]
-        finally:
-            await books.close()
-
-    with mendable(StorageError):
-        for site, wrong in asyncio.run(run(load(config, database).database_url.get_secret_value())):
-            print(f"{site}: {wrong:,} rows were wrong and are right now")
+    for site, wrong in _each_site(config, database, rebuild):
+        print(f"{site}: {wrong:,} rows were wrong and are right now")

@@ -9,7 +9,7 @@ import typer
 
 from wire.errors import WireError
 from wire.site import Site
-from wire.site_file import parse_site
+from wire.site_file import decode_site_text, parse_site
 
 MEND = 2
 """Exit code: the call or a file has to be mended."""
@@ -36,4 +36,4 @@ def mendable(*errors: type[Exception]) -> Iterator[None]:
 
 def read_site_file(path: Path) -> Site:
     """Return the site that a file describes. Raises `SiteFileError` with every line to mend, and `OSError`."""
-    return parse_site(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    return parse_site(decode_site_text(path.read_bytes(), str(path)), str(path))

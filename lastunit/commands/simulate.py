@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lastunit.commands.demo import Level
-from lastunit.commands.mend import mendable, read_site_file
+from lastunit.commands.mend import complain, mendable, read_site_file
 
 if TYPE_CHECKING:
     from simulator.store import Store
@@ -27,12 +27,14 @@ def simulate(
     out: Annotated[
         Path | None, typer.Option(help="Write the run as files into this folder, faster than real time.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the files of an earlier run in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")] = False,
 ) -> None:
     """Bring a store to life: shoppers, fitting, sales, theft, refills, deliveries.
 
     Without --out every LLRP reader of the site file becomes a real LLRP server at its address (port 0: a free one), for
-    `lastunit edge` or any other client. With --out the same run becomes reads.csv, truth.csv, items.csv, events.csv.
+    `lastunit edge` or any other client. With --out the same run becomes reads.csv, truth.csv, items.csv, events.csv,
+    catalogue.csv and antennas.csv.
 
         lastunit simulate --site store-001.yaml --level realistic --seed 1
 
@@ -42,6 +44,8 @@ def simulate(
     from simulator.reader.persona import PersonaError
     from simulator.store import Store
 
+    if out is not None:
+        _check_folder(out, force=force)
     with mendable(StoreError, PersonaError):
         described = read_site_file(site)
         store = Store(described, level.value, seed=seed, items=items, hours=hours, busy=busy)
@@ -49,6 +53,13 @@ def simulate(
             asyncio.run(_live(described, store, hours))
         else:
             _write(store, out, round(hours * 3_600), as_json=as_json)
+
+
+def _check_folder(out: Path, *, force: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise complain(f"--out {out} is a file: name a folder, it is made if missing")
+    if (out / "reads.csv").exists() and not force:
+        raise complain(f"{out} holds a run already (reads.csv): choose another folder, or say --force to overwrite it")
 
 
 def _write(store: "Store", out: Path, seconds: int, *, as_json: bool) -> None:

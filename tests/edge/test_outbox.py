@@ -227,12 +227,50 @@ def test_a_damaged_file_is_set_aside_and_said(path: Path) -> None:
     assert path.with_name("outbox.db.damaged-1").exists()
 
 
-def test_a_file_that_is_no_database_is_set_aside(path: Path) -> None:
-    path.write_bytes(b"this is a text, and a long one at that. " * 100)
+@pytest.mark.parametrize("data", [bytes(5_000), b"\xff" * 5_000, b"SQLite format 3\x00" + b"?" * 5_000, b"\x1f\x8b\x00"])
+def test_a_file_that_is_no_database_is_set_aside(path: Path, data: bytes) -> None:
+    """Zeros and ones are what a dying card gives."""
+    path.write_bytes(data)
     outbox = open_outbox(path)
     assert "not a database" in outbox.fresh_because
     outbox.close()
-    assert path.with_name("outbox.db.damaged-1").read_bytes().startswith(b"this is a text")
+    assert path.with_name("outbox.db.damaged-1").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "text", ["site: s\n", "this is a text, and a long one at that. " * 100, "\ufeff" + "näme: a\r\n" * 200, "é" * 256 + "x€" * 300]
+)
+def test_a_text_that_a_mistyped_path_names_is_refused_and_left_as_it_is(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    before = path.read_bytes()
+    with pytest.raises(OutboxError, match=r"outbox\.db: this file is text and never was an outbox.*another path"):
+        open_outbox(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["outbox.db"]
+
+
+def test_an_empty_file_becomes_an_outbox(path: Path) -> None:
+    path.touch()
+    outbox = open_outbox(path)
+    assert outbox.fresh_because == "new outbox file"
+    outbox.close()
+
+
+def test_only_the_newest_damaged_files_are_kept(path: Path) -> None:
+    """A card that damages the file at each start must not fill itself with what it damaged."""
+    for name in ("outbox.db.damaged-x", "outbox.db.damaged-1-wal"):
+        path.with_name(name).touch()
+    told = []
+    for number in range(1, 13):
+        path.write_bytes(b"\x00damaged %d" % number)
+        outbox = open_outbox(path)
+        told.append(outbox.fresh_because)
+        outbox.close()
+    kept = sorted(file.name for file in path.parent.glob("*.damaged-*"))
+    assert kept == [f"outbox.db.damaged-{number}" for number in (10, 11, 12, "x")]
+    assert path.with_name(kept[0]).read_bytes() == b"\x00damaged 10"
+    assert "removed" not in told[2]
+    assert told[3].endswith("removed, since 3 are kept: outbox.db.damaged-1")
 
 
 def test_a_database_of_another_program_is_left_alone(path: Path) -> None:

@@ -12,7 +12,7 @@ from edge.limits import READS_FILE_WAITING_MAX
 from edge.reads_file import ReadsFile, ReadsFileFigures, reads_line, run_edge_to_file
 from tests.edge.fake_driver import OURS, FakeDriver, small_site, tag_read
 from tests.edge.uplink_sides import system_host, until
-from wire.messages import DeviceEvent
+from wire.messages import DeviceEvent, DeviceHealth
 from wire.window import TagRead
 
 AT_US = 1_700_000_000_123_456
@@ -68,6 +68,25 @@ async def test_it_ends_after_its_seconds(tmp_path: Path) -> None:
     assert driver.stops == 1
 
 
+async def test_devices_that_never_came_up_are_told(tmp_path: Path) -> None:
+    """One comes up and goes down between two looks: it answered."""
+    drivers = {name: _SilentDriver(name) for name in ("R1", "R2", "R3")}
+    stopping = asyncio.Event()
+    out = tmp_path / "o"
+    task = asyncio.create_task(run_edge_to_file(small_site(), out, drivers=drivers, stopping=stopping))
+    await until(lambda: drivers["R3"].running, "the drivers")
+    drivers["R2"].event(DeviceEvent("R2", 1, "up"))
+    drivers["R2"].event(DeviceEvent("R2", 2, "lost"))
+    stopping.set()
+    figures = await task
+    assert (figures.devices, figures.devices_up, figures.never_up) == (3, 0, ("R1", "R3"))
+
+
+class _SilentDriver(FakeDriver):
+    def health(self) -> DeviceHealth:
+        return DeviceHealth(device=self.device, driver="llrp", state="connecting", since_us=0)
+
+
 async def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "reads.ndjson"
     out.write_text("precious\n")
@@ -77,6 +96,9 @@ async def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
     assert out.read_text() == "precious\n"
     with pytest.raises(ConfigError):
         ReadsFile(tmp_path / "missing" / "reads.ndjson")
+    for append in (False, True):
+        with pytest.raises(ConfigError, match="is a folder: name the file"):
+            ReadsFile(tmp_path, append=append)
 
 
 async def test_a_disk_that_is_too_slow_costs_reads_and_says_so(tmp_path: Path) -> None:

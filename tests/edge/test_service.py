@@ -55,7 +55,7 @@ def test_a_site_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         read_site(tmp_path / "missing.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"site: caf\xe9")
-    with pytest.raises(ConfigError, match="UTF-8"):
+    with pytest.raises(SiteFileError, match=r"latin\.yaml: line 1: not UTF-8"):
         read_site(tmp_path / "latin.yaml")
     (tmp_path / "bad.yaml").write_text("site: s\n")
     with pytest.raises(SiteFileError, match="zones"):
@@ -74,8 +74,27 @@ def test_everything_is_checked_before_anything_starts(site_file: Path, tmp_path:
     (site_file.parent / "serial.yaml").write_text(SITE_YAML.replace("driver: llrp", "driver: no_such"))
     with pytest.raises(SiteFileError):
         build_daemon(EdgeConfig(site_file.parent / "serial.yaml"), host)
+    with pytest.raises(ConfigError, match="is the site file itself"):
+        build_daemon(EdgeConfig(site_file, outbox=site_file.parent / "." / site_file.name), host)
     with pytest.raises(ConfigError, match="log level"):
         configure_json_logs("loud")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("driver: llrp", "driver: impinj_iot", "device R1: driver 'impinj_iot' is planned but not built; this version"),
+        ("edge: edge-1,", "profile: nonsense,", "device R1: profile 'nonsense': there is none of this name"),
+        (SITE_YAML.partition("devices:")[2], " []", "site store-1 has no devices"),
+        ("edge: edge-1", "edge: edge-2", "site store-1 has no edge 'edge-1'; there are edge-2"),
+    ],
+)
+def test_what_the_site_file_asks_in_vain_names_the_file_once(site_file: Path, old: str, new: str, told: str) -> None:
+    assert old in SITE_YAML
+    site_file.write_text(SITE_YAML.replace(old, new))
+    with pytest.raises(ConfigError) as caught:
+        build_daemon(EdgeConfig(site_file, edge="edge-1"), system_host())
+    assert str(caught.value).startswith(f"{site_file}: {told}")
 
 
 CHILD = """

@@ -42,7 +42,7 @@ def test_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("http_prt: 1", "http_prt"),
+        ("http_prt: 1", r"http_prt: unknown key \(did you mean http_port"),
         ("http_port: 70000", "http_port"),
         ("lease_ttl_s: 0", "lease_ttl_s"),
         ("sites: 7", "sites"),
@@ -54,6 +54,41 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named) as caught:
         load_config(written(tmp_path, text))
     assert "gateway.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("FOO", "1", r"LASTUNIT_GATEWAY_FOO: unknown key; see docs/gateway\.md"),
+        ("DATABASE", "x", r"LASTUNIT_GATEWAY_DATABASE: .*did you mean LASTUNIT_GATEWAY_DATABASE_URL"),
+        ("PORT", "8080", r"LASTUNIT_GATEWAY_PORT: .*did you mean LASTUNIT_GATEWAY_HTTP_PORT"),
+        ("SITES", "shop.yaml", r"LASTUNIT_GATEWAY_SITES: expected a JSON list"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(f"LASTUNIT_GATEWAY_{name}", value)
+    with pytest.raises(ConfigError, match=told):
+        load_config(None)
+
+
+def test_what_kubernetes_sets_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "8080",
+        "SERVICE_PORT_HTTP": "8080",
+        "PORT": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP_ADDR": "10.0.0.1",
+    }.items():
+        monkeypatch.setenv(f"LASTUNIT_GATEWAY_{name}", value)
+    assert load_config(None).http_port == 8080
+
+
+def test_without_sites_there_is_nothing_to_serve() -> None:
+    with pytest.raises(ConfigError, match="no site: --site FILE"):
+        load_sites(load_config(None))
 
 
 def test_a_bad_site_file_names_itself(tmp_path: Path) -> None:

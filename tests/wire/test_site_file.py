@@ -86,6 +86,15 @@ def test_a_good_file_becomes_values() -> None:
         ("[[7, 0], [15, 0], [15, 14]]", "[[7, 0], [15, 0]]", 8, "zones[1].outline", "at least 3"),
         ("keepalive_s: 1", "keepalive_s: soon", 18, "devices[0].keepalive_s", "float"),
         ("name: Main Street", "name: A\nname: B", 3, "name", "stands twice"),
+        ("kind: back_room", "kind: backroom", 7, "zones[0].kind", "there are sales_floor, back_room, fitting_room,"),
+        ("driver: llrp", "driver: lrp", 15, "devices[0].driver", "'lrp'; there are llrp, sllurp, impinj_iot,"),
+        ('["9506000"]', '["950", "9506000"]', 5, "company_prefixes[0]", "'950': expected a GS1 company prefix of 4 to 12"),
+        ("10.0.0.11:5084", "10.0.0.11:459010", 16, "devices[0].address", "459010': expected a port of 1 to 65535"),
+        ("    address: 10.0.0.11:5084\n", "", 14, "devices[0]", "`address` is missing"),
+        ("id: S1, ", "", 22, "devices[1]", "`id` is missing"),
+        ("id: FIT, ", "", 9, "zones[2]", "`id` is missing"),
+        ("zone: BACK, x", "x", 20, "devices[0].antennas[0]", "`zone` is missing"),
+        ("site: store-001", "# nothing", 2, "", "`site` is missing"),
     ],
 )
 def test_every_mistake_names_line_key_and_value(old: str, new: str, line: int, key: str, word: str) -> None:
@@ -110,6 +119,16 @@ def test_what_is_not_a_site_file_is_refused(text: str) -> None:
     assert problems(text)
 
 
+@pytest.mark.parametrize(("text", "line"), [("\x7fELF\x02\x01", 1), ("site: s\n\x00\x01" + "\x02" * 9_000, 2)])
+def test_binary_input_gets_one_short_line(text: str, line: int) -> None:
+    with pytest.raises(SiteFileError) as caught:
+        parse_site(text, "store.yaml")
+    told = str(caught.value)
+    assert told.startswith(f"store.yaml: line {line}: not text: ")
+    assert "\n" not in told
+    assert len(told) < 100
+
+
 @pytest.mark.parametrize(
     ("extra", "word"),
     [
@@ -121,7 +140,7 @@ def test_what_is_not_a_site_file_is_refused(text: str) -> None:
         ("x: !!bool maybe", "not a value of"),
         ("x: !!timestamp soon", "not a value of"),
         ("gln: no", "in quotes"),
-        ('company_prefixes: ["4012345\\n"]', "matching regex"),
+        ('company_prefixes: ["4012345\\n"]', "4 to 12 digits"),
         ("walls: [{from: [.nan, 0], to: [0, 1]}]", "Expected `float`"),
         ("walls: [{from: [0, 0], to: [.inf, 1]}]", "Expected `float`"),
     ],
