@@ -1,4 +1,4 @@
-"""`lastunit edge` and `lastunit simulate` when something is wrong: one text that says what to mend, and the exit code."""
+"""`lastunit edge` and `lastunit simulate` when something is wrong: one text that says what to mend; exit codes."""
 
 import os
 import subprocess
