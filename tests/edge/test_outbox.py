@@ -227,7 +227,9 @@ def test_a_damaged_file_is_set_aside_and_said(path: Path) -> None:
     assert path.with_name("outbox.db.damaged-1").exists()
 
 
-@pytest.mark.parametrize("data", [bytes(5_000), b"\xff" * 5_000, b"SQLite format 3\x00" + b"?" * 5_000, b"\x1f\x8b\x00"])
+@pytest.mark.parametrize(
+    "data", [bytes(5_000), b"\xff" * 5_000, b"SQLite format 3\x00" + b"?" * 5_000, b"\x1f\x8b\x00"]
+)
 def test_a_file_that_is_no_database_is_set_aside(path: Path, data: bytes) -> None:
     """Zeros and ones are what a dying card gives."""
     path.write_bytes(data)
@@ -238,7 +240,13 @@ def test_a_file_that_is_no_database_is_set_aside(path: Path, data: bytes) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["site: s\n", "this is a text, and a long one at that. " * 100, "\ufeff" + "näme: a\r\n" * 200, "é" * 256 + "x€" * 300]
+    "text",
+    [
+        "site: s\n",
+        "this is a text, and a long one at that. " * 100,
+        "\ufeff" + "näme: a\r\n" * 200,
+        "é" * 256 + "x€" * 300,
+    ],
 )
 def test_a_text_that_a_mistyped_path_names_is_refused_and_left_as_it_is(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")

@@ -320,7 +320,14 @@ async def test_what_nobody_foresaw_costs_one_connection_and_never_the_uplink(sid
     assert told == [first, "RuntimeError: nobody foresaw this in on_disconnected"]
 
 
-async def test_a_web_server_behind_the_brokers_port_is_called_what_it_is() -> None:
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it answered 'HTTP'"),
+        (b"\x16\x03\x01\x02\x00", "it answered with the bytes 16030102"),
+    ],
+)
+async def test_a_server_behind_the_brokers_port_that_is_no_broker_is_shown(reply: bytes, told: str) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(reply)
@@ -330,12 +337,8 @@ async def test_a_web_server_behind_the_brokers_port_is_called_what_it_is() -> No
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        for reply, told in (
-            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "it answered 'HTTP'"),
-            (b"\x16\x03\x01\x02\x00", "it answered with the bytes 16030102"),
-        ):
-            with pytest.raises(ConnectionError, match=f"this is no MQTT broker: {told}"):
-                await speaks_mqtt5("127.0.0.1", port, None, 5.0)
+        with pytest.raises(ConnectionError, match=f"this is no MQTT broker: {told}"):
+            await speaks_mqtt5("127.0.0.1", port, None, 5.0)
 
 
 async def test_a_broker_that_never_answers_does_not_hold_up_a_stop(side: MosquittoSide) -> None:

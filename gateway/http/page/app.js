@@ -12,6 +12,9 @@ const SITES_EVERY_MS = 4000; // the age of the numbers and the state of the zone
 const FEED_FIRST = 30;
 const OLD_S = 15; // above it the age stands out: the promise is two seconds
 const FILTERS = [["", "All"], ["refill", "To refill"], ["last", "Last units"], ["out", "Out"]];
+const EMPTY = {
+  "": "Nothing fits this search.", refill: "No size is to be refilled.", last: "No size is down to its last unit.", out: "No size is out of stock.",
+};
 const LINKS = { live: "Live", connecting: "Reconnecting", down: "No connection" };
 
 const $ = (id) => document.getElementById(id);
@@ -26,6 +29,7 @@ let filter = "";
 let loading = 0;
 let redraw = 0;
 let unknown = 0;
+let elsewhere = ""; // said until another store is chosen: the address named a store that is not here
 const uncatalogued = new Set(); // GTINs that no catalogue names: their events are none of this page's business
 
 async function get(path) {
@@ -46,10 +50,22 @@ function showNotice(text) {
   $("notice").hidden = text === "";
 }
 
+/** The site that the address names; null when it names none. */
+function named() {
+  return new URLSearchParams(location.hash.slice(1)).get("site");
+}
+
 /** The site named in the address, else the first. */
 function chosen() {
-  const named = new URLSearchParams(location.hash.slice(1)).get("site");
-  return sites.find((site) => site.site === named) ?? sites[0];
+  return sites.find((site) => site.site === named()) ?? sites[0];
+}
+
+/** Put the address right when it names a store that is not here. Returns what to say. */
+function mendAddress(site) {
+  const asked = named();
+  if (asked === null || asked === site.site) return "";
+  history.replaceState(null, "", `#${new URLSearchParams({ site: site.site })}`);
+  return `There is no store “${asked}” here: this is ${site.name || site.site}.`;
 }
 
 function showSites() {
@@ -78,13 +94,14 @@ async function load() {
     const path = `/v1/sites/${encodeURIComponent(site.site)}`;
     const [answer, recent] = await Promise.all([get(`${path}/stock`), get(`${path}/movements?limit=${FEED_FIRST}`)]);
     if (turn !== loading) return;
-    showNotice("");
+    elsewhere = mendAddress(site) || elsewhere;
+    showNotice(elsewhere);
     draw(new Stock(answer), recent.rows);
     live.open(stock.site, stock.cursor);
   } catch (error) {
     if (turn !== loading) return;
     showLink("down");
-    showNotice(stock === null ? `The gateway does not answer: ${error.message}` : "");
+    showNotice(stock === null ? `The gateway does not answer: ${error.message}` : elsewhere);
     live.retry();
   }
 }
@@ -152,7 +169,12 @@ function summarise() {
 function applyFilter() {
   const shown = matrix.filter($("search").value, filter);
   $("nothing").hidden = shown > 0;
-  setText($("nothing"), stock.cells.size === 0 ? "No stock seen yet: counts appear with the first reads." : "Nothing fits this search.");
+  setText($("nothing"), whyEmpty($("search").value.trim() !== ""));
+}
+
+function whyEmpty(searching) {
+  if (stock.cells.size === 0) return "No stock seen yet: counts appear with the first reads.";
+  return searching ? EMPTY[""] : EMPTY[filter];
 }
 
 function showAge() {
@@ -196,7 +218,8 @@ function wire() {
     location.hash = new URLSearchParams({ site: event.target.value }).toString();
   });
   addEventListener("hashchange", () => {
-    if (stock === null || chosen()?.site !== stock.site) load();
+    elsewhere = "";
+    if (stock === null || named() !== stock.site) load();
   });
   $("search").addEventListener("input", () => stock && applyFilter());
   addEventListener("keydown", (event) => {

@@ -10,6 +10,10 @@ function place(name) {
   return PLACES[name] ?? name;
 }
 
+function decidedMs(line) {
+  return Date.parse(line.querySelector("time").dateTime);
+}
+
 export class FeedView {
   constructor(root) {
     this.root = root;
@@ -22,7 +26,11 @@ export class FeedView {
   reset(label, movements) {
     this.label = label;
     this.waiting = [];
-    this.root.replaceChildren(...movements.map((move) => this.#line(move)).filter(Boolean));
+    this.root.replaceChildren();
+    for (const move of [...movements].reverse()) { // the oldest first: of two at one instant the later told is on top
+      const line = this.#line(move);
+      if (line !== null) this.#place(line);
+    }
   }
 
   /** Put movements of an event on top. */
@@ -36,7 +44,7 @@ export class FeedView {
       const line = this.#line(move);
       if (line === null) continue;
       line.classList.add("fresh");
-      this.root.prepend(line);
+      this.#place(line);
     }
     while (this.root.children.length > SHOWN) this.root.lastElementChild.remove();
   }
@@ -53,6 +61,14 @@ export class FeedView {
   /** Write the ages again. */
   tick() {
     for (const age of this.root.querySelectorAll("time")) setText(age, ago(age.dateTime));
+  }
+
+  /** Put a line where its decision belongs: the newest on top, though events of several SKUs come in any order. */
+  #place(line) {
+    const at = decidedMs(line);
+    let below = this.root.firstElementChild;
+    while (below !== null && decidedMs(below) > at) below = below.nextElementSibling;
+    this.root.insertBefore(line, below);
   }
 
   #line(move) {

@@ -177,12 +177,53 @@ async def test_every_store_can_be_picked_and_linked_to(served: Served, browser: 
         await expect(page.locator("#site-name")).to_have_text("Outlet")
 
 
+async def test_a_link_to_a_store_that_is_not_here_is_put_right_and_said(served: Served, browser: Browser) -> None:
+    async with browser.page(f"{served.url}/#site=no<b>pe") as page:
+        await live(page)
+        await expect(page.locator("#site-name")).to_have_text("Main Street")
+        assert page.url.endswith(f"#site={MAIN}")
+        await expect(page.locator("#notice")).to_have_text("There is no store “no<b>pe” here: this is Main Street.")
+        await page.locator("#site").select_option(OUTLET)
+        await expect(page.locator("#site-name")).to_have_text("Outlet")
+        await expect(page.locator("#notice")).to_be_hidden()
+        await page.evaluate("location.hash = '#site=nope'")
+        await expect(page.locator("#notice")).to_contain_text("“nope”")
+        await expect(page.locator("#site-name")).to_have_text("Main Street")
+        assert page.url.endswith(f"#site={MAIN}")
+
+
+async def test_the_feed_is_in_the_order_of_decisions_whatever_order_they_come_in(
+    gateway: MemoryGateway, browser: Browser
+) -> None:
+    """Events of different SKUs overtake each other: 14, 30, 24 s ago must read 14, 24, 30, live and loaded alike."""
+    now_us = utc_us()
+    gateway.stock(MAIN, JACKET_M, {"BACK": 9, "FLOOR_A": 9})
+
+    def move_at(ages_s: tuple[int, ...]) -> None:
+        for age_s in ages_s:
+            gateway.now_us = now_us - age_s * 1_000_000
+            gateway.move(MAIN, JACKET_M, "BACK", "FLOOR_A")
+
+    move_at((60, 80, 70))
+    in_order = """() => [...document.querySelectorAll('#feed time')].map((age) => Date.parse(age.dateTime))"""
+    async with served_by(gateway) as served, browser.page(served.url) as page:
+        await live(page)
+        loaded = await page.evaluate(in_order)
+        assert len(loaded) == 3
+        assert loaded == sorted(loaded, reverse=True)
+        move_at((14, 30, 24))
+        await expect(page.locator("#feed li")).to_have_count(6)
+        shown = await page.evaluate(in_order)
+        assert shown == [(now_us - age_s * 1_000_000) // 1_000 for age_s in (14, 24, 30, 60, 70, 80)]
+
+
 async def test_search_and_filters_narrow_the_rows(gateway: MemoryGateway, browser: Browser) -> None:
     gateway.stock(MAIN, SHOE_38, {"FLOOR_A": 1})
     async with served_by(gateway) as served, browser.page(served.url) as page:
         await live(page)
         styles = page.locator("article.style:visible h3")
         await expect(styles).to_have_text(["Harbour jacket", "Runner"])
+        await expect(page.get_by_placeholder("Find a style, colour or GTIN")).to_be_visible()
         await page.keyboard.press("/")
         await page.keyboard.type("RUNNER white")
         await expect(styles).to_have_text(["Runner"])
@@ -194,7 +235,12 @@ async def test_search_and_filters_narrow_the_rows(gateway: MemoryGateway, browse
         await page.get_by_role("button", name="To refill").click()
         await expect(styles).to_have_text(["Harbour jacket"])
         served.gateway.move(MAIN, JACKET_L, "BACK", "FLOOR_A")
-        await expect(page.locator("#nothing")).to_be_visible()
+        await expect(page.locator("#nothing")).to_have_text("No size is to be refilled.")
+        await page.get_by_role("button", name="Out").click()
+        await expect(page.locator("#nothing")).to_have_text("No size is out of stock.")
+        await page.locator("#search").fill("runner")
+        await expect(page.locator("#nothing")).to_have_text("Nothing fits this search.")
+        await page.locator("#search").fill("")
         await page.get_by_role("button", name="Last units").click()
         await expect(styles).to_have_text(["Harbour jacket", "Runner"])
 
@@ -299,6 +345,14 @@ async def test_it_fits_the_screen(browser: Browser, name: str, size: ViewportSiz
             .filter((found) => found.getBoundingClientRect().height < 34).length"""
         )
         assert small == 0, "a finger needs more"
+        broken = await page.evaluate(
+            """[...document.querySelectorAll('.zone-name')]
+            .filter((name) => new Set([...name.childNodes].filter((part) => part.nodeType === Node.TEXT_NODE)
+              .flatMap((part) => { const r = document.createRange(); r.selectNodeContents(part);
+                return [...r.getClientRects()].map((box) => Math.round(box.top)); })).size > 1)
+            .map((name) => name.textContent)"""
+        )
+        assert broken == [], "a zone's name on two lines"
         await page.screenshot(path=artefact(f"page-{name}.png"))
         await page.locator("article.style", has_text="Derby shoe").scroll_into_view_if_needed()
         await page.screenshot(path=artefact(f"page-{name}-further.png"))
