@@ -22,7 +22,6 @@ never sacrificed for newer ones, because another program may have filled the dis
 text was never an outbox but a path that somebody mistyped: it is refused and left as it is.
 """
 
-import codecs
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,13 +29,13 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from edge.damaged_file import refuse_text, set_aside
 from edge.delivery import HeldRows
 from edge.errors import OutboxDamaged, OutboxError, OutboxLocked, OutboxUnavailable
 from edge.eviction import Evicted, GapRow, OldRow, plan_eviction
 from edge.limits import (
     DAMAGED_FILES_MAX,
     EVICT_SHARE,
-    OUTBOX_HEAD_BYTES,
     OUTBOX_MAX_AGE_S,
     OUTBOX_MAX_BYTES,
     OUTBOX_MIN_BYTES,
@@ -75,11 +74,6 @@ FROM row ORDER BY id LIMIT ?
 _OLDEST_OF_ALL: Final = "SELECT stored_at_us FROM row ORDER BY id LIMIT 1"
 _OLDEST_OF_STREAM: Final = "SELECT stored_at_us FROM row WHERE stream = ? ORDER BY seq LIMIT 1"
 _SIZE: Final = "SELECT count(*), coalesce(sum(length(body)), 0) FROM row WHERE stream = ? AND seq <= ?"
-
-_MAGIC: Final = b"SQLite format 3\x00"
-"""How every SQLite database begins (SQLite, Database File Format, section 1.3.1)."""
-_SUFFIXES: Final = ("", "-wal", "-shm")
-"""The files of one database."""
 
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
@@ -173,8 +167,8 @@ class Outbox:
             return self._connect()
         except OutboxDamaged as damage:
             with self._translated():
-                self._refuse_text()
-                aside, removed = self._set_aside()
+                refuse_text(self.path)
+                aside, removed = set_aside(self.path)
             db = self._connect()
             self.fresh_because = f"{damage}; the damaged file is now {aside.name}"
             if removed:
@@ -232,39 +226,6 @@ class Outbox:
         next_seq = {held.stream: held.last + 1 for held in _held(db)} | self._totals.next_seq
         self._totals = _Totals(rows, size + rows * ROW_OVERHEAD_BYTES, **counted, next_seq=next_seq)
         self._loaded = True
-
-    def _refuse_text(self) -> None:
-        """Raise `OutboxError` for what a person wrote. A box in a cupboard heals by itself; a wrong path does not."""
-        with self.path.open("rb") as file:
-            head = file.read(OUTBOX_HEAD_BYTES)
-        if head and not head.startswith(_MAGIC) and _is_text(head):
-            raise OutboxError(
-                f"outbox {self.path}: this file is text and never was an outbox; it was left as it is. "
-                "Choose another path for the outbox, or move the file away"
-            )
-
-    def _set_aside(self) -> tuple[Path, list[str]]:
-        """Rename the file after those set aside before; return its new name, and the oldest ones, now removed."""
-        before = self._damaged_before()
-        aside = self._damaged(max(before, default=0) + 1)
-        for suffix in _SUFFIXES:
-            file = self.path.with_name(self.path.name + suffix)
-            if file.exists():
-                file.rename(aside.with_name(aside.name + suffix))
-        removed = [self._damaged(number) for number in before[: -(DAMAGED_FILES_MAX - 1)]]
-        for old in removed:
-            for suffix in _SUFFIXES:
-                old.with_name(old.name + suffix).unlink(missing_ok=True)
-        return aside, [old.name for old in removed]
-
-    def _damaged(self, number: int) -> Path:
-        return self.path.with_name(f"{self.path.name}.damaged-{number}")
-
-    def _damaged_before(self) -> list[int]:
-        """Return the numbers of the files set aside before, the oldest first."""
-        ours = f"{self.path.name}.damaged-"
-        numbers = [file.name.removeprefix(ours) for file in self.path.parent.iterdir() if file.name.startswith(ours)]
-        return sorted(int(number) for number in numbers if number.isascii() and number.isdigit())
 
     def close(self) -> None:
         """Close the file; every row that `append` accepted is in it."""
@@ -424,15 +385,6 @@ class Outbox:
             self._db = self._connect()
             self._started_s, self._ran_before_s = started_s, ran_before_s
         return self._db
-
-
-def _is_text(head: bytes) -> bool:
-    """Return whether the beginning of a file is text in UTF-8; its last character may be cut off."""
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return all(letter.isprintable() or letter.isspace() for letter in text)
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:
