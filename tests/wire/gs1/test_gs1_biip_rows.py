@@ -236,3 +236,55 @@ def test_a_wrong_check_digit_of_a_bare_gtin_says_what_was_expected() -> None:
     assert "expected check digit 2, found 3 at digit 13" in value.message
     with pytest.raises(BadCheckDigit):
         parse_gtin("9506000134353")
+
+
+SINGLE_DIFFERENCES = {
+    "biip-0213": "a GRAI whose 14th digit is no good check digit: biip does not look, we reject it",
+}
+SINGLE_ELEMENTS = of_test(
+    "test_gs1_element_strings.py",
+    "test_extract",
+    "test_extract_amount_payable",
+    "test_extract_amount_payable_and_currency",
+    "test_extract_date_and_datetime",
+    "test_extract_handles_min_and_max_year_correctly",
+    "test_extract_handles_zero_day_as_last_day_of_month",
+    "test_extract_percentage_discount",
+    "test_extract_variable_measures",
+)
+
+
+@pytest.mark.parametrize("row", SINGLE_ELEMENTS, ids=lambda r: r["id"])
+def test_a_single_element_string_is_split_where_biip_splits_it(row: Row) -> None:
+    value = parse_barcode("]C1" + row["value"])
+    if row["id"] in SINGLE_DIFFERENCES:
+        assert isinstance(value, BarcodeReject)
+        assert value.code is BarcodeCode.CHECK_DIGIT
+        return
+    assert isinstance(value, Barcode), value
+    ((ai, data),) = value.elements
+    assert ai + data == row["value"]
+    told = re.search(r"\(ai='(\d+)'.*?\), value='([^']*)'", str(row.get("expected", "")))
+    if told:
+        assert (ai, data) == told.groups()
+
+
+@pytest.mark.parametrize(
+    "row",
+    of_test("test_gs1_messages.py", "test_parse_hri"),
+    ids=lambda r: r["id"],
+)
+def test_bracketed_text(row: Row) -> None:
+    elements = parse_bracketed(row["value"])
+    assert format_bracketed(elements) == row["value"]
+
+
+AIM = of_test("test_symbology.py", "test_extract")
+
+
+@pytest.mark.parametrize("row", AIM, ids=lambda r: r["id"])
+def test_an_aim_identifier_that_carries_no_gs1_data_is_named(row: Row) -> None:
+    value = parse_barcode(row["value"])
+    assert isinstance(value, BarcodeReject)  # "abc" is no GS1 data in any symbol
+    carries_gs1 = "gs1_symbology=GS1Symbology" in row["expected"]
+    assert (value.code in {BarcodeCode.SYMBOLOGY, BarcodeCode.NOT_GS1}) is not carries_gs1
