@@ -15,6 +15,7 @@ from msgspec import Meta
 from yaml.reader import ReaderError
 
 from wire.errors import Problem, SiteFileError, TopicError
+from wire.gs1.check_digit import is_checked
 from wire.limits import (
     DEVICE_MAX_ANTENNAS,
     SITE_FILE_MAX_BYTES,
@@ -288,10 +289,7 @@ def _short(text: str) -> str:
 
 def _gln_is_good(gln: str) -> bool:
     """Check a GLN's length and GS1 check digit (GS1 General Specifications, section 7.9.1)."""
-    if not re.fullmatch(r"[0-9]{13}", gln):
-        return False
-    total = sum(int(digit) * (3 if i % 2 else 1) for i, digit in enumerate(gln[:12]))
-    return (10 - total % 10) % 10 == int(gln[12])
+    return re.fullmatch(r"[0-9]{13}", gln) is not None and is_checked(gln)
 
 
 def _site(shape: _Site) -> Site:

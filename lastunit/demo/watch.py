@@ -58,22 +58,22 @@ class StreamWatcher:
 
     async def join(self, queries: Queries, *, everything: bool = False) -> None:
         """Take what the client was told since the last call, and replay what is old enough."""
-        while self._told_us:
-            page = await queries.changes(self._joined_seq, PAGE)
-            if not page.rows:
-                break
-            for row in page.rows:
-                told_us = self._told_us.pop(row.seq, None)
-                if told_us is None:
-                    break
-                self._joined_seq = row.seq
-                self._shown(msgspec.json.decode(row.body, type=_Body), told_us)
-            else:
-                continue
-            break
+        while self._told_us and await self._take_page(queries):
+            pass
         until_us = self._wall_us() - (0 if everything else BEHIND_US)
         while self._log and self._log[0][0] <= until_us:
             heapq.heappop(self._log)[2]()
+
+    async def _take_page(self, queries: Queries) -> bool:
+        """Take the next changes that the client was told of, in order; False when there is no further one."""
+        page = await queries.changes(self._joined_seq, PAGE)
+        for row in page.rows:
+            told_us = self._told_us.pop(row.seq, None)
+            if told_us is None:
+                return False
+            self._joined_seq = row.seq
+            self._shown(msgspec.json.decode(row.body, type=_Body), told_us)
+        return bool(page.rows)
 
     def _shown(self, body: _Body, told_us: int) -> None:
         for move in body.moves:
