@@ -1,4 +1,4 @@
-"""The read side: committed rows in, answers out. Nothing here writes.
+"""The read side: committed rows in, answers out. Nothing here writes; what does stands beside it as `desk`.
 
 Each answer is made in one reading transaction, so that its parts agree. Changes are read by `seq`, which only relayed
 rows have: a cursor never skips one. A snapshot takes cursor and rows in the same repeatable-read transaction; a row may
@@ -19,16 +19,22 @@ from gateway.http.ports import (
     ChangeRow,
     CursorAhead,
     CursorGone,
+    DifferencePage,
     EdgeRow,
     FeedHealth,
+    FigureAt,
     Health,
     MovementRow,
+    SiteAccuracy,
     SiteAvailability,
     SiteRow,
     Snapshot,
     StockRow,
     ZoneRow,
 )
+from gateway.ledger import series
+from gateway.ledger.desk import Desk
+from gateway.ledger.difference_rows import NOWHERE, difference_page
 from gateway.ledger.post import counts_of
 from gateway.limits import PAGE_MAX_ROWS
 from gateway.relay import last_seq
@@ -42,6 +48,9 @@ from gateway.storage.statement import MANY
 from wire.messages import decode_state
 from wire.site import OUT
 
+SERIES_MAX_ROWS = 24 * 60
+"""Rows of one figure in one answer: a day of minutes, about 80 KB of JSON."""
+
 
 class Queries:
     """Answers from the database. `ingest` gives the counters of this process for `health`."""
@@ -51,6 +60,7 @@ class Queries:
         self._clock = clock
         self._ingest = ingest
         self._views = SiteViews(clock)
+        self.desk = Desk(database, clock)
 
     # -- availability
 
@@ -69,15 +79,15 @@ class Queries:
                 known += list(await connection.scalars(part))
             if not known:
                 return []
-            versions = await stock_of(connection, known, site)
-            names = {name for name, _ in versions} if site is None else {site}
+            stored = await stock_of(connection, known, site)
+            names = {name for name, _ in stored} if site is None else {site}
             rows: dict[str, list[SiteAvailability]] = {gtin: [] for gtin in known}
             for name, view in (await self._views.load(connection, names)).items():
                 counts = await counts_of(connection, name, known)
                 for gtin in known:
-                    version = versions.get((name, gtin), 0)
-                    if version or site is not None:
-                        rows[gtin].append(at_site(name, gtin, view, counts[gtin], version))
+                    row = stored.get((name, gtin))
+                    if row is not None or site is not None:
+                        rows[gtin].append(at_site(name, gtin, view, counts[gtin], row))
         return [together(gtin, rows[gtin], self._clock()) for gtin in known]
 
     async def site_stock(
@@ -286,6 +296,32 @@ class Queries:
             waiting = await connection.scalar(select(func.count()).where(change.c.seq.is_(None)))
             feed_health = FeedHealth(await last_seq(connection), int(waiting or 0))
         return Health(iso(now_us), sites, feed_health, self._ingest())
+
+    # -- how right it is
+
+    async def newest_figures(self) -> dict[str, dict[str, float]]:
+        """Return the newest value of each figure of accuracy, by site."""
+        async with self._database.read() as connection:
+            return await series.newest_of_all(connection)
+
+    async def accuracy(self, site: str, since_us: int) -> SiteAccuracy:
+        """Return a site's figures of accuracy: the newest, and up to a day of minutes from an instant on."""
+        async with self._database.read() as connection:
+            latest = await series.latest(connection, site)
+            since = await series.since(connection, site, since_us, SERIES_MAX_ROWS)
+        found: dict[str, list[FigureAt]] = defaultdict(list)
+        for figure in since:
+            found[figure.name].append(FigureAt(iso(figure.at_us), figure.value))
+        newest = {figure.name: FigureAt(iso(figure.at_us), figure.value) for figure in latest}
+        return SiteAccuracy(site, newest, iso(since_us), found)
+
+    async def differences(
+        self, site: str, *, after_gtin: str = "", limit: int = 100, gtin: str | None = None
+    ) -> DifferencePage:
+        """Return the differences of up to `limit` SKUs after a GTIN, or of one SKU."""
+        async with self._database.read() as connection:
+            view = await self._views.one(connection, site)
+            return await difference_page(connection, view.site, after_gtin, limit, gtin) if view else NOWHERE
 
     # -- inside
 

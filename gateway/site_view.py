@@ -2,12 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.availability import BLIND, LIVE, STALE, UNKNOWN, Look, Promise, promise, sellable_zones
+from gateway.availability import (
+    BLIND,
+    LIVE,
+    NOT_KNOWN,
+    STALE,
+    UNKNOWN,
+    Look,
+    Promise,
+    Sureness,
+    promise,
+    said,
+    sellable_zones,
+)
 from gateway.clock import Clock, iso, iso_or_none
 from gateway.http.ports import Availability, SiteAvailability, StockRow, ZoneRow
 from gateway.ledger.post import counts_of
@@ -30,6 +42,13 @@ SKU_COLUMNS: Final = (
     sku.c.price,
 )
 _SEVERITY: Final = {LIVE: 0, UNKNOWN: 1, STALE: 2}
+
+
+class StoredStock(NamedTuple):
+    """What a row of stock says that does not follow from the counts."""
+
+    version: int
+    sure: Sureness
 
 
 class SiteView:
@@ -89,15 +108,20 @@ class SiteViews:
         return {row.site: self._sites[row.site][1] for row in rows}
 
 
-def at_site(site: str, gtin: str, view: SiteView, units: Mapping[str, int], version: int) -> SiteAvailability:
-    """Return one SKU at one site."""
+def at_site(
+    site: str, gtin: str, view: SiteView, units: Mapping[str, int], stored: StoredStock | None
+) -> SiteAvailability:
+    """Return one SKU at one site; `stored` is what its row of stock says, None where it has none."""
+    version, sure = stored or StoredStock(0, NOT_KNOWN)
     made = view.promise(units)
+    sure = said(made, sure)
     return SiteAvailability(
         site=site,
         gtin=gtin,
         atp=made.atp,
         on_hand=made.on_hand,
-        confidence=None,
+        confidence=sure.confidence,
+        promised=sure.promised,
         status=made.status,
         as_of=iso(made.as_of_us),
         version=version,
@@ -118,15 +142,19 @@ def together(gtin: str, sites: list[SiteAvailability], now_us: int) -> Availabil
     )
 
 
-async def stock_of(connection: AsyncConnection, gtins: list[str], site: str | None) -> dict[tuple[str, str], int]:
-    """Return the version of each (site, GTIN) that has a stock row, at one site or all."""
-    versions: dict[tuple[str, str], int] = {}
+async def stock_of(
+    connection: AsyncConnection, gtins: list[str], site: str | None
+) -> dict[tuple[str, str], StoredStock]:
+    """Return what is stored of each (site, GTIN) that has a stock row, at one site or all."""
+    found: dict[tuple[str, str], StoredStock] = {}
     for low in range(0, len(gtins), MANY):
-        query = select(stock.c.site, stock.c.gtin, stock.c.version).where(stock.c.gtin.in_(gtins[low : low + MANY]))
+        columns = (stock.c.site, stock.c.gtin, stock.c.version, stock.c.confidence, stock.c.promised)
+        query = select(*columns).where(stock.c.gtin.in_(gtins[low : low + MANY]))
         if site is not None:
             query = query.where(stock.c.site == site)
-        versions.update(((row.site, row.gtin), row.version) for row in await connection.execute(query))
-    return versions
+        for row in await connection.execute(query):
+            found[row.site, row.gtin] = StoredStock(row.version, Sureness(row.confidence, row.promised))
+    return found
 
 
 async def stock_rows(
@@ -135,7 +163,7 @@ async def stock_rows(
     """Return a page of a site's SKUs, ordered by GTIN."""
     site = view.site.id
     query = (
-        select(*SKU_COLUMNS, stock.c.version)
+        select(*SKU_COLUMNS, stock.c.version, stock.c.promised)
         .join(stock, stock.c.gtin == sku.c.gtin)
         .where(stock.c.site == site, stock.c.gtin > after_gtin)
         .order_by(stock.c.gtin)
@@ -158,6 +186,7 @@ async def stock_rows(
                 as_of=iso(made.as_of_us),
                 version=row.version,
                 zones={zone: quantity for zone, quantity in sorted(units.items()) if quantity},
+                promised=said(made, Sureness(None, row.promised)).promised,
             )
         )
     return rows

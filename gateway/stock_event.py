@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.availability import BLIND, LIVE, Promise
+from gateway.availability import BLIND, LIVE, NOT_KNOWN, Promise, Sureness
 from gateway.clock import iso
 from gateway.ledger.movement import Movement
 from gateway.limits import CHANGE_MOVES_MAX
@@ -37,6 +37,7 @@ class StockChange(msgspec.Struct, frozen=True, kw_only=True):
     atp: int
     on_hand: int
     confidence: float | None
+    promised: int | None
     status: str
     version: int
     as_of: str
@@ -64,6 +65,7 @@ def stock_body(
     site: str,
     gtin: str,
     made: Promise,
+    sure: Sureness = NOT_KNOWN,
     *,
     version: int,
     zones: Mapping[str, int],
@@ -79,7 +81,8 @@ def stock_body(
             site=site,
             atp=made.atp,
             on_hand=made.on_hand,
-            confidence=None,
+            confidence=sure.confidence,
+            promised=sure.promised,
             status=made.status,
             version=version,
             as_of=iso(made.as_of_us),

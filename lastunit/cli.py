@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lastunit import __version__
-from lastunit.commands import catalogue, demo, edge, epc, gateway, gs1, simulate
+from lastunit.commands import calibrate, catalogue, demo, edge, epc, gateway, gs1, reconcile, replay, score, simulate
 
 app = typer.Typer(
     name="lastunit",
@@ -21,9 +21,13 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("simulate")(simulate.simulate)
+app.command("replay")(replay.replay)
+app.command("calibrate")(calibrate.calibrate)
+app.command("score")(score.score)
 app.command("edge")(edge.edge)
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(epc.app, name="epc")
 app.add_typer(gs1.app, name="gs1")
 

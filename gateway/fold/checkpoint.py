@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.fold.state import STATE_VERSION, FoldState
+from gateway.fold.state import STATE_VERSION, FoldState, Presence
 from gateway.limits import CHECKPOINTS_KEPT, PRUNE_MAX_ROWS
 from gateway.presence.tracker import SnapshotError
 from gateway.storage.schema import checkpoint, site_input
@@ -30,7 +30,7 @@ class Loaded:
     unusable: int
 
 
-async def load(connection: AsyncConnection, site: str, upto_n: int) -> Loaded:
+async def load(connection: AsyncConnection, site: str, upto_n: int, presence: Presence | None = None) -> Loaded:
     """Return the newest usable state at or before entry `upto_n`; an empty one when there is none."""
     query = (
         select(checkpoint.c.n, checkpoint.c.sha256, checkpoint.c.state)
@@ -41,13 +41,13 @@ async def load(connection: AsyncConnection, site: str, upto_n: int) -> Loaded:
     for row in await connection.execute(query):
         if hashlib.sha256(row.state).digest() == bytes(row.sha256):
             try:
-                return Loaded(FoldState.restore(bytes(row.state)), unusable)
+                return Loaded(FoldState.restore(bytes(row.state), presence), unusable)
             except SnapshotError as error:
                 _log.warning("checkpoint_unreadable", site=site, n=row.n, error=str(error))
         else:
             _log.error("checkpoint_damaged", site=site, n=row.n)
         unusable += 1
-    return Loaded(FoldState(), unusable)
+    return Loaded(FoldState(presence), unusable)
 
 
 async def save(connection: AsyncConnection, site: str, n: int, state: bytes, now_us: int) -> None:

@@ -5,28 +5,38 @@ order of their numbers, each once.
 
 * `site`: the description of the site. Zones that are new are empty; what is known about items stays.
 * `data`: a durable message. Of a `ReadBatch` the antennas that the sending edge owns are kept, EPCs become item
-  numbers, and the tracker decides. All other kinds only count so far.
-* `tick`: time passes. The gateway's logged time never runs backwards.
+  numbers, and the tracker decides. A `CountBatch` is part of a cycle count, a `ScanBatch` may hold sales and
+  receipts (`gateway.fold.witness`). All other kinds only count.
+* `evidence`: what was sold, received, returned, counted or put somewhere; the tracker decides what that means.
+* `tick`: time passes. The gateway's logged time never runs backwards. With it probabilities are published
+  (`gateway.fold.publish`) and the accuracy is measured (`gateway.fold.measure`).
 
 The folder keeps the places of items itself and takes from the tracker only where an item is *now*: a movement always
 leaves the place that the ledger has it in, so debits equal credits whatever a tracker says.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.availability import Sureness
+from gateway.fold.evidence import decode_evidence
+from gateway.fold.limits import MEASURE_US
+from gateway.fold.measure import measure, of_count
+from gateway.fold.outputs import Outputs, ZoneReport
+from gateway.fold.publish import Publisher
 from gateway.fold.resolve import Resolver
 from gateway.fold.state import NEVER, FoldState
+from gateway.fold.witness import Heard, Witness
 from gateway.ledger.movement import Movement
-from gateway.presence.tracker import Tracker, Window, ZoneChange
+from gateway.presence.tracker import Inventory, Tracker, Window, ZoneChange
 from gateway.storage.input_log import Entry, Kind
 from wire.epc import CompanyPrefixes
 from wire.errors import WireError
 from wire.limits import ID_MAX_CHARS
-from wire.messages import DeviceEvents, Gap, ReadBatch, ScanBatch, decode_durable
+from wire.messages import AntennaLook, CountBatch, DeviceEvents, Gap, ReadBatch, ScanBatch, decode_durable
 from wire.observations import Observations
 from wire.site import OUT, Site
 
@@ -39,36 +49,6 @@ class FoldError(RuntimeError):
     """Our bug: entries out of order, or data before any description of the site."""
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneReport:
-    """What is known about looking at a zone: `as_of_us` the newest look, `since_us` since when it is as it is."""
-
-    zone: str
-    live: bool
-    as_of_us: int
-    since_us: int
-    turned: bool
-    """Whether it went blind, or came back, just now."""
-
-
-@dataclass(slots=True)
-class Outputs:
-    """What follows from some entries, in order."""
-
-    movements: list[Movement] = field(default_factory=list)
-    zones: dict[str, ZoneReport] = field(default_factory=dict)
-    site_changed: bool = False
-
-    def extend(self, other: "Outputs") -> None:
-        """Add what follows from the next entries."""
-        self.movements += other.movements
-        for zone, report in other.zones.items():
-            before = self.zones.get(zone)
-            turned = report.turned or (before is not None and before.turned)
-            self.zones[zone] = ZoneReport(zone, report.live, report.as_of_us, report.since_us, turned)
-        self.site_changed |= other.site_changed
-
-
 class Folder:
     """Folds a site's entries into a state."""
 
@@ -78,6 +58,8 @@ class Folder:
         self._edge_of: dict[str, str] = {}
         self._covered: tuple[str, ...] = ()
         self._resolver = Resolver(state, CompanyPrefixes([]))
+        self._witness: Witness | None = None
+        self._publisher: Publisher | None = None
         if state.site is not None:
             self._read_site(state.site)
 
@@ -87,6 +69,9 @@ class Folder:
         self._edge_of = {device.id: device.edge for device in site.devices}
         self._covered = tuple(sorted(set(self._zone_of.values())))
         self._resolver = Resolver(self.state, CompanyPrefixes(list(site.company_prefixes)))
+        self._witness = Witness(self.state, self._resolver, site)
+        assert self.state.tracker is not None
+        self._publisher = Publisher(self.state, self.state.tracker)
 
     def fold(self, entry: Entry) -> Outputs:
         """Fold the next entry. Raises `FoldError` for any but the next."""
@@ -100,13 +85,49 @@ class Folder:
         elif state.tracker is None:
             raise FoldError(f"entry {entry.n} is {entry.kind.value!r}: the site is described first")
         elif entry.kind is Kind.TICK:
-            state.now_us = max(state.now_us, entry.received_us)
-            self._move(entry.n, state.tracker.tick(entry.received_us), outputs)
-            self._report_zones(state.tracker, outputs)
+            self._tick(entry, state.tracker, outputs)
+        elif entry.kind is Kind.EVIDENCE:
+            self._evidence(entry, state.tracker, outputs)
         else:
             self._data(entry, state.tracker, outputs)
         state.n = entry.n
         return outputs
+
+    def _tick(self, entry: Entry, tracker: Tracker, outputs: Outputs) -> None:
+        state = self.state
+        state.now_us = max(state.now_us, entry.received_us)
+        self._move(entry.n, tracker.tick(entry.received_us), outputs)
+        self._report_zones(tracker, outputs)
+        state.figures["counts_expired"] += state.open_counts.expire(state.now_us)
+        assert self._publisher is not None
+        if self._publisher.due():
+            outputs.publish((state.items[number], p) for number, p in self._publisher.refresh().items())
+        if state.now_us - state.measured_us >= MEASURE_US:
+            state.measured_us = state.now_us
+            outputs.figures += measure(state, tracker)
+
+    def _evidence(self, entry: Entry, tracker: Tracker, outputs: Outputs) -> None:
+        assert self._witness is not None
+        try:
+            said = decode_evidence(entry.body)
+        except WireError:
+            self.state.figures["undecodable"] += 1
+            return
+        self._hear(entry.n, tracker, [self._witness.entry(said, entry.received_us)], outputs)
+
+    def _hear(self, n: int, tracker: Tracker, pieces: Iterable[Heard], outputs: Outputs) -> None:
+        """Put evidence before the tracker, and say what it means to the book and about the count."""
+        state = self.state
+        for heard in pieces:
+            outputs.lines += [(n, line) for line in heard.lines]
+            if heard.evidence is None:
+                continue
+            state.meet_new()
+            if heard.count is not None:
+                outputs.counts.append((n, heard.count))
+                outputs.figures += of_count(heard.count, lambda number: state.items[number].gtin)
+            self._move(n, tracker.witness(heard.evidence), outputs)
+            state.touched.update(heard.evidence.items.tolist())
 
     def _data(self, entry: Entry, tracker: Tracker, outputs: Outputs) -> None:
         figures = self.state.figures
@@ -116,21 +137,27 @@ class Folder:
         except WireError:
             figures["undecodable"] += 1  # the ingest checks bodies; one that an older program let in costs itself only
             return
+        assert self._witness is not None
         match message:
             case ReadBatch():
                 assert columns is not None
                 figures["read_batches"] += 1
                 window = self._window(message, columns, entry.received_us)
                 self._note_looks(window)
+                self.state.meet_new()
+                self.state.touched.update(window.item.tolist())
                 self._move(entry.n, tracker.observe(window), outputs)
             case ScanBatch():
                 figures["scans"] += len(message.scans)
+                self._hear(entry.n, tracker, self._witness.scans(message, entry.received_us), outputs)
+            case CountBatch():
+                heard = self._witness.count_part(message, entry.received_us)
+                self.state.meet_new()
+                self._hear(entry.n, tracker, [] if heard is None else [heard], outputs)
             case DeviceEvents():
                 figures["device_events"] += len(message.events)
             case Gap():
                 figures["gaps"] += 1
-            case _:
-                figures["count_batches"] += 1
 
     def _window(self, batch: ReadBatch, columns: Observations, received_us: int) -> Window:
         """Resolve a batch: antennas that the sending edge owns, and EPCs that are items.
@@ -171,6 +198,7 @@ class Folder:
             rssi_mean_cdbm=columns.rssi_mean[rows].astype(np.int32),
             first_us=np.minimum(_instants(start_us, columns.first[rows]), end_us),
             last_us=np.minimum(_instants(start_us, columns.last[rows]), end_us),
+            settings=tuple(_inventories(table)),
         )
 
     def _note_looks(self, window: Window) -> None:
@@ -182,18 +210,21 @@ class Folder:
                 looked[zone] = max(looked.get(zone, 0), window.end_us)
 
     def _move(self, n: int, changes: list[ZoneChange], outputs: Outputs) -> None:
-        """Turn the tracker's decisions into movements."""
+        """Turn the tracker's decisions into movements, and publish the probabilities of what moved."""
         state = self.state
+        moved = []
         for change in changes:
             key, place = state.items[change.item], state.places[change.item]
             credit = OUT if place == NEVER else place
             if credit != change.from_zone:
                 state.figures["tracker_disagrees"] += 1
+            state.says_probability |= change.probability is not None
             state.places[change.item] = change.to_zone
             if credit == change.to_zone:
                 continue
             state.m += 1
             state.figures["movements"] += 1
+            moved.append(change.item)
             outputs.movements.append(
                 Movement(
                     m=state.m,
@@ -209,6 +240,9 @@ class Folder:
                     probability=change.probability,
                 )
             )
+        assert self._publisher is not None
+        published = self._publisher.publish(sorted(set(moved)), anyhow=True) if moved else {}
+        outputs.publish((state.items[number], probability) for number, probability in published.items())
 
     def _report_zones(self, tracker: Tracker, outputs: Outputs) -> None:
         """Say of every zone with antennas whether it is looked at; one that never was, or lost them, is blind."""
@@ -224,6 +258,21 @@ class Folder:
                 since[zone] = state.now_us
                 other.pop(zone, None)
             outputs.zones[zone] = ZoneReport(zone, live, state.looked_us.get(zone, 0), since[zone], turned)
+
+    def sureness(self, outputs: Outputs) -> dict[str, Sureness]:
+        """Return how sure the units are of each SKU that `outputs` touch, as of now."""
+        if self._publisher is None:
+            return {}
+        return self._publisher.sureness(self.state.of_sku if outputs.site_changed else outputs.touched_skus())
+
+
+def _inventories(table: list[AntennaLook]) -> Iterable[Inventory]:
+    """Yield how the antennas of a window inventory, where the window says it."""
+    for number, look in enumerate(table):
+        said = look.settings
+        if said is not None and (said.session is not None or said.target is not None):
+            single = None if said.target is None else said.target == "single"
+            yield Inventory(number, said.session, single)
 
 
 def _instants(start_us: int, offsets_ms: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -44,13 +44,28 @@ class Resolver:
         for row, (epc, bits) in enumerate(zip(columns.epcs(), columns.epc_bits.tolist(), strict=True)):
             key = epc if bits == 96 else (epc, bits)
             number = known.get(key)
-            if number is None:
-                number = self._decode(epc, bits)
-                if number != _REFUSED:
-                    self._remember(key, number)
-            numbers[row] = number
+            numbers[row] = self.epc(epc, bits) if number is None else number
         self._count(numbers)
         return numbers
+
+    def epc(self, epc: bytes, bits: int) -> int:
+        """Return the item number of one EPC; below 0 where it is no item of ours, or one too many."""
+        key = epc if bits == 96 else (epc, bits)
+        number = self._known.get(key)
+        if number is None:
+            number = self._decode(epc, bits)
+            if number != _REFUSED:
+                self._remember(key, number)
+        return number
+
+    def named(self, key: ItemKey) -> int:
+        """Return the number of an item that evidence names; below 0 where it is none of ours, or one too many."""
+        if not self._prefixes.has(key.gtin):
+            self._state.figures["evidence_foreign"] += 1
+            return _REASONS[TagClass.FOREIGN]
+        number = self._number(key)
+        self._state.figures["evidence_over_item_limit"] += number == _REFUSED
+        return number
 
     def _remember(self, key: bytes | tuple[bytes, int], number: int) -> None:
         if len(self._known) >= EPC_CACHE_MAX:
@@ -62,7 +77,9 @@ class Resolver:
         tag_class = classify(decoded, self._prefixes)
         if tag_class is not TagClass.OURS or not isinstance(decoded, Sgtin):
             return _REASONS.get(tag_class, _REASONS[TagClass.OTHER_KEY])
-        key = ItemKey(decoded.gtin, decoded.serial)
+        return self._number(ItemKey(decoded.gtin, decoded.serial))
+
+    def _number(self, key: ItemKey) -> int:
         if key not in self._state.index and len(self._state.items) >= self._max_items:
             return _REFUSED
         return self._state.item(key)

@@ -8,8 +8,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import Depends, FastAPI
 
 from gateway.http import (
+    accuracy_routes,
     availability_routes,
     change_routes,
+    desk_routes,
     docs_routes,
     openapi,
     operations_routes,
@@ -30,6 +32,8 @@ TAGS = [
     {"name": "availability", "description": "What can be sold, and how sure that is."},
     {"name": "stock", "description": "What is where, by style, colour, size and zone."},
     {"name": "changes", "description": "Every change, resumable by cursor."},
+    {"name": "evidence", "description": "What the readers cannot know: sales, receipts, returns, counts, the book."},
+    {"name": "accuracy", "description": "How right the figures are, and where they differ from book and counts."},
     {"name": "operations", "description": "How the gateway and the edge boxes are."},
 ]
 
@@ -63,7 +67,7 @@ def create_app(
 ) -> FastAPI:
     """Return the ASGI application; `app.state.tail.close()` ends its streams (`gateway.http.serve` does that).
 
-    `clock` gives UTC microseconds. The application reads only: it writes nothing and decides nothing.
+    `clock` gives UTC microseconds. The application decides nothing, and writes by the desk of `queries` only.
     """
     tail = Tail(queries, feed, stream_limits or StreamLimits())
     app = FastAPI(
@@ -81,6 +85,8 @@ def create_app(
     app.include_router(availability_routes.routes(queries, clock), dependencies=strict)
     app.include_router(stock_routes.routes(queries), dependencies=strict)
     app.include_router(change_routes.routes(queries, tail), dependencies=strict)
+    app.include_router(desk_routes.routes(queries, clock), dependencies=strict)
+    app.include_router(accuracy_routes.routes(queries, clock), dependencies=strict)
     app.include_router(operations_routes.routes(queries, tail, health_limits or HealthLimits()), dependencies=strict)
     docs_routes.install(app, lambda: openapi.document(app))
     page_routes.install(app)

@@ -37,6 +37,7 @@ def availability_row(row: SiteAvailability, now_us: int) -> AvailabilityRow:
         held=0,
         safety=0,
         confidence=row.confidence,
+        promised=row.promised,
         status=row.status,
         as_of=row.as_of,
         oldest_read_s=age_s(row.as_of, now_us),
@@ -47,7 +48,7 @@ def availability_row(row: SiteAvailability, now_us: int) -> AvailabilityRow:
 
 def _validator(row: SiteAvailability) -> tuple[object, ...]:
     """Everything of a row but its clock."""
-    return (row.site, row.version, row.status, row.atp, row.on_hand, row.confidence, row.zones)
+    return (row.site, row.version, row.status, row.atp, row.on_hand, row.confidence, row.promised, row.zones)
 
 
 def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:

@@ -97,6 +97,11 @@ def _content(content: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
+def _body(operation: Mapping[str, Any]) -> str:
+    content = operation.get("requestBody", {}).get("content", {})
+    return f"<h4>Body</h4>{_content(content)}" if content else ""
+
+
 def _responses(operation: Mapping[str, Any]) -> str:
     parts: list[str] = []
     for status, response in sorted(operation["responses"].items(), key=lambda item: str(item[0])):
@@ -124,7 +129,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
         f'<section class="operation" id="{escape(operation["operationId"])}">'
         f"<h3><span>{escape(method.upper())}</span> <code>{escape(path)}</code></h3>"
         f"<p><strong>{escape(operation.get('summary', ''))}</strong></p>{_paragraphs(operation.get('description', ''))}"
-        f"{_parameters(operation)}<h4>Answers</h4>{_responses(operation)}</section>"
+        f"{_parameters(operation)}{_body(operation)}<h4>Answers</h4>{_responses(operation)}</section>"
     )
 
 

@@ -4,7 +4,21 @@ from typing import Final
 
 from gateway.http.event_stream import event_of
 from gateway.http.matrix import Cell, ColourRow, SiteStock, Style, ZoneTile
-from gateway.http.ports import ChangeRow, FeedHealth, SiteHealth
+from gateway.http.ports import (
+    Approved,
+    BookNow,
+    BookTaken,
+    ChangeRow,
+    DifferenceItem,
+    DifferencePage,
+    DifferenceRow,
+    EvidenceTaken,
+    FeedHealth,
+    FigureAt,
+    SiteAccuracy,
+    SiteHealth,
+    ZoneCount,
+)
 from gateway.http.rows import (
     AvailabilityOfSites,
     AvailabilityRow,
@@ -18,6 +32,7 @@ from gateway.http.rows import (
     Sites,
     StreamFigures,
 )
+from gateway.http.told import ApprovalBody, BookBody, BookTotal, EvidenceBody
 from wire.messages import DeviceHealth
 
 GTIN: Final = "09506000134352"
@@ -33,6 +48,7 @@ AVAILABILITY_ROW: Final = AvailabilityRow(
     held=0,
     safety=0,
     confidence=0.97,
+    promised=3,
     status="live",
     as_of=_AT,
     oldest_read_s=0.4,
@@ -46,7 +62,14 @@ _ZONES: Final = [
     ZoneTile("FLOOR_A", "sales_floor", "floor", True, "FLOOR_A", "live", _AT, _BEFORE, 1),
     ZoneTile("FIT", "fitting_room", "other", False, "FIT", "blind", _BEFORE, _BEFORE, 1),
 ]
-SITES: Final = Sites([SiteEntry(SITE, "Main Street", "Europe/Berlin", "9506000134352", _AT, 0, 4, _ZONES)])
+SITES: Final = Sites(
+    [
+        SiteEntry(
+            *(SITE, "Main Street", "Europe/Berlin", "9506000134352", _AT, 0, 4, _ZONES),
+            {"blind_share": 0.25, "uncertain_items": 0.021, "expected_count_error": 0.04},
+        )
+    ]
+)
 SITE_STOCK: Final = SiteStock(
     SITE,
     "Main Street",
@@ -64,7 +87,7 @@ SITE_STOCK: Final = SiteStock(
             4,
             [
                 ColourRow(
-                    "navy", "navy", [Cell(GTIN, "M", 4, 1, 2, 1, 3, "live", 17, {"BACK": 2, "FLOOR_A": 1, "FIT": 1})]
+                    "navy", "navy", [Cell(GTIN, "M", 4, 1, 2, 1, 3, "live", 17, {"BACK": 2, "FLOOR_A": 1, "FIT": 1}, 3)]
                 )
             ],
         )
@@ -89,7 +112,7 @@ MOVEMENTS: Final = Movements(
 )
 CHANGE_BODY: Final = (
     b'{"seq":412,"kind":"stock","gtin":"09506000134352","site":"store-001","atp":3,"on_hand":4,"confidence":0.97,'
-    b'"status":"live","version":17,"as_of":"2026-11-22T05:45:00.123Z","reason":"moved",'
+    b'"promised":3,"status":"live","version":17,"as_of":"2026-11-22T05:45:00.123Z","reason":"moved",'
     b'"zones":{"BACK":2,"FLOOR_A":1,"FIT":1},"moves":[{"serial":"1","from":"BACK","to":"FLOOR_A",'
     b'"happened_at":"2026-11-22T05:44:58.700Z","first_read_at":"2026-11-22T05:44:58.700Z",'
     b'"decided_at":"2026-11-22T05:45:00.123Z","cause":"presence","probability":0.97}],"moves_left_out":0}'
@@ -129,4 +152,74 @@ HEALTH: Final = HealthAnswer(
     relay=FeedHealth(412, 0),
     sites=[SiteHealth(SITE, 0, 0, 120, 4, 1, 0, 0, {})],
     ingest={"batches": 5_120},
+)
+
+SERIAL: Final = "6789"
+EVIDENCE: Final = EvidenceBody(
+    id="till-4/receipt-20871/line-1",
+    kind="sale",
+    at="2026-11-22T06:44:58+01:00",
+    epcs=[f"https://id.gs1.org/01/{GTIN}/21/{SERIAL}"],
+)
+EVIDENCE_BY_SKU: Final = EvidenceBody(id="till-4/receipt-20871/line-2", kind="sale", at=_BEFORE, gtin=GTIN, quantity=2)
+EVIDENCE_COUNT: Final = EvidenceBody(
+    id="count-2026-11-22-back",
+    kind="count",
+    at=_BEFORE,
+    epcs=["3034257BF400B7800004CB2F"],
+    zone="BACK",
+    coverage=0.98,
+    who="Kim",
+)
+EVIDENCE_TAKEN: Final = EvidenceTaken(EVIDENCE.id, SITE, 90_412, 1, _AT)
+BOOK: Final = BookBody("erp-2026-11-22", [BookTotal(GTIN, 5, _BEFORE)])
+BOOK_TAKEN: Final = BookTaken(BOOK.id, SITE, 1, 0, _AT)
+DIFFERENCE_ID: Final = f"{GTIN}-left_unpaid-5f1c0de8a4b2"
+DIFFERENCES: Final = DifferencePage(
+    SITE,
+    [
+        DifferenceRow(
+            id=DIFFERENCE_ID,
+            gtin=GTIN,
+            cause="left_unpaid",
+            zone=None,
+            quantity=1,
+            items=[DifferenceItem(SERIAL, "OUT", _BEFORE, "FLOOR_A", "left", 0.94)],
+            items_left_out=0,
+            on_hand=4,
+            zones={"BACK": 2, "FLOOR_A": 1, "FIT": 1},
+            book=BookNow(5, "2026-11-21T22:00:00.000Z", 5),
+            counts=[ZoneCount("BACK", "2026-11-20T19:12:00.000Z", 2, 2)],
+            approved=None,
+        )
+    ],
+    GTIN,
+)
+APPROVAL: Final = ApprovalBody(who="Kim", decision="gone")
+APPROVED: Final = Approved(
+    id=DIFFERENCE_ID,
+    site=SITE,
+    gtin=GTIN,
+    cause="left_unpaid",
+    who="Kim",
+    decision="gone",
+    zone="",
+    serials_named=[],
+    items_placed=[],
+    place="",
+    n=None,
+    book_units=-1,
+    book_now=4,
+    approved_at=_AT,
+)
+ACCURACY: Final = SiteAccuracy(
+    SITE,
+    {
+        "blind_share": FigureAt(_AT, 0.25),
+        "expected_count_error": FigureAt(_AT, 0.04),
+        "book_agreement": FigureAt(_AT, 0.98),
+        "count_item_agreement": FigureAt("2026-11-20T19:12:00.000Z", 0.985),
+    },
+    "2026-11-22T04:45:00.123Z",
+    {"blind_share": [FigureAt("2026-11-22T05:44:00.050Z", 0.0), FigureAt(_AT, 0.25)]},
 )

@@ -7,6 +7,26 @@ MOVEMENTS_DEFAULT: Final = 50
 MOVEMENTS_MAX: Final = 500
 """A page of a few hundred rows stays below 100 KB; more is a matter of paging."""
 
+EVIDENCE_MAX_BYTES: Final = 4 * 1024 * 1024
+"""Twenty thousand items as Digital Links of some 150 characters."""
+
+BOOK_MAX_ROWS: Final = 10_000
+BOOK_MAX_BYTES: Final = 2 * 1024 * 1024
+"""Totals in one call: a larger feed comes in several. Some 90 bytes each."""
+
+BOOK_MAX_UNITS: Final = 1_000_000
+"""More units of one size in one site is a typing mistake."""
+
+APPROVAL_MAX_BYTES: Final = 1024 * 1024
+
+DIFFERENCES_DEFAULT: Final = 100
+DIFFERENCES_MAX: Final = 500
+"""SKUs in one page of differences; each names fifty items at most."""
+
+SERIES_DEFAULT_S: Final = 3_600
+SERIES_MAX_S: Final = 24 * 3_600
+"""A day of minutes for each figure: about 80 KB each."""
+
 CHANGES_MAX: Final = 1_000
 """Rows of one long poll answer: 600 KB at most."""
 

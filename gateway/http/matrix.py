@@ -66,6 +66,7 @@ class Cell(msgspec.Struct, frozen=True):
     status: Status
     version: int
     zones: dict[str, int]
+    promised: Annotated[int | None, Meta(description="units that are there with a probability of 0.95")] = None
 
 
 class ColourRow(msgspec.Struct, frozen=True):
@@ -133,6 +134,7 @@ def _cell(row: StockRow, groups: Mapping[str, Group]) -> Cell:
         row.status,
         row.version,
         row.zones,
+        row.promised,
     )
 
 

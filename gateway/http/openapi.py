@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from gateway.http import problem
 from gateway.http.event_stream import NDJSON, SSE
 from gateway.http.matrix import SiteStock
+from gateway.http.ports import Approved, BookTaken, DifferencePage, EvidenceTaken, SiteAccuracy
 from gateway.http.problem import CONTENT_TYPE, Kind, Problem
 from gateway.http.rows import (
     AvailabilityOfSites,
@@ -21,6 +22,7 @@ from gateway.http.rows import (
     Movements,
     Sites,
 )
+from gateway.http.told import ApprovalBody, BookBody, EvidenceBody
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
@@ -35,7 +37,14 @@ ANSWERS: Final = (
     Change,
     Edges,
     HealthAnswer,
+    SiteAccuracy,
+    DifferencePage,
+    EvidenceTaken,
+    BookTaken,
+    Approved,
 )
+
+BODIES: Final = (EvidenceBody, BookBody, ApprovalBody)
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -59,11 +68,23 @@ DESCRIPTION: Final = (
     "problem details. Unknown query parameters are refused. Without keys the gateway answers to its own machine only."
 )
 
+_NULL: Final = "\0null"
+"""Stands for null in an example while FastAPI puts the document together."""
+
 
 @cache
 def _schemas() -> dict[str, Any]:
-    _, components = msgspec.json.schema_components(ANSWERS, ref_template=REFERENCE)
+    _, components = msgspec.json.schema_components((*ANSWERS, *BODIES), ref_template=REFERENCE)
     return {**components, "Problem": PROBLEM_SCHEMA}
+
+
+def _swapped(value: Any, old: object, new: object) -> Any:
+    """Return plain data with each `old` in it replaced: FastAPI leaves out what is null, also in an example."""
+    if isinstance(value, dict):
+        return {key: _swapped(member, old, new) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_swapped(member, old, new) for member in value]
+    return new if value == old else value
 
 
 def _reference(answer: type) -> dict[str, str]:
@@ -86,7 +107,7 @@ def described(answers: Sequence[type], examples: Mapping[str, object], *kinds: K
     """Return the documentation of a route's answers: schema, examples, and the problems that it can meet."""
     references = [_reference(answer) for answer in answers]
     schema: dict[str, Any] = references[0] if len(references) == 1 else {"oneOf": references}
-    shown = {name: {"value": msgspec.to_builtins(value)} for name, value in examples.items()}
+    shown = {name: {"value": _swapped(msgspec.to_builtins(value), None, _NULL)} for name, value in examples.items()}
     found: Responses = {
         200: {"description": "The answer", "content": {"application/json": {"schema": schema, "examples": shown}}}
     }
@@ -94,6 +115,14 @@ def described(answers: Sequence[type], examples: Mapping[str, object], *kinds: K
         found[200]["headers"] = {"ETag": {"description": "weak; clocks do not count", "schema": {"type": "string"}}}
         found[304] = {"description": "Nothing but the clock moved since the ETag in If-None-Match"}
     return found | _problems((problem.INVALID_PARAMETER, problem.UNKNOWN_PARAMETER, *kinds, problem.LOOPBACK_ONLY))
+
+
+def taken(answer: type, example: object, *kinds: Kind) -> Responses:
+    """Return the documentation of a route that takes something, once."""
+    found = described((answer,), {"taken": example}, problem.INVALID_BODY, problem.TOO_LARGE, problem.NOT_JSON, *kinds)
+    again = {"description": "true: this answer was given before, and nothing was done again", "schema": {}}
+    found[200]["headers"] = {"Idempotency-Replayed": again | {"schema": {"type": "string"}}}
+    return found
 
 
 def changes_described(line: str, event: str) -> Responses:
@@ -118,14 +147,15 @@ def changes_described(line: str, event: str) -> Responses:
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document, made once: FastAPI's paths, our schemas, and no 422, which is never sent."""
+    """Return the OpenAPI 3.1 document, made once: FastAPI's paths, our schemas, and not FastAPI's own 422."""
     if app.openapi_schema is None:
         found = get_openapi(
             title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=app.openapi_tags
         )
         for path in found["paths"].values():
             for operation in path.values():
-                operation["responses"].pop("422", None)
+                if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                    del operation["responses"]["422"]
         found["components"] = {"schemas": _schemas()}
-        app.openapi_schema = found
+        app.openapi_schema = _swapped(found, _NULL, None)
     return app.openapi_schema

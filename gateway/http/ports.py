@@ -1,15 +1,20 @@
-"""What the HTTP side needs from the rest of the gateway: queries over committed rows, and news of new changes.
+"""What the HTTP side needs from the rest of the gateway: queries over committed rows, news of new changes, and a desk.
 
-`gateway.queries.Queries` and `gateway.relay.ChangeFeed` fit these; so does the in-memory pair of the tests. Every
-instant in a row is ISO 8601 text in UTC. Nothing here writes.
+`gateway.queries.Queries`, `gateway.relay.ChangeFeed` and `gateway.ledger.desk.Desk` fit these; so do those in the
+memory of the tests. Every instant in a row is ISO 8601 text in UTC. Only the desk writes.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from wire.messages import EdgeState
+
+if TYPE_CHECKING:  # the typed client reads these rows, and needs nothing of the fold
+    from gateway.accuracy.reconcile import Decision
+    from gateway.fold.evidence import EvidenceEntry
+    from gateway.ledger.totals import BookRow
 
 
 class CursorGone(LookupError):  # noqa: N818 - reads as what is wrong
@@ -40,6 +45,7 @@ class SiteAvailability(msgspec.Struct, frozen=True):
     as_of: str
     version: int
     zones: dict[str, int]
+    promised: int | None = None
 
 
 class Availability(msgspec.Struct, frozen=True):
@@ -72,6 +78,7 @@ class StockRow(msgspec.Struct, frozen=True):
     as_of: str
     version: int
     zones: dict[str, int]
+    promised: int | None = None
 
 
 class SiteRow(msgspec.Struct, frozen=True):
@@ -185,8 +192,154 @@ class ChangePage(msgspec.Struct, frozen=True):
     first_kept: int
 
 
+class FigureAt(msgspec.Struct, frozen=True):
+    """A figure at an instant."""
+
+    at: str
+    value: float
+
+
+class SiteAccuracy(msgspec.Struct, frozen=True):
+    """How right a site's figures are: the newest value of each figure, and all values since an instant."""
+
+    site: str
+    latest: dict[str, FigureAt]
+    since: str
+    series: dict[str, list[FigureAt]]
+
+
+class DifferenceItem(msgspec.Struct, frozen=True):
+    """An item that a difference may be about: its place and since when, where it came from and why. For staff."""
+
+    serial: str
+    place: str
+    since: str
+    came_from: str
+    reason: str
+    probability: float | None
+
+
+class BookNow(msgspec.Struct, frozen=True):
+    """Another system's total at an instant, and what it says now, with what happened since."""
+
+    quantity: int
+    as_of: str
+    now: int
+
+
+class ZoneCount(msgspec.Struct, frozen=True):
+    """The last count of a zone: units that were believed there, and units seen."""
+
+    zone: str
+    at: str
+    expected: int
+    seen: int
+
+
+class DecidedBy(msgspec.Struct, frozen=True):
+    """Who decided what about a difference."""
+
+    who: str
+    decision: str
+    at: str
+
+
+class DifferenceRow(msgspec.Struct, frozen=True):
+    """Units on which tags, book and counts disagree, and what most likely lies behind it.
+
+    `zone` is the counted zone, null where the book is concerned. `approved` stands while the decision is not folded
+    yet, and for good when it was to change nothing.
+    """
+
+    id: str
+    gtin: str
+    cause: str
+    zone: str | None
+    quantity: int
+    items: list[DifferenceItem]
+    items_left_out: int
+    on_hand: int
+    zones: dict[str, int]
+    book: BookNow | None
+    counts: list[ZoneCount]
+    approved: DecidedBy | None
+
+
+class DifferencePage(msgspec.Struct, frozen=True):
+    """Differences of some SKUs, by GTIN. `next` is the `after` of the next page; null at the end."""
+
+    site: str
+    rows: list[DifferenceRow]
+    next: str | None
+
+
+class EvidenceTaken(msgspec.Struct, frozen=True):
+    """Evidence is in the site's log as entry `n`; `units` items or units were named."""
+
+    id: str
+    site: str
+    n: int
+    units: int
+    recorded_at: str
+
+
+class BookTaken(msgspec.Struct, frozen=True):
+    """Totals were taken: of `rows` SKUs, of which `older` were older than the total that is held."""
+
+    id: str
+    site: str
+    rows: int
+    older: int
+    recorded_at: str
+
+
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision wrote: the items that are now said to be in `place` (log entry `n`), and the book's change."""
+
+    id: str
+    site: str
+    gtin: str
+    cause: str
+    who: str
+    decision: str
+    zone: str
+    serials_named: list[str]
+    items_placed: list[str]
+    place: str
+    n: int | None
+    book_units: int
+    book_now: int | None
+    approved_at: str
+
+
+class Desk(Protocol):
+    """Takes what people and tills say. Each call returns its answer, and whether it had been given before."""
+
+    async def record(self, site: str, entry: "EvidenceEntry") -> tuple[EvidenceTaken, bool]:
+        """Log evidence. Raises `IdReusedError`, `UnknownZoneError`, `ForeignItemError`."""
+        ...
+
+    async def put_book(self, site: str, name: str, rows: "Sequence[BookRow]") -> tuple[BookTaken, bool]:
+        """Take totals of distinct SKUs. Raises `IdReusedError`."""
+        ...
+
+    async def approve(
+        self, site: str, name: str, who: str, decision: "Decision", *, zone: str = "", serials: Sequence[str] = ()
+    ) -> tuple[Approved, bool]:
+        """Decide about a difference.
+
+        Raises `DifferenceGoneError`, `AlreadyApprovedError`, `UnknownZoneError`, `DecisionError`.
+        """
+        ...
+
+
 class Queries(Protocol):
-    """Reads over committed rows."""
+    """Reads over committed rows, and the desk beside them."""
+
+    @property
+    def desk(self) -> Desk:
+        """Where evidence, books and approvals are taken."""
+        ...
 
     async def availability(self, gtin: str, site: str | None = None) -> Availability | None:
         """Return a SKU's rows, or None when the catalogue does not know the GTIN."""
@@ -212,6 +365,20 @@ class Queries(Protocol):
 
     async def changes(self, after_seq: int, limit: int = 500, site: str | None = None) -> ChangePage:
         """Return relayed changes after a cursor. Raises `CursorGone` and `CursorAhead`."""
+        ...
+
+    async def newest_figures(self) -> dict[str, dict[str, float]]:
+        """Return the newest value of each figure of accuracy, by site."""
+        ...
+
+    async def accuracy(self, site: str, since_us: int) -> SiteAccuracy:
+        """Return a site's figures of accuracy: the newest, and those from an instant on."""
+        ...
+
+    async def differences(
+        self, site: str, *, after_gtin: str = "", limit: int = 100, gtin: str | None = None
+    ) -> DifferencePage:
+        """Return the differences of up to `limit` SKUs after a GTIN, or of one SKU."""
         ...
 
     async def edges(self, site: str | None = None) -> Sequence[EdgeRow]:

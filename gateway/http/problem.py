@@ -42,6 +42,19 @@ INVALID_GTIN: Final = Kind(
     "Not a GTIN",
     "Send a GTIN-8, -12, -13 or -14 with its check digit; `expected` says what should stand there.",
 )
+INVALID_BODY: Final = Kind(
+    "invalid-body",
+    400,
+    "The body cannot be used",
+    "Correct the member that `parameter` names; unknown ones are refused.",
+)
+UNKNOWN_ZONE: Final = Kind("unknown-zone", 400, "No such zone in this site", "`expected` lists the zones of the site.")
+FOREIGN_ITEM: Final = Kind(
+    "foreign-item",
+    400,
+    "An item of another company",
+    "Send items under this site's company prefixes (`expected`), or add the prefix to the site file.",
+)
 LOOPBACK_ONLY: Final = Kind(
     "loopback-only",
     403,
@@ -56,6 +69,18 @@ NOT_FOUND: Final = Kind("not-found", 404, "Nothing here", "See /docs for all pat
 METHOD_NOT_ALLOWED: Final = Kind(
     "method-not-allowed", 405, "Not with this method", "The Allow header names the methods of this path."
 )
+DIFFERENCE_GONE: Final = Kind(
+    "difference-gone",
+    409,
+    "The difference is not there any more",
+    "Something changed since it was listed: list the differences again and decide anew.",
+)
+ALREADY_APPROVED: Final = Kind(
+    "already-approved",
+    409,
+    "Somebody decided otherwise",
+    "The decision stands and is never changed; say what is true now as new evidence.",
+)
 CURSOR_GONE: Final = Kind(
     "cursor-gone",
     410,
@@ -68,11 +93,19 @@ CURSOR_AHEAD: Final = Kind(
     "This gateway never gave out such a cursor",
     "The database behind it is another one: load the site's stock again and go on from the cursor in that answer.",
 )
+TOO_LARGE: Final = Kind("too-large", 413, "The body is too large", "Send less at once: `expected` says how much.")
+NOT_JSON: Final = Kind("not-json", 415, "Not JSON", "Send `Content-Type: application/json`.")
 WRONG_HOST: Final = Kind(
     "wrong-host",
     421,
     "The Host header names another machine",
     "Ask for localhost or 127.0.0.1. This refusal protects a browser on this machine against DNS rebinding.",
+)
+ID_REUSED: Final = Kind(
+    "id-reused",
+    422,
+    "The id was used for something else",
+    "Send a new event under an id of its own. The same event may be sent again as it was, as often as needed.",
 )
 TOO_MANY_STREAMS: Final = Kind(
     "too-many-streams", 503, "All change streams are taken", "Try again after the seconds in Retry-After."
@@ -89,14 +122,22 @@ KINDS: Final = (
     INVALID_PARAMETER,
     UNKNOWN_PARAMETER,
     INVALID_GTIN,
+    INVALID_BODY,
+    UNKNOWN_ZONE,
+    FOREIGN_ITEM,
     LOOPBACK_ONLY,
     UNKNOWN_GTIN,
     UNKNOWN_SITE,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    DIFFERENCE_GONE,
+    ALREADY_APPROVED,
     CURSOR_GONE,
     CURSOR_AHEAD,
+    TOO_LARGE,
+    NOT_JSON,
     WRONG_HOST,
+    ID_REUSED,
     INTERNAL,
     TOO_MANY_STREAMS,
     UNAVAILABLE,

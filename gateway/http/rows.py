@@ -26,7 +26,12 @@ class AvailabilityRow(msgspec.Struct, frozen=True):
     on_hand: Annotated[int, Meta(description="units in the site, in whatever zone")]
     held: Annotated[int, Meta(description="units bound by active reservations")]
     safety: Annotated[int, Meta(description="units kept back by the channel's rule")]
-    confidence: Annotated[Fraction | None, Meta(description="probability that atp units are there; null: not known")]
+    confidence: Annotated[
+        Fraction | None, Meta(description="probability that atp units can be sold; null: not known, or nothing to sell")
+    ]
+    promised: Annotated[
+        int | None, Meta(description="the most units that are there with a probability of 0.95; null: not known")
+    ]
     status: Status
     as_of: Instant
     oldest_read_s: Annotated[
@@ -57,6 +62,7 @@ class SiteEntry(msgspec.Struct, frozen=True):
     behind: Annotated[int, Meta(description="entries of the input log that are not folded yet")]
     on_hand: int
     zones: list[ZoneTile]
+    accuracy: Annotated[dict[str, float], Meta(description="newest figures; see /v1/sites/{site}/accuracy")] = {}
 
 
 class Sites(msgspec.Struct, frozen=True):
@@ -111,6 +117,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     atp: int = 0
     on_hand: int = 0
     confidence: float | None = None
+    promised: int | None = None
     version: int = 0
     reason: str = ""
     zones: dict[str, int] = {}

@@ -78,13 +78,20 @@ class _Protocol(HttpToolsProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Count what came of the head: the parser itself would collect a header without an end for ever."""
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_MAX_BYTES:
+        """Feed the head in what room is left for it: the parser itself would collect a header without an end for ever.
+
+        A body may come in the same chunk; it is no part of the head, and bounded by who reads it.
+        """
+        while data and self._in_head and not self.transport.is_closing():
+            room = HEAD_MAX_BYTES - self._head_bytes
+            if not room:
                 self.send_400_response("Request head too large")
                 return
-        super().data_received(data)
+            piece, data = data[:room], data[room:]
+            self._head_bytes += len(piece)
+            super().data_received(piece)
+        if data and not self.transport.is_closing():
+            super().data_received(data)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

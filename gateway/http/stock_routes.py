@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway.http import answer, examples, problem
@@ -15,16 +15,15 @@ from gateway.http.openapi import described
 from gateway.http.parameters import gtin_parameter
 from gateway.http.ports import MovementRow, Queries, SiteRow, ZoneRow
 from gateway.http.rows import Movement, Movements, SiteEntry, Sites
-from wire.limits import ID_MAX_CHARS, SEQ_MAX
+from gateway.http.site_parameter import SiteId
+from wire.limits import SEQ_MAX
 
-SiteId = Annotated[str, Path(description="the site's id in its site file", max_length=ID_MAX_CHARS)]
 
-
-def site_entry(row: SiteRow, zones: Sequence[ZoneRow]) -> SiteEntry:
+def site_entry(row: SiteRow, zones: Sequence[ZoneRow], accuracy: dict[str, float]) -> SiteEntry:
     """Return a site with its zones."""
     tiles = [zone_tile(zone) for zone in zones]
     units = sum(tile.units for tile in tiles)
-    return SiteEntry(row.site, row.name, row.timezone, row.gln, row.now, row.behind, units, tiles)
+    return SiteEntry(row.site, row.name, row.timezone, row.gln, row.now, row.behind, units, tiles, accuracy)
 
 
 def movement(row: MovementRow) -> Movement:
@@ -66,7 +65,10 @@ def routes(queries: Queries) -> APIRouter:
 
         Never answered with 304: `as_of` is what a screen shows as the age of its numbers.
         """
-        entries = [site_entry(row, await queries.zones(row.site)) for row in await queries.sites()]
+        figures = await queries.newest_figures()
+        entries = [
+            site_entry(row, await queries.zones(row.site), figures.get(row.site, {})) for row in await queries.sites()
+        ]
         return answer.uncached(Sites(entries))
 
     @router.get(

@@ -4,17 +4,21 @@ The rows of `stock` are locked first, in key order: a reservation locks the same
 movements are appended, items change place under the condition that they were where the movement says, counts change by
 what was moved, and each touched SKU gets one event. A condition that does not hold raises `LedgerError` and with it
 undoes the whole commit: a ledger that disagrees with itself must not grow.
+
+Probabilities of items may be published without a movement. Their SKU gets an event when that changes how many units
+are promised; otherwise its row just says how sure it is now.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.availability import Look, promise
+from gateway.availability import NOT_KNOWN, Look, Sureness, promise, said
+from gateway.fold.state import ItemKey
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.movement import Movement
 from gateway.stock_event import stock_body
@@ -24,6 +28,17 @@ from wire.site import OUT
 
 SITE_CHANGED: Final = "site_changed"
 """Reason of an event that no movement caused: the site file says otherwise what can be sold."""
+
+CONFIDENCE: Final = "confidence"
+"""Reason of an event that no movement caused: more units, or fewer, are as sure as a promise has to be."""
+
+_BEFORE: Final = (
+    stock.c.gtin,
+    stock.c.version,
+    stock.c.sellable,
+    stock.c.promised,
+    stock.c.changed_us,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +51,90 @@ class Posting:
     now_us: int
 
 
-async def post(connection: AsyncConnection, at: Posting, movements: Sequence[Movement]) -> int:
-    """Post movements in this transaction; return how many SKUs they touched. Raises `LedgerError`."""
-    if not movements:
-        return 0
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What the tracker believes beside the movements.
+
+    `published` is the probability of the place of items, `sure` how sure the units of each touched SKU are; a SKU that
+    is not in it is not known.
+    """
+
+    published: Mapping[ItemKey, float] = field(default_factory=dict)
+    sure: Mapping[str, Sureness] = field(default_factory=dict)
+
+
+async def post(
+    connection: AsyncConnection, at: Posting, movements: Sequence[Movement], belief: Belief | None = None
+) -> int:
+    """Post movements and beliefs in this transaction; return how many SKUs they touched. Raises `LedgerError`."""
+    belief = belief or Belief()
     by_gtin: dict[str, list[Movement]] = defaultdict(list)
     for moved in movements:
         by_gtin[moved.gtin].append(moved)
-    gtins = sorted(by_gtin)
-    versions = await _lock_stock(connection, at, gtins)
-    await connection.execute(insert(movement), [_row(at.site, moved) for moved in movements])
-    await _move_items(connection, at.site, movements)
+    gtins = sorted(by_gtin.keys() | {gtin for gtin, _ in belief.published})
+    if not gtins:
+        return 0
+    before = await _lock_stock(connection, at, gtins)
+    if movements:
+        await connection.execute(insert(movement), [_row(at.site, moved) for moved in movements])
+        await _move_items(connection, at.site, movements)
+    await _publish(connection, at.site, belief.published)
     zones = await _count(connection, at.site, gtins, movements)
-    stock_rows, events = [], []
+    told = _Told(at, belief)
     for gtin in gtins:
-        made = promise(zones[gtin], at.sellable, at.looks, at.now_us)
-        version = versions[gtin] + 1
-        row = {"site": at.site, "gtin": gtin, "version": version, "on_hand": made.on_hand, "sellable": made.atp}
-        stock_rows.append(row | {"changed_us": at.now_us})
-        body = stock_body(
-            at.site,
-            gtin,
-            made,
-            version=version,
-            zones=zones[gtin],
-            movements=by_gtin[gtin],
-            reason=by_gtin[gtin][-1].cause,
-        )
-        events.append({"site": at.site, "gtin": gtin, "created_us": at.now_us, "body": body})
-    await connection.execute(upsert_into(connection, stock), stock_rows)
-    await connection.execute(insert(change), events)
+        moves = by_gtin.get(gtin, [])
+        told.sku(before[gtin], zones[gtin], moves[-1].cause if moves else CONFIDENCE, moves)
+    await told.write(connection)
     return len(gtins)
+
+
+class _Told:
+    """Collects the rows and events of the SKUs that one commit touches."""
+
+    def __init__(self, at: Posting, belief: Belief) -> None:
+        self._at = at
+        self._belief = belief
+        self._rows: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+
+    def sku(self, before: Any, zones: Mapping[str, int], reason: str, movements: Sequence[Movement] = ()) -> None:
+        """Add a SKU with its units by zone, after `movements`; an event only if something is new to a channel."""
+        at, gtin = self._at, before.gtin
+        made = promise(zones, at.sellable, at.looks, at.now_us)
+        sure = self._belief.sure.get(gtin, NOT_KNOWN)
+        tell = bool(movements) or made.atp != before.sellable or sure.promised != before.promised
+        version = before.version + tell
+        self._rows.append(
+            {
+                "site": at.site,
+                "gtin": gtin,
+                "version": version,
+                "on_hand": made.on_hand,
+                "sellable": made.atp,
+                "changed_us": at.now_us if tell else before.changed_us,
+                "confidence": sure.confidence,
+                "promised": sure.promised,
+            }
+        )
+        if tell:
+            body = stock_body(
+                at.site,
+                gtin,
+                made,
+                said(made, sure),
+                version=version,
+                zones=zones,
+                movements=movements,
+                reason=reason,
+            )
+            self.events.append({"site": at.site, "gtin": gtin, "created_us": at.now_us, "body": body})
+
+    async def write(self, connection: AsyncConnection) -> None:
+        """Write the rows and events."""
+        if self._rows:
+            await connection.execute(upsert_into(connection, stock), self._rows)
+        if self.events:
+            await connection.execute(insert(change), self.events)
 
 
 def _row(site: str, moved: Movement) -> dict[str, Any]:
@@ -87,21 +155,41 @@ def _row(site: str, moved: Movement) -> dict[str, Any]:
     }
 
 
-async def _lock_stock(connection: AsyncConnection, at: Posting, gtins: list[str]) -> dict[str, int]:
-    """Lock the SKUs' rows in key order, new ones included; return their versions."""
+async def _lock_stock(connection: AsyncConnection, at: Posting, gtins: list[str]) -> dict[str, Any]:
+    """Lock the SKUs' rows in key order, new ones included; return them."""
     empty = {"site": at.site, "version": 0, "on_hand": 0, "sellable": 0, "changed_us": at.now_us}
     rows = [empty | {"gtin": gtin} for gtin in gtins]
     await connection.execute(insert_into(connection, stock).on_conflict_do_nothing(), rows)
-    versions: dict[str, int] = {}
+    found: dict[str, Any] = {}
     for low in range(0, len(gtins), MANY):
         query = (
-            select(stock.c.gtin, stock.c.version)
+            select(*_BEFORE)
             .where(stock.c.site == at.site, stock.c.gtin.in_(gtins[low : low + MANY]))
             .order_by(stock.c.gtin)
             .with_for_update()
         )
-        versions.update((row.gtin, row.version) for row in await connection.execute(query))
-    return versions
+        found.update((row.gtin, row) for row in await connection.execute(query))
+    return found
+
+
+async def _publish(connection: AsyncConnection, site: str, published: Mapping[ItemKey, float]) -> None:
+    """Write the probabilities of items' places."""
+    if not published:
+        return
+    say = (
+        update(item)
+        .where(
+            item.c.site == site,
+            item.c.gtin == bindparam("the_gtin"),
+            item.c.serial == bindparam("the_serial"),
+        )
+        .values(probability=bindparam("the_probability"))
+    )
+    rows = [
+        {"the_gtin": gtin, "the_serial": serial, "the_probability": probability}
+        for (gtin, serial), probability in sorted(published.items())
+    ]
+    await connection.execute(say, rows)
 
 
 async def _move_items(connection: AsyncConnection, site: str, movements: Sequence[Movement]) -> None:
@@ -183,7 +271,8 @@ async def _count(
     rows = [
         {"site": site, "gtin": gtin, "zone": zone, "quantity": counts[gtin][zone]} for gtin, zone in sorted(touched)
     ]
-    await connection.execute(upsert_into(connection, stock_count), rows)
+    if rows:
+        await connection.execute(upsert_into(connection, stock_count), rows)
     return counts
 
 
@@ -199,27 +288,13 @@ async def counts_of(connection: AsyncConnection, site: str, gtins: list[str]) ->
     return counts
 
 
-async def resell(connection: AsyncConnection, at: Posting) -> int:
+async def resell(connection: AsyncConnection, at: Posting, belief: Belief | None = None) -> int:
     """Promise anew after the site's description changed; return how many SKUs that concerns. Each gets an event."""
-    query = (
-        select(stock.c.gtin, stock.c.version, stock.c.sellable)
-        .where(stock.c.site == at.site)
-        .order_by(stock.c.gtin)
-        .with_for_update()
-    )
+    query = select(*_BEFORE).where(stock.c.site == at.site).order_by(stock.c.gtin).with_for_update()
     before = {row.gtin: row for row in await connection.execute(query)}
     zones = await counts_of(connection, at.site, list(before))
-    stock_rows, events = [], []
+    told = _Told(at, belief or Belief())
     for gtin, was in before.items():
-        made = promise(zones[gtin], at.sellable, at.looks, at.now_us)
-        if made.atp == was.sellable:
-            continue
-        version = was.version + 1
-        row = {"site": at.site, "gtin": gtin, "version": version, "on_hand": made.on_hand, "sellable": made.atp}
-        stock_rows.append(row | {"changed_us": at.now_us})
-        body = stock_body(at.site, gtin, made, version=version, zones=zones[gtin], movements=(), reason=SITE_CHANGED)
-        events.append({"site": at.site, "gtin": gtin, "created_us": at.now_us, "body": body})
-    if events:
-        await connection.execute(upsert_into(connection, stock), stock_rows)
-        await connection.execute(insert(change), events)
-    return len(events)
+        told.sku(was, zones[gtin], SITE_CHANGED)
+    await told.write(connection)
+    return len(told.events)

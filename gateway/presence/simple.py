@@ -17,13 +17,14 @@ arrive more than `LOOK_LATE_S` after their end tell of the past only: a backlog 
 There is no probability here: `probability` is None, and says so.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.presence.tracker import SnapshotError, Window, ZoneChange
+from gateway.presence.tracker import Evidence, SnapshotError, Window, ZoneChange
 from wire.site import OUT, Site, ZoneKind
 
 FADE_S: Final = 15.0
@@ -93,6 +94,27 @@ class SimpleTracker:
         self._covered[list(self._antenna_zone.values())] = True
 
     # -- input
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones that items can be in."""
+        return tuple(self._zones)
+
+    def meet(self, gtins: Sequence[str]) -> None:
+        """Say what the next items are; this tracker does not ask."""
+
+    def witness(self, evidence: Evidence) -> list[ZoneChange]:
+        """Take hard evidence; this tracker goes by reads alone."""
+        return []
+
+    def probabilities(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return one for the place held, shape [n, zones + 1]."""
+        held = np.zeros((len(items), len(self._zones) + 1), np.float32)
+        place = np.full(len(items), _OUT, np.int64)
+        known = items < self._items
+        place[known] = self._state["place"][items[known]]
+        held[np.arange(len(items)), np.where(place < 0, len(self._zones), place)] = 1.0
+        return held
 
     def observe(self, window: Window) -> list[ZoneChange]:
         """Take one edge window; return what it decides, ordered by item."""

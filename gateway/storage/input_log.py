@@ -16,11 +16,12 @@ from gateway.storage.schema import site_input, site_log
 
 
 class Kind(StrEnum):
-    """What an entry is: the site's description, a durable message of an edge, or the passing of time."""
+    """What an entry is: the site's description, a durable message, the passing of time, or evidence."""
 
     SITE = "site"
     DATA = "data"
     TICK = "tick"
+    EVIDENCE = "evidence"
 
 
 class NewEntry(NamedTuple):

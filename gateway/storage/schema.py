@@ -1,14 +1,16 @@
 """The tables of the gateway, as SQLAlchemy Core: one definition for SQLite and PostgreSQL.
 
-Four groups, each written by one part only:
+Five groups, each written by one part only:
 
 * **what came in** (ingest): `stream`, `site_log`, `site_input`, `quarantine`, `gap`, `edge_state`. A stream's
   watermark and the entry that it admits are written in one transaction.
 * **what follows from it** (fold): `site_fold`, `checkpoint`, `movement`, `item`, `stock_count`, `stock`,
-  `zone_state`, `change`. Movements, places and counts are a deterministic function of `site_input`; how many entries
-  one commit takes shows only in `stock.version` and in which changes share an event. They commit together under
-  `site_fold.applied_n = :previous AND fence = :mine`.
+  `zone_state`, `change`, `book_line`, `count_result`, `count_cell`, `count_item`, `accuracy`. Movements, places and
+  counts are a deterministic function of `site_input`; how many entries one commit takes shows only in `stock.version`
+  and in which changes share an event. They commit together under `site_fold.applied_n = :previous AND fence = :mine`.
 * **what people say** (catalogue, composition root): `sku`, `site`, `unknown_gtin`.
+* **what people and tills say of stock** (the desk): `source_event`, `book`, `approval`. Evidence itself is an entry of
+  `site_input`. The fold adds its lines to `book.now` too: both lock the site's row of `site_fold` first.
 * **who may write** (leases, relay): `lease`, `feed`.
 
 Every instant is an integer, UTC microseconds, and ends in `_us`. A place is a zone's id, or `OUT`.
@@ -48,6 +50,9 @@ metadata: Final = MetaData(naming_convention=NAMING)
 _GTIN: Final = 14
 _SERIAL: Final = 64
 """SGTIN-198 holds 20 characters; percent-escaped in a URI they may be three times as long."""
+
+_SOURCE: Final = 140
+"""A sender's name for an event (128 characters), or an edge and its session, or what we put before a name."""
 
 _BIG_ID: Final = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite counts up by itself only in a column of its own INTEGER type (64 bits there)."""
@@ -127,7 +132,7 @@ site_input = Table(
     Column("received_us", BigInteger, nullable=False),
     Column("kind", String(8), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    CheckConstraint("kind IN ('site', 'data', 'tick')", name="kind"),
+    CheckConstraint("kind IN ('site', 'data', 'tick', 'evidence')", name="kind"),
 )
 
 quarantine = Table(
@@ -187,6 +192,8 @@ site_fold = Table(
     Column("fence", BigInteger, nullable=False),
     Column("now_us", BigInteger, nullable=False),  # the newest tick: the fold's idea of now
     Column("figures", LargeBinary, nullable=False),  # counters of the fold, JSON
+    Column("rules", String(32)),  # by which rules the ledger goes on; NULL: those of before there were such rows
+    Column("rules_n", BigInteger),  # entries up to this one may have been folded by other rules
 )
 
 checkpoint = Table(
@@ -255,6 +262,8 @@ stock = Table(
     Column("on_hand", Integer, nullable=False),
     Column("sellable", Integer, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
+    Column("confidence", Float(53)),  # probability that `sellable` units are sellable; NULL: not known
+    Column("promised", Integer),  # units that are sellable with the target's probability; NULL: not known
     Index("ix_stock_gtin", "gtin"),
 )
 
@@ -281,6 +290,118 @@ change = Table(
     Column("body", LargeBinary, nullable=False),  # JSON object without `seq`
     UniqueConstraint("seq"),
     Index("ix_change_waiting", "id", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
+)
+
+# -- what evidence and counts say
+
+book_line = Table(
+    # What evidence does to the book of a SKU: the lines behind `book.now`. Never updated or deleted.
+    "book_line",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),  # the log entry that it follows from
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("gtin", String(_GTIN), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("units", Integer, nullable=False),  # more, or below 0 fewer
+    Column("source", String(_SOURCE), nullable=False),
+    CheckConstraint("units <> 0", name="units"),
+    Index("ix_book_line_site_gtin_at_us", "site", "gtin", "at_us"),
+)
+
+count_result = Table(
+    "count_result",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("zone", _id(), nullable=False),
+    Column("source", String(_SOURCE), nullable=False),
+    Column("started_us", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("expected", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),
+    Column("unseen", Integer, nullable=False),
+    Column("elsewhere", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),  # seen, and believed to be out
+    Index("ix_count_result_site_zone_n", "site", "zone", "n"),
+)
+
+count_cell = Table(
+    # The last count of each zone, by SKU.
+    "count_cell",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("gtin", String(_GTIN), primary_key=True),
+    Column("zone", _id(), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("expected", Integer, nullable=False),
+    Column("seen", Integer, nullable=False),
+)
+
+count_item = Table(
+    # Items of the last count of each zone that were not where they were believed to be.
+    "count_item",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("gtin", String(_GTIN), primary_key=True),
+    Column("serial", String(_SERIAL), primary_key=True),
+    Column("zone", _id(), primary_key=True),
+    Column("finding", String(16), nullable=False),
+    Column("place", _id(), nullable=False),
+    CheckConstraint("finding IN ('unseen', 'elsewhere', 'new')", name="finding"),
+)
+
+accuracy = Table(
+    "accuracy",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("at_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", Float(53), nullable=False),
+)
+
+# -- what people and tills say of stock
+
+source_event = Table(
+    # A sender's own name for what it told us: the same again gets the same answer, another under that name none.
+    "source_event",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("id", String(_SOURCE), primary_key=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Column("answer", LargeBinary, nullable=False),  # JSON
+)
+
+book = Table(
+    # Another system's total of a SKU, and what evidence made of it since.
+    "book",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("gtin", String(_GTIN), primary_key=True),
+    Column("quantity", Integer, nullable=False),
+    Column("as_of_us", BigInteger, nullable=False),
+    Column("now", Integer, nullable=False),  # with the lines after `as_of_us`, and with corrections
+    Column("source", String(_SOURCE), nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)
+
+approval = Table(
+    # Who decided what about a difference. Never updated or deleted.
+    "approval",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("id", String(_SOURCE), primary_key=True),
+    Column("gtin", String(_GTIN), nullable=False),
+    Column("cause", String(16), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("before", LargeBinary, nullable=False),  # JSON: the difference as it was shown
+    Column("after", LargeBinary, nullable=False),  # JSON: what was written
+    Column("approved_us", BigInteger, nullable=False),
+    Index("ix_approval_site_approved_us", "site", "approved_us"),
 )
 
 # -- who may write

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from sqlalchemy import select, update
 
+from gateway.fold.evidence import EvidenceEntry, encode_evidence
 from gateway.fold.site_fold import FoldRules, SiteFold
+from gateway.fold.state import Presence
 from gateway.steps import Step, pass_by
 from gateway.storage import input_log, lease
 from gateway.storage.engine import Database
@@ -23,8 +25,9 @@ RULES = FoldRules(max_entries=20, budget_s=60.0, checkpoint_entries=50, checkpoi
 class LogRig:
     """Fills a site's log and folds it."""
 
-    def __init__(self, database: Database, site: Site = SITE) -> None:
+    def __init__(self, database: Database, site: Site = SITE, presence: Presence | None = None) -> None:
         self.database = database
+        self.presence = presence
         self.site = site
         self.clock = ManualClock()
 
@@ -33,9 +36,9 @@ class LogRig:
             await register_site(connection, self.site, T0_US)
         return self
 
-    async def log(self, messages: Iterable[Durable]) -> None:
-        """Append the messages, each with the tick of its second."""
-        entries = [entry for entry in log_of(list(messages), self.site) if entry.kind is not Kind.SITE]
+    async def log(self, messages: Iterable[Durable], *, start: int = 0) -> None:
+        """Append the messages, each with the tick of its second, from second `start` on."""
+        entries = [entry for entry in log_of(list(messages), self.site, start=start) if entry.kind is not Kind.SITE]
         async with self.database.write() as connection:
             new = [NewEntry(entry.received_us, entry.kind, entry.body) for entry in entries]
             await input_log.append(connection, self.site.id, new)
@@ -54,9 +57,25 @@ class LogRig:
             await connection.execute(update(site_fold).where(site_fold.c.site == self.site.id).values(fence=fence))
         return fence
 
-    async def fold(self, holder: str = "me", rules: FoldRules = RULES, step: Step = pass_by) -> SiteFold:
-        """Return a loaded fold under a new fence."""
-        fold = SiteFold(self.database, self.site.id, await self.fence(holder), self.clock, rules=rules, step=step)
+    async def say(self, *entries: EvidenceEntry, at_us: int = T0_US) -> None:
+        """Append evidence that came at an instant."""
+        async with self.database.write() as connection:
+            new = [NewEntry(at_us, Kind.EVIDENCE, encode_evidence(entry)) for entry in entries]
+            await input_log.append(connection, self.site.id, new)
+
+    async def fold(
+        self, holder: str = "me", rules: FoldRules = RULES, step: Step = pass_by, presence: Presence | None = None
+    ) -> SiteFold:
+        """Return a loaded fold under a new fence; with the rig's own trackers, unless others are given."""
+        fold = SiteFold(
+            self.database,
+            self.site.id,
+            await self.fence(holder),
+            self.clock,
+            rules=rules,
+            step=step,
+            presence=presence or self.presence,
+        )
         await fold.load()
         return fold
 

@@ -1,6 +1,7 @@
 """A made-up day of the small store as a log: items arrive, wander, leave; readers fail; junk comes in."""
 
 import random
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.storage.input_log import Entry, Kind
@@ -54,10 +55,10 @@ def day(seed: int, seconds: int, items: int = 12) -> list[ReadBatch]:
     return windows
 
 
-def log_of(messages: list[Durable], site: Site = SITE) -> list[Entry]:
+def log_of(messages: Sequence[Durable], site: Site = SITE, *, start: int = 0) -> list[Entry]:
     """Return the log that the messages would make: the site, then each message with the tick of its second."""
     entries = [Entry(1, T0_US, Kind.SITE, encode_site(site))]
-    for second, message in enumerate(messages):
+    for second, message in enumerate(messages, start):
         at_us = T0_US + (second + 1) * SECOND_US
         entries.append(Entry(len(entries) + 1, at_us + 40_000, Kind.DATA, encode_durable(message)))
         entries.append(Entry(len(entries) + 1, at_us + 50_000, Kind.TICK, b""))

@@ -9,13 +9,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy.exc import IntegrityError
 
 from gateway.storage.engine import Database, parse_url
 from gateway.storage.errors import UrlError
 from gateway.storage.migrate import migrate
 from gateway.storage.schema import metadata
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 @contextmanager
@@ -61,6 +62,33 @@ def test_migrations_give_the_tables_of_the_code(empty_url: str) -> None:
         assert described(connection) == migrated
         connection.rollback()
     assert migrated.keys() == metadata.tables.keys()
+
+
+def test_a_log_is_kept_and_takes_evidence_from_then_on(empty_url: str) -> None:
+    assert migrate(empty_url, "0001") == "0001"
+    entry = "INSERT INTO site_input (site, n, received_us, kind, body) VALUES ('s', {}, 5, '{}', '')"
+    with connected(empty_url) as connection:
+        for n, kind in enumerate(("site", "data", "tick"), 1):
+            connection.exec_driver_sql(entry.format(n, kind))
+        connection.exec_driver_sql("INSERT INTO site_fold VALUES ('s', 3, 1, 7, '')")
+        connection.commit()
+        with pytest.raises(IntegrityError):
+            connection.exec_driver_sql(entry.format(4, "evidence"))
+    migrate(empty_url)
+    with connected(empty_url) as connection:
+        kept = connection.exec_driver_sql("SELECT n, received_us, kind FROM site_input ORDER BY n").all()
+        assert [tuple(row) for row in kept] == [(1, 5, "site"), (2, 5, "data"), (3, 5, "tick")]
+        assert connection.exec_driver_sql("SELECT rules, rules_n FROM site_fold").one() == (None, None)
+        connection.exec_driver_sql(entry.format(4, "evidence"))
+        connection.commit()
+        with pytest.raises(IntegrityError):
+            connection.exec_driver_sql(entry.format(5, "gossip"))
+    with pytest.raises(IntegrityError):
+        migrate(empty_url, "0001")  # the program of then could not fold this log
+    with connected(empty_url) as connection:
+        connection.exec_driver_sql("DELETE FROM site_input WHERE n = 4")
+        connection.commit()
+    assert migrate(empty_url, "0001") == "0001"
 
 
 def test_the_comparison_would_see_a_missing_column(sqlite_url: str) -> None:

@@ -18,10 +18,12 @@ from gateway.http.ports import (
     ChangeRow,
     CursorAhead,
     CursorGone,
+    DifferencePage,
     EdgeRow,
     FeedHealth,
     Health,
     MovementRow,
+    SiteAccuracy,
     SiteAvailability,
     SiteHealth,
     SiteRow,
@@ -251,6 +253,26 @@ class MemoryGateway:
         rows = [row for row in self._changes[start:] if site in (None, row.site)]
         return ChangePage(rows[:limit], last, self._pruned + 1)
 
+    @property
+    def desk(self) -> "NoDesk":
+        return NoDesk()
+
+    async def newest_figures(self) -> dict[str, dict[str, float]]:
+        return {}
+
+    async def accuracy(self, site: str, since_us: int) -> SiteAccuracy:
+        return SiteAccuracy(site, {}, iso(since_us), {})
+
+    async def differences(
+        self,
+        site: str,
+        *,
+        after_gtin: str = "",  # noqa: ARG002 - nothing differs here
+        limit: int = 100,  # noqa: ARG002
+        gtin: str | None = None,  # noqa: ARG002
+    ) -> DifferencePage:
+        return DifferencePage(site, [], None)
+
     async def edges(self, site: str | None = None) -> list[EdgeRow]:
         return [row for row in self.edge_rows if site in (None, row.site)]
 
@@ -275,3 +297,16 @@ class MemoryGateway:
     def _check(self) -> None:
         if self.broken is not None:
             raise self.broken
+
+
+class NoDesk:
+    """The gateway in memory only answers: what the desk does is tested with databases (`test_desk.py`)."""
+
+    async def record(self, site: str, entry: Any) -> Any:
+        raise AssertionError(f"no desk for {entry} at {site}")
+
+    async def put_book(self, site: str, name: str, rows: Any) -> Any:
+        raise AssertionError(f"no desk for {name} at {site}: {rows}")
+
+    async def approve(self, site: str, name: str, who: str, decision: Any, **more: Any) -> Any:
+        raise AssertionError(f"no desk for {decision} of {who} about {name} at {site}: {more}")

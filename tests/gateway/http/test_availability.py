@@ -21,6 +21,7 @@ async def test_one_site_answers_its_row(served: Served) -> None:
         "held": 0,
         "safety": 0,
         "confidence": None,
+        "promised": None,
         "status": "live",
         "as_of": "2026-11-22T05:45:00.000Z",
         "oldest_read_s": 0.0,

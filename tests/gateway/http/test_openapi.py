@@ -8,13 +8,22 @@ import pytest
 
 from gateway.http import examples
 from gateway.http.docs_page import render
-from gateway.http.openapi import ANSWERS
+from gateway.http.openapi import ANSWERS, BODIES
 from gateway.http.problem import KINDS
 from gateway.http.rows import Change
+from gateway.http.told import BookBody, EvidenceBody, book_rows, evidence_entry
 from lastunit import client
 from tests.gateway.http.conftest import Served
 
+WRITES = {
+    "/v1/sites/{site}/evidence": "post",
+    "/v1/sites/{site}/book": "put",
+    "/v1/sites/{site}/differences/{difference}:approve": "post",
+}
 PATHS = {
+    *WRITES,
+    "/v1/sites/{site}/accuracy",
+    "/v1/sites/{site}/differences",
     "/v1/availability",
     "/v1/sites",
     "/v1/sites/{site}/stock",
@@ -23,6 +32,9 @@ PATHS = {
     "/v1/edges",
     "/healthz",
 }
+
+ACCURACY_AT_US = 1_795_326_300_000_000
+"""2026-11-22T05:45:00Z, when the examples were."""
 
 
 @pytest.fixture
@@ -37,10 +49,11 @@ async def test_every_path_is_described_with_its_answers_and_problems(document: d
     assert document["openapi"].startswith("3.1")
     assert document["paths"].keys() == PATHS
     for path, methods in document["paths"].items():
-        (operation,) = methods.values()
+        ((method, operation),) = methods.items()
+        assert method == WRITES.get(path, "get")
         assert operation["summary"], path
         assert operation["description"], path
-        assert "422" not in operation["responses"], path
+        assert ("422" in operation["responses"]) == path.endswith(("/evidence", "/book")), path
         assert {"200", "400", "403"} <= operation["responses"].keys(), path
         for parameter in operation.get("parameters", ()):
             assert parameter.get("description") or parameter["in"] == "header", (path, parameter["name"])
@@ -59,7 +72,8 @@ async def test_every_example_is_what_the_schema_says(document: dict[str, Any]) -
     by_name = {answer.__name__: answer for answer in ANSWERS}
     seen = 0
     for methods in document["paths"].values():
-        content = methods["get"]["responses"]["200"]["content"].get("application/json")
+        (operation,) = methods.values()
+        content = operation["responses"]["200"]["content"].get("application/json")
         if content is None:
             continue
         schema = content["schema"]
@@ -68,9 +82,23 @@ async def test_every_example_is_what_the_schema_says(document: dict[str, Any]) -
             decoded = msgspec.convert(example["value"], answer)
             assert msgspec.json.decode(msgspec.json.encode(decoded)) == example["value"]
             seen += 1
-    assert seen == 7
+    assert seen == 12
     assert msgspec.json.decode(examples.CHANGE, type=Change).version == 17
     assert "serial" not in examples.CHANGE_SSE
+
+
+async def test_every_example_of_a_body_is_one_that_the_route_takes(document: dict[str, Any]) -> None:
+    by_name = {body.__name__: body for body in BODIES}
+    for path, method in WRITES.items():
+        content = document["paths"][path][method]["requestBody"]["content"]["application/json"]
+        body = by_name[content["schema"]["$ref"].rpartition("/")[2]]
+        assert content["examples"]
+        for example in content["examples"].values():
+            decoded = msgspec.json.decode(msgspec.json.encode(example["value"]), type=body)
+            if isinstance(decoded, EvidenceBody):
+                assert evidence_entry(decoded, ACCURACY_AT_US).id == decoded.id
+            if isinstance(decoded, BookBody):
+                assert [row.gtin for row in book_rows(decoded, ACCURACY_AT_US)] == [examples.GTIN]
 
 
 async def test_the_page_shows_every_path_schema_and_problem_and_needs_nothing_else(
@@ -116,7 +144,7 @@ def test_hostile_text_in_the_document_stays_text() -> None:
 def test_the_manual_names_every_path_problem_and_exception() -> None:
     manual = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
     for path in PATHS:
-        assert f"GET {path}" in manual, path
+        assert f"{WRITES.get(path, 'get').upper()} {path}" in manual, path
     for kind in KINDS:
         assert f"`{kind.code}`" in manual, kind.code
     errors = [name for name in vars(client) if name.endswith("Error") and name != "LastUnitError"]

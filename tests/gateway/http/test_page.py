@@ -366,7 +366,7 @@ async def test_without_scripts_the_page_says_where_the_numbers_are(served: Serve
 async def test_the_documentation_opens_without_any_network(served: Served, browser: Browser) -> None:
     async with browser.page(f"{served.url}/docs", PHONE) as page:
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Last Unit API")
-        await expect(page.locator("section.operation")).to_have_count(7)
+        await expect(page.locator("section.operation")).to_have_count(12)
         width = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert width[0] <= width[1]
         await page.screenshot(path=artefact("docs-phone.png"))

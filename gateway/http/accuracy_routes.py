@@ -1,0 +1,72 @@
+"""How right a site's figures are, and where they differ from the book and from counts."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from gateway.http import answer, examples, problem
+from gateway.http.known_site import known_site
+from gateway.http.limits import DIFFERENCES_DEFAULT, DIFFERENCES_MAX, SERIES_DEFAULT_S, SERIES_MAX_S
+from gateway.http.openapi import described
+from gateway.http.parameters import gtin_parameter
+from gateway.http.ports import DifferencePage, Queries, SiteAccuracy
+from gateway.http.site_parameter import SiteId
+
+CauseName: TypeAlias = Literal["unread", "sold_unrecorded", "left_unpaid", "misplaced", "untagged", "not_booked"]
+"""`gateway.accuracy.reconcile.Cause`, spelt out for the document."""
+
+
+def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:
+    """Return the routes over these queries; `clock` gives UTC microseconds."""
+    router = APIRouter(tags=["accuracy"])
+
+    @router.get(
+        "/v1/sites/{site}/accuracy",
+        summary="How right the figures are",
+        response_class=Response,
+        responses=described((SiteAccuracy,), {"one site": examples.ACCURACY}, problem.UNKNOWN_SITE),
+    )
+    async def accuracy(
+        site: SiteId,
+        since_s: Annotated[
+            int, Query(description="values of the last so many seconds", ge=0, le=SERIES_MAX_S)
+        ] = SERIES_DEFAULT_S,
+    ) -> Response:
+        """The newest value of each figure with its time, and the values of the last seconds, one a minute.
+
+        A figure that nobody could know yet is left out: no count was made, no book was sent.
+        """
+        await known_site(queries, site)
+        return answer.uncached(await queries.accuracy(site, clock() - since_s * 1_000_000))
+
+    @router.get(
+        "/v1/sites/{site}/differences",
+        summary="Where tags, book and counts differ",
+        response_class=Response,
+        responses=described((DifferencePage,), {"one page": examples.DIFFERENCES}, problem.UNKNOWN_SITE),
+    )
+    async def differences(
+        site: SiteId,
+        *,
+        after: Annotated[str | None, Query(description="`next` of the page before", max_length=64)] = None,
+        limit: Annotated[int, Query(description="SKUs of a page", ge=1, le=DIFFERENCES_MAX)] = DIFFERENCES_DEFAULT,
+        gtin: Annotated[str | None, Query(description="only this SKU", max_length=64)] = None,
+        cause: Annotated[CauseName | None, Query(description="only differences with this likely cause")] = None,
+    ) -> Response:
+        """Each difference with its likely cause and the items that may be meant, by GTIN, as things are now.
+
+        A page may be empty and still have a `next`. It names serials: it is for staff.
+        """
+        await known_site(queries, site)
+        number = gtin_parameter(gtin) if gtin is not None else None
+        after_gtin = gtin_parameter(after) if after is not None else ""
+        page = await queries.differences(site, after_gtin=after_gtin, limit=limit, gtin=number)
+        if cause is not None:
+            rows = [row for row in page.rows if row.cause == cause]
+            page = msgspec.structs.replace(page, rows=rows)
+        return answer.uncached(page)
+
+    return router

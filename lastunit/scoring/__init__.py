@@ -1,0 +1,1 @@
+"""How good an estimate of zones is, against the truth. Pure: rows and columns in, figures out."""
