@@ -1,0 +1,59 @@
+"""Tells what changed: the decisions of the engine as the fold takes them."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.presence.columns import Columns
+from gateway.presence.item_state import GONE, UNPLACED
+from gateway.presence.tracker import ZoneChange
+from gateway.presence.witness import CAUSES
+from wire.site import OUT
+
+LEFT_SURE: Final = 0.95
+
+Mass = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+
+
+def tell_changes(
+    zones: tuple[str, ...], state: Columns, before: NDArray[np.int16], now_us: int, since_us: int, mass: Mass
+) -> list[ZoneChange]:
+    """Return what is shown elsewhere than `before`, ordered by item; `since_us`: when this step began.
+
+    Where the item's own read made the difference, the decision is dated at that read, otherwise at `now_us`.
+    """
+    after = state["zone"]
+    rows = np.flatnonzero(before != after)
+    if not len(rows):
+        return []
+    masses = mass(rows)
+    changes = []
+    for row, item in enumerate(rows.tolist()):
+        was, now, seen = int(before[item]), int(after[item]), int(state["seen_us"][item])
+        named = CAUSES[int(state["cause"][item])]
+        decided = seen if seen > since_us else now_us
+        if now == GONE:
+            cause = "sold" if state["sold_us"][item] else named or "left"
+            happened, decided, sure = min(seen, now_us) or now_us, now_us, LEFT_SURE
+        else:
+            cause = named or ("appeared" if was == UNPLACED else "returned" if was == GONE else "moved")
+            happened = min(int(state["seg_us"][item]), decided) if seen and not named else decided
+            total = float(masses[row].sum())
+            sure = float(masses[row, now]) / total if total > 0 else 1.0
+        if cause != "sold" or now == GONE:
+            state["cause"][item] = 0
+        changes.append(
+            ZoneChange(
+                item=item,
+                from_zone=OUT if was < 0 else zones[was],
+                to_zone=OUT if now < 0 else zones[now],
+                happened_us=happened,
+                first_read_us=happened,
+                decided_us=decided,
+                probability=min(max(sure, 0.0), 1.0),
+                cause=cause,
+            )
+        )
+    return changes

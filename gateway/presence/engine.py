@@ -1,0 +1,457 @@
+"""The presence engine: where each item is, how sure that is, and when it left.
+
+Three parts answer, each for what it is good at.
+
+* The *calm* part (`fingerprint`, `places`, `prior`, `home`): while an item's radio fingerprint holds, all its reads
+  pool into one likelihood over the positions of the plan. Its place is re-opened only when the fingerprint breaks.
+* The *quick* part (`quick`, or `surveyed` with a sensor model) follows an item second by second, while its
+  fingerprint is in doubt, was just broken, or while it is in a zone where goods do not stay.
+* The *leaving* part: nothing leaves by silence alone.
+
+Deterministic, without IO or clock: the same windows, evidence and ticks give the same changes and the same bytes.
+Method and figures: docs/accuracy.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.presence import leaving
+from gateway.presence.air import Air
+from gateway.presence.changes import tell_changes
+from gateway.presence.fingerprint import SLOTS, Fingerprints
+from gateway.presence.home import Home
+from gateway.presence.item_state import GONE, UNPLACED, item_columns
+from gateway.presence.leaving import Leaving
+from gateway.presence.model import Model
+from gateway.presence.physics import NOMINAL, Physics
+from gateway.presence.places import Likelihood
+from gateway.presence.plan import make_plan
+from gateway.presence.prior import ANYWHERE, ARRIVAL, STOCK_KINDS, Prior
+from gateway.presence.quick import Quick
+from gateway.presence.surveyed_quick import SurveyedQuick
+from gateway.presence.tracker import Evidence, Window, ZoneChange
+from gateway.presence.witness import Witness
+from wire.site import Site, ZoneKind
+
+REVISION: Final = 1
+"""Raise it with every change of a rule or constant that changes decisions."""
+
+LATE_US: Final = 2_000_000
+"""Edges of one site are that much apart; evidence older than an item's newest by more is history."""
+
+WARM_US: Final = 900_000_000
+"""In the first quarter of an hour items are met where they always were; after it new ones arrive in stock rooms."""
+
+BLIND_US: Final = 20_000_000
+LOOK_LATE_US: Final = 600_000_000
+"""A look that arrives so late tells of the past only: a backlog makes no zone live."""
+
+STILL_US: Final = 120_000_000
+LEARN_US: Final = 60_000_000
+LEARN_AFTER_US: Final = 240_000_000
+CARRIED_US: Final = 180_000_000
+SOLD_KEPT_US: Final = 600_000_000
+"""Goods that are still read so long after their sale have not left: they are followed again."""
+
+TURNS: Final = 10
+SECOND_US: Final = 1_000_000
+STRONG_DB: Final = 8.0
+_QUICK_KINDS: Final = frozenset({ZoneKind.FITTING_ROOM, ZoneKind.CHECKOUT})
+
+
+class Engine:
+    """The tracker of the gateway; see `gateway.presence.tracker.Tracker`."""
+
+    revision = REVISION
+
+    def __init__(self, site: Site, physics: Physics = NOMINAL, model: Model | None = None) -> None:
+        self.plan = plan = make_plan(site)
+        if plan.surveyed == "zones":
+            physics = replace(physics, placement_sd_db=physics.zones_sd_db)
+        self.physics = physics
+        self.antenna = {key: i for i, key in enumerate(plan.antennas)}
+        self.portal = plan.antenna_exit
+        self.air = Air(len(plan.antennas), len(plan.devices), plan.antenna_device, plan.antenna_exit, physics)
+        self.state = item_columns(len(plan.zones))
+        self.prints = Fingerprints(self.state, self.air, physics)
+        self.likelihood = Likelihood(plan, physics)
+        self.prior = Prior(plan, physics)
+        self.home = Home(self.prior, physics)
+        self.leaving = Leaving(self.state, self.air, self.portal, physics)
+        self.quick: Quick | SurveyedQuick = (
+            Quick(plan, self.prior, physics) if model is None else SurveyedQuick(plan, model, site)
+        )
+        self.witnesses = Witness(plan, self.state)
+        self._door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
+        self._stock = np.array([kind in STOCK_KINDS for kind in plan.zone_kind])
+        self._restless = np.array([kind in _QUICK_KINDS for kind in plan.zone_kind])
+        self.gtins: list[int] = []
+        self._sku: dict[int, int] = {}
+        self.now_us = 0
+        self.begun_us = 0
+        self.looked_us = 0
+        self.learned_us = 0
+        self.turn = 0
+        self.logged_us = 0
+        self.late = 0
+        self.breaks = 0
+
+    # -- what there is
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones that items can be in."""
+        return self.plan.zones
+
+    def meet(self, gtins: Sequence[str]) -> None:
+        """Say what the next items are: their numbers follow on."""
+        first = self.state.rows
+        self.state.grow(first + len(gtins))
+        for row, gtin in enumerate(gtins, start=first):
+            if gtin.isdigit():
+                self.state["sku"][row] = self._sku_of(int(gtin))
+
+    def _sku_of(self, gtin: int) -> int:
+        number = self._sku.setdefault(gtin, len(self._sku))
+        if number == len(self.gtins):
+            self.gtins.append(gtin)
+        return number
+
+    # -- input
+
+    def observe(self, window: Window) -> list[ZoneChange]:
+        """Take one edge window; return what it decides, ordered by item."""
+        index = np.array([self.antenna.get(key, -1) for key in window.antennas], np.int64)
+        self._take_settings(window, index)
+        known = index >= 0
+        weight = self.air.look(index[known], window.inventory_ms[known], window.start_us, window.end_us, self.logged_us)
+        seconds = self._pass(window.end_us)
+        before = self.state["zone"].copy()
+        row, antenna, rssi, peak, last_us = self._take(window, index)
+        if len(row):
+            self._enter(np.unique(row))
+        self._sense(row, antenna, rssi, peak, last_us, weight, seconds)
+        self._leave()
+        self._place()
+        return tell_changes(self.plan.zones, self.state, before, self.now_us, window.start_us, self.shown_mass)
+
+    def witness(self, evidence: Evidence) -> list[ZoneChange]:
+        """Take hard evidence; return what it decides, ordered by item."""
+        state = self.state
+        before = state["zone"].copy()
+        gtin = int(evidence.gtin) if evidence.gtin.isdigit() else -1
+        rows = self.witnesses.hear(evidence, self._sku.get(gtin, -1), max(self.now_us, evidence.at_us))
+        rows = rows[state["seen_us"][rows] > 0]
+        self.prints.restart(rows, self.now_us, keep_candidate=False)
+        state["broke_us"][rows] = 0
+        state["forgot"][rows] = len(self.physics.forget_s)
+        state["post_weight"][rows] = 0
+        self.quick.forget(rows)
+        return tell_changes(self.plan.zones, state, before, evidence.at_us, evidence.at_us, self.shown_mass)
+
+    def tick(self, now_us: int) -> list[ZoneChange]:
+        """Let the gateway's logged time pass: zones may go blind; nothing moves by it."""
+        self.logged_us = now_us
+        np.minimum(self.air.logged_us, now_us, out=self.air.logged_us)
+        return []
+
+    def _take_settings(self, window: Window, index: NDArray[np.int64]) -> None:
+        for said in window.settings:
+            antenna = int(index[said.antenna])
+            if antenna >= 0:
+                self.air.set_inventory(antenna, said.session, single_target=said.single_target)
+
+    def _pass(self, end_us: int) -> float:
+        """Let time pass to a window's end; return the seconds that are new."""
+        if end_us <= self.now_us:
+            return 0.0
+        seconds = min((end_us - self.now_us) / SECOND_US, 5.0) if self.now_us else 1.0
+        self.now_us = end_us
+        self.begun_us = self.begun_us or end_us
+        self.air.fade_crowd(seconds)
+        return seconds
+
+    def _take(self, window: Window, index: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
+        """Return the window's usable reads as (row, antenna, rssi dBm, peak dBm, last us), distinct and ordered."""
+        antenna = index[window.antenna] if len(window.antenna) else np.zeros(0, np.int64)
+        item = window.item.astype(np.int64)
+        on_time = (antenna >= 0) & (window.last_us >= self.state["seen_us"][item] - LATE_US)
+        self.late += int(((antenna >= 0) & ~on_time).sum())
+        rows = np.flatnonzero(on_time)
+        rows = rows[np.lexsort((window.rssi_mean_cdbm[rows], window.last_us[rows], antenna[rows], item[rows]))]
+        pair = item[rows] * len(self.plan.antennas) + antenna[rows]
+        rows = rows[np.unique(pair, return_index=True)[1]]
+        return (
+            item[rows],
+            antenna[rows],
+            window.rssi_mean_cdbm[rows] / 100.0,
+            window.rssi_peak_cdbm[rows] / 100.0,
+            window.last_us[rows],
+        )
+
+    def _enter(self, rows: NDArray[np.int64]) -> None:
+        """Begin with items that are read for the first time, or again after they had left."""
+        state, now = self.state, self.now_us
+        new = rows[state["seen_us"][rows] == 0]
+        unknown = new[state["zone"][new] == UNPLACED]
+        state["prior"][unknown] = ARRIVAL if now - self.begun_us > WARM_US else ANYWHERE
+        back = rows[(state["zone"][rows] == GONE) & (state["seen_us"][rows] > 0)]
+        self.prior.carry(state, back[state["post_weight"][back].any(1)], self.physics.stay)
+        begin = np.concatenate([new, back])
+        self.prints.restart(begin, now - SECOND_US, keep_candidate=False)
+        state["slot"][begin] = -1
+        state["broke_us"][begin] = now
+        state["forgot"][begin] = 0
+        state["post_weight"][new] = 0
+        for name in ("zone", "calm_zone", "quick_zone"):
+            state[name][back] = UNPLACED
+        state["peak"][back] = leaving.QUIET_PEAK
+        state["sold_us"][back] = 0
+
+    # -- the fingerprints
+
+    def _sense(
+        self,
+        row: NDArray[np.int64],
+        antenna: NDArray[np.int64],
+        rssi: NDArray[np.float64],
+        peak: NDArray[np.float64],
+        last_us: NDArray[np.int64],
+        weight: NDArray[np.float64],
+        seconds: float,
+    ) -> None:
+        """Take reads and looks into the fingerprints; break those in too much doubt."""
+        state, now = self.state, self.now_us
+        present = (state["seen_us"] > 0) & (state["zone"] != GONE)
+        present[row] = True
+        rows = np.flatnonzero(present)
+        free = now - state["muted_us"] >= self.physics.quiet_s * 1e6
+        added = np.zeros(state.rows)
+        hit = np.zeros((state.rows, SLOTS), bool)
+        ignored = np.zeros(len(row), bool)
+        place = self.prints.slots_of(row, antenna, now - SECOND_US)
+        if len(row):
+            added += np.bincount(row, self.prints.doubt_reads(row, place, antenna, rssi), minlength=state.rows)
+            reads = state["seg_reads"][row, place]
+            excess = rssi - self.air.crowd_db[antenna] - state["seg_sum"][row, place] / np.maximum(reads, 1)
+            ignored = (now - state["seg_us"][row] > STILL_US) & (reads >= 10) & (excess < 6)
+            hit[row, place] = True
+        added[rows] += self.prints.look(weight, rows, free[rows], hit[rows])
+        self.prints.add(row, place, antenna, rssi)
+        state["missed"][row] = 0
+        state["can_s"][rows] += seconds
+        state["can_free_s"][rows] += np.where(free[rows], seconds, 0)
+        self._watch(row, antenna, rssi, weight, free, seconds)
+        broken = self.prints.settle_doubt(rows, added[rows], now)
+        self.breaks += len(broken)
+        self._reopen(broken, self.physics.stay)
+        state["broke_us"][broken] = now
+        state["forgot"][broken] = 0
+        if len(row):
+            self.leaving.note(row, antenna, peak, last_us, ignored)
+        for stage, age_s in enumerate(self.physics.forget_s):
+            due = (state["forgot"] == stage) & (now - state["broke_us"] >= age_s * 1e6) & (state["zone"] != GONE)
+            due_rows = np.flatnonzero(due)
+            self._reopen(due_rows, self.physics.stay_later)
+            state["forgot"][due_rows] = stage + 1
+
+    def _reopen(self, rows: NDArray[np.int64], stay: float) -> None:
+        """Begin new segments: what was known is the prior, with weight `stay` for where it was."""
+        if len(rows):
+            self._ask(rows)
+            self.prior.carry(self.state, rows, stay)
+            self.prints.restart(rows, self.now_us)
+
+    def _ask(self, rows: NDArray[np.int64]) -> None:
+        """Ask where the rows are; keeps the posterior as a mixture."""
+        state = self.state
+        slot, reads = state["slot"][rows], state["seg_reads"][rows]
+        level = np.where((slot >= 0) & (reads > 0), state["seg_sum"][rows] / np.maximum(reads, 1), -999.0)
+        strongest = np.maximum(slot[np.arange(len(rows)), level.argmax(1)], 0)
+        patch_of = self.likelihood.patch_of_antenna[strongest]
+        for number in np.unique(patch_of).tolist():
+            part = rows[patch_of == number]
+            patch = self.likelihood.patches[number]
+            post = self.likelihood.of(self.likelihood.features(state, self.air, part, patch), number)
+            post *= self.prior.of(state, part, patch.positions)
+            post *= self.home.of(state, part, patch.positions)
+            post += 1e-12
+            post /= post.sum(1, keepdims=True)
+            self.prior.keep(state, part, post, patch.positions)
+
+    # -- the quick part
+
+    def _watch(
+        self,
+        row: NDArray[np.int64],
+        antenna: NDArray[np.int64],
+        rssi: NDArray[np.float64],
+        weight: NDArray[np.float64],
+        free: NDArray[np.bool_],
+        seconds: float,
+    ) -> None:
+        """Follow the items that may be on their way."""
+        state, physics = self.state, self.physics
+        alert = self._recent() | (state["doubt"] > physics.alert_at)
+        alert |= (state["zone"] >= 0) & self._restless[np.maximum(state["zone"], 0)]
+        alert &= (state["zone"] != GONE) & (state["seen_us"] > 0) & (state["sold_us"] == 0)
+        alert[row[state["seen_us"][row] == 0]] = True
+        rows = np.flatnonzero(alert)
+        fresh = np.setdiff1d(rows, self.quick.rows, assume_unique=True)
+        state["quick_zone"][fresh] = state["calm_zone"][fresh]
+        self.quick.watch(state, rows)
+        if not len(rows):
+            return
+        where = np.full(state.rows, -1)
+        where[rows] = np.arange(len(rows))
+        missed = np.zeros((len(rows), len(weight)), np.float32)
+        missed[:, weight > 0] = weight[weight > 0]
+        if self.quick.mutes:
+            missed[np.ix_(~free[rows], ~self.air.loud)] = 0
+        mine = where[row] >= 0
+        at, heard, level = where[row[mine]], antenna[mine], rssi[mine]
+        missed[at, heard] = 0
+        self.quick.follow(self.air, self.now_us, at, heard, level, missed, step=seconds > 0)
+        masses = self._pooled(rows, self.quick.zones())
+        self.quick.told = masses
+        top, best = masses.argmax(1), masses.max(1)
+        go = (best > self.quick.switch) | (state["quick_zone"][rows] < 0)
+        state["quick_zone"][rows[go]] = top[go]
+
+    def _pooled(self, rows: NDArray[np.int64], masses: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pool the quick opinion with the calm one: both rest on the same reads, so the exponents sum to one."""
+        share = self.quick.share
+        if share >= 1:
+            return masses
+        calm = self.state["mass"][rows]
+        calm = np.where(calm.sum(1, keepdims=True) > 0, calm, 1.0)
+        pooled = np.maximum(masses, 1e-4) ** share * np.maximum(calm, 1e-3) ** (1 - share)
+        return (pooled / pooled.sum(1, keepdims=True)).astype(np.float32)
+
+    def _recent(self) -> NDArray[np.bool_]:
+        """Return which items were broken so lately that the quick part speaks for them."""
+        broke = self.state["broke_us"]
+        return (broke > 0) & (self.now_us - broke < self.physics.quick_s * 1e6)
+
+    # -- output
+
+    def _leave(self) -> None:
+        state = self.state
+        present = np.flatnonzero(state["zone"] >= 0)
+        if not len(present):
+            return
+        zone = state["zone"][present]
+        calm = state["calm_zone"][present]
+        door = (state["door"][present] > self.physics.door_share) | (
+            (calm >= 0) & self.witnesses.checkout[np.maximum(calm, 0)]
+        )
+        carried = state["seen_us"][present] - state["broke_us"][present] < CARRIED_US
+        gone = self.leaving.left(present, self.now_us, door, carried, ~self._stock[zone])
+        self.witnesses.left(gone, self.now_us)
+        state["zone"][gone] = GONE
+        state["calm_zone"][gone] = GONE
+        state["quick_zone"][gone] = UNPLACED
+        state["peak"][gone] = leaving.QUIET_PEAK
+
+    def _place(self) -> None:
+        """Show each item where it is, young ones every few seconds, settled ones in turn."""
+        state, now, physics = self.state, self.now_us, self.physics
+        alive = (state["zone"] != GONE) & (state["seen_us"] > 0)
+        if now - self.looked_us >= physics.look_s * 1e6:
+            self.looked_us = now
+            self.turn = (self.turn + 1) % TURNS
+            stale = (state["sold_us"] > 0) & (state["seen_us"] - state["sold_us"] > SOLD_KEPT_US)
+            state["sold_us"][stale] = 0
+            young = now - state["seg_us"] < physics.young_s * 1e6
+            turn = np.arange(state.rows) % TURNS == self.turn
+            rows = np.flatnonzero(alive & (state["sold_us"] == 0) & (young | turn))
+            if len(rows):
+                self._judge(rows)
+        if now - self.learned_us >= LEARN_US:
+            self.learned_us = now
+            self._learn()
+        zone = state["calm_zone"]
+        restless = (state["zone"] >= 0) & self._restless[np.maximum(state["zone"], 0)]
+        quick = (self._recent() | restless) & (state["quick_zone"] >= 0)
+        want = np.where(quick, state["quick_zone"], zone)
+        show = alive & (want >= 0) & (state["sold_us"] == 0)
+        state["zone"][show] = want[show]
+
+    def _judge(self, rows: NDArray[np.int64]) -> None:
+        """Ask where the rows are, and take the zone that is probable enough."""
+        state = self.state
+        self._ask(rows)
+        at, weight = state["post_at"][rows].astype(np.int64), state["post_weight"][rows]
+        masses = np.einsum("rp,rpz->rz", weight, self.prior.zone_sums[at])
+        top, best = masses.argmax(1), masses.max(1)
+        calm = state["calm_zone"][rows]
+        go = (calm < 0) | ((top != calm) & (best > self.physics.switch))
+        state["calm_zone"][rows[go]] = top[go]
+        state["mass"][rows] = masses
+        state["door"][rows] = (weight * self._door[at]).sum(1)
+
+    def _learn(self) -> None:
+        """Once a minute: how many tags get through, and where the goods of a kind hang."""
+        state, now = self.state, self.now_us
+        if now - self.begun_us < LEARN_AFTER_US:
+            return
+        rows = np.flatnonzero((state["zone"] >= 0) & (state["sold_us"] == 0) & (now - state["seg_us"] > STILL_US))
+        slot, reads, looks = state["slot"][rows], state["seg_reads"][rows], state["seg_looks"][rows]
+        strong = state["seg_sum"][rows] / np.maximum(reads, 1) > self.physics.sensitivity_dbm + STRONG_DB
+        good = (reads >= 3) & strong & (looks >= 5) & (slot >= 0)
+        size = len(self.plan.antennas)
+        self.air.learn_through(
+            np.bincount(slot[good], state["seg_hits"][rows][good], minlength=size),
+            np.bincount(slot[good], looks[good], minlength=size),
+            np.bincount(slot[good], minlength=size),
+        )
+        self.likelihood.renew(self.air.through)
+        if self.gtins:
+            self.home.renew(state, rows, np.array(self.gtins))
+
+    # -- what is known
+
+    def blind_zones(self) -> frozenset[str]:
+        """Return the zones that have antennas of which none looked for `BLIND_US` of logged time."""
+        looking = self.logged_us - self.air.logged_us <= BLIND_US
+        covered, live = (np.zeros(len(self.plan.zones), bool) for _ in range(2))
+        covered[self.plan.antenna_zone] = True
+        live[self.plan.antenna_zone[looking]] = True
+        return frozenset(self.plan.zones[i] for i in np.flatnonzero(covered & ~live))
+
+    def shown_mass(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the probability of each zone, leaving aside, shape [rows, zones]."""
+        state = self.state
+        mass = state["mass"][rows].copy()
+        where = np.full(state.rows, -1)
+        where[self.quick.rows] = np.arange(len(self.quick.rows))
+        shown = state["zone"][rows]
+        restless = (shown >= 0) & self._restless[np.maximum(shown, 0)]
+        quick = (where[rows] >= 0) & (self._recent()[rows] | restless)
+        if quick.any() and len(self.quick.told) == len(self.quick.rows):
+            mass[quick] = self.quick.told[where[rows[quick]]]
+        nothing = np.flatnonzero((mass.sum(1) <= 0) & (shown >= 0))
+        mass[nothing, shown[nothing]] = 1
+        return mass
+
+    def probabilities(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return where each item is, shape [n, zones + 1]: rows sum to one, the last column is `OUT`."""
+        state, physics = self.state, self.physics
+        made = np.zeros((len(items), len(self.plan.zones) + 1), np.float32)
+        rows = items.astype(np.int64)
+        known = rows < state.rows
+        made[~known, -1] = 1
+        rows = rows[known]
+        mass = self.shown_mass(rows)
+        zone = state["zone"][rows]
+        odds = physics.gone_odds * np.exp(np.minimum(physics.gone_weight * state["missed"][rows], 30.0))
+        out = np.where(zone == GONE, 1 - physics.back_share, odds / (1 + odds))
+        out = np.where((zone == UNPLACED) | (mass.sum(1) <= 0), 1.0, out)
+        mass /= np.maximum(mass.sum(1, keepdims=True), 1e-9)
+        made[known, :-1] = mass * (1 - out)[:, None]
+        made[known, -1] = out
+        return made / made.sum(1, keepdims=True)

@@ -1,0 +1,189 @@
+"""Radio fingerprints: what each item sounds like at each antenna while it stays where it is, and when that breaks.
+
+An item keeps slots, one for each antenna that heard it, with two sets of sufficient statistics: the *segment* (since
+the item was last moved) and the *candidate* (what came since the newest doubt). Each holds reads, their summed RSSI,
+hits and looks. A look counts only when the tag was free to answer (Gen2 session 1: not within `quiet_s` of a read).
+
+Doubt is a CUSUM of log likelihood ratios: does this read, this hit, this miss come from the fingerprint, or from
+somewhere else? Without doubt the candidate joins the segment, so that the segment never holds suspicious data. When
+doubt exceeds `break_at` the fingerprint is broken and the candidate becomes the new segment: the change is dated back
+to where the doubt began. Silence alone does not say where to: it keeps the fingerprint, and the doubt.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.presence.air import Air
+from gateway.presence.columns import Columns
+from gateway.presence.physics import Physics
+
+SLOTS: Final = 16
+"""Antennas remembered for an item: few tags are heard by more; a new one takes the place of the least heard."""
+
+SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
+    "slot": (np.int16, (SLOTS,), -1),
+    "seg_reads": (np.float32, (SLOTS,), 0),
+    "seg_sum": (np.float32, (SLOTS,), 0),
+    "seg_hits": (np.float32, (SLOTS,), 0),
+    "seg_looks": (np.float32, (SLOTS,), 0),
+    "can_reads": (np.float32, (SLOTS,), 0),
+    "can_sum": (np.float32, (SLOTS,), 0),
+    "can_hits": (np.float32, (SLOTS,), 0),
+    "can_looks": (np.float32, (SLOTS,), 0),
+    "doubt": (np.float32, (), 0),
+    "seg_us": (np.int64, (), 0),
+    "can_us": (np.int64, (), 0),
+    "seg_free_s": (np.float32, (), 0),
+    "seg_s": (np.float32, (), 0),
+    "can_free_s": (np.float32, (), 0),
+    "can_s": (np.float32, (), 0),
+    "missed": (np.float32, (), 0),
+}
+_PAIRS: Final = (
+    ("seg_reads", "can_reads"),
+    ("seg_sum", "can_sum"),
+    ("seg_hits", "can_hits"),
+    ("seg_looks", "can_looks"),
+    ("seg_free_s", "can_free_s"),
+    ("seg_s", "can_s"),
+)
+
+
+class Fingerprints:
+    """Slots and doubt of all rows of `state` (columns of `SHAPES`)."""
+
+    def __init__(self, state: Columns, air: Air, physics: Physics) -> None:
+        self._state = state
+        self._air = air
+        self._physics = physics
+
+    def slots_of(self, row: NDArray[np.int64], antenna: NDArray[np.int64], now_us: int) -> NDArray[np.int64]:
+        """Return the slot of each (row, antenna), shape [n]; new antennas get one. Pairs are distinct."""
+        slot = self._state["slot"]
+        there = slot[row] == antenna[:, None]
+        found = there.argmax(1)
+        missing = np.flatnonzero(~there[np.arange(len(row)), found])
+        while len(missing):  # a row with several new antennas takes them one a turn
+            first = missing[np.unique(row[missing], return_index=True)[1]]
+            rows = row[first]
+            weight = self._state["seg_reads"][rows] + self._state["can_reads"][rows]
+            weight = np.where(slot[rows] < 0, -1.0, weight)
+            place = weight.argmin(1)
+            self._open(rows, place, antenna[first], now_us)
+            found[first] = place
+            missing = np.setdiff1d(missing, first, assume_unique=True)
+        return found
+
+    def _open(self, rows: NDArray[np.int64], place: NDArray[np.int64], antenna: NDArray[np.int64], now_us: int) -> None:
+        """Give slots to antennas; they have looked in vain since the segment (the candidate) began."""
+        state, air = self._state, self._air
+        for name in ("seg_reads", "seg_sum", "seg_hits", "can_reads", "can_sum", "can_hits"):
+            state[name][rows, place] = 0
+        state["slot"][rows, place] = antenna
+        for looks, since, free, whole in (
+            ("seg_looks", "seg_us", "seg_free_s", "seg_s"),
+            ("can_looks", "can_us", "can_free_s", "can_s"),
+        ):
+            step = air.looks_since(state[since][rows], antenna)[np.arange(len(rows)), np.arange(len(rows))]
+            share = np.where(air.loud[antenna], 1.0, free_share(state[free][rows], state[whole][rows]))
+            state[looks][rows, place] = step * share
+        newer = state["can_us"][rows] > 0
+        state["seg_looks"][rows, place] -= np.where(
+            newer, np.minimum(state["can_looks"][rows, place], state["seg_looks"][rows, place]), 0
+        )
+
+    def doubt_reads(
+        self, row: NDArray[np.int64], place: NDArray[np.int64], antenna: NDArray[np.int64], rssi: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the log likelihood ratio of each read, shape [n], and learn from it. `rssi` in dBm as heard."""
+        state, air, physics = self._state, self._air, self._physics
+        reads = state["seg_reads"][row, place].astype(np.float64)
+        mean = state["seg_sum"][row, place] / np.maximum(reads, 1)
+        fair = rssi - air.crowd_db[antenna]
+        variance = air.read_var[0] * (1 + 1 / np.maximum(reads, 1)) + 0.5
+        residual = fair - mean
+        elsewhere = (fair - physics.elsewhere_dbm) / physics.elsewhere_sd_db
+        heard = (
+            -0.5 * elsewhere**2
+            - np.log(physics.elsewhere_sd_db)
+            + 0.5 * residual**2 / variance
+            + 0.5 * np.log(variance)
+        )
+        new = np.log(0.08 * (state["seg_looks"][row, place] + 1) / 0.3)
+        known = (reads >= 10) & (state["doubt"][row] < 3)
+        air.learn_spread(residual[known], reads[known])
+        steady = (reads >= 4) & (np.abs(residual) < 8)
+        air.learn_crowd(antenna[steady], residual[steady])
+        return np.where(reads >= 1, np.clip(heard, -1.5, 4.0), np.clip(new, -1.0, 3.5))
+
+    def look(
+        self,
+        weight: NDArray[np.float64],
+        rows: NDArray[np.int64],
+        free: NDArray[np.bool_],
+        hit: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        """Take the looks of one window: `weight` per antenna, `rows` that count, whether each was `free` to answer,
+        and which slots were `hit` (shape [rows, SLOTS]). Return the doubt that hits and misses add, shape [rows].
+        """
+        state, air, physics = self._state, self._air, self._physics
+        slot = state["slot"][rows]
+        looked = np.where(slot >= 0, weight[slot], 0.0)
+        loud = air.loud[slot] & (slot >= 0)
+        row, place = np.nonzero((looked > 0) & (free[:, None] | loud))
+        where = rows[row], place
+        antenna, share, was_hit = slot[row, place], looked[row, place], hit[row, place]
+        often = np.clip((state["seg_hits"][where] + 0.1) / (state["seg_looks"][where] + 1), 0.001, 0.95).astype(
+            np.float64
+        )
+        fair = 1 / (1 + np.exp(-(np.log(often / (1 - often)) + air.crowd_db[antenna] / 2)))
+        rarely = np.minimum(fair, 0.12)
+        known = state["seg_reads"][where] > 0
+        doubt = physics.miss_weight * np.where(
+            was_hit, np.where(known, np.log(rarely / fair), 0.0), share * (np.log1p(-rarely) - np.log1p(-fair))
+        )
+        expected = np.where(~was_hit & (fair > 0.1), fair * share, 0.0)
+        state["missed"][rows] += np.bincount(row, expected, minlength=len(rows)).astype(np.float32)
+        state["can_looks"][where] += share.astype(np.float32)
+        state["can_hits"][where] += was_hit
+        return np.bincount(row, doubt, minlength=len(rows))
+
+    def add(
+        self, row: NDArray[np.int64], place: NDArray[np.int64], antenna: NDArray[np.int64], rssi: NDArray[np.float64]
+    ) -> None:
+        """Take reads into the candidate. (row, place) pairs are distinct."""
+        state = self._state
+        state["can_reads"][row, place] += 1
+        state["can_sum"][row, place] += (rssi - self._air.crowd_db[antenna]).astype(np.float32)
+
+    def settle_doubt(self, rows: NDArray[np.int64], added: NDArray[np.float64], now_us: int) -> NDArray[np.int64]:
+        """Add doubt; without any the candidate joins the segment. Return the rows that are broken."""
+        state, physics = self._state, self._physics
+        doubt = np.maximum(state["doubt"][rows] + added, 0.0)
+        state["doubt"][rows] = doubt
+        calm = rows[doubt <= 0]
+        for segment, candidate in _PAIRS:
+            state[segment][calm] += state[candidate][calm]
+            state[candidate][calm] = 0
+        state["can_us"][calm] = now_us
+        broken = rows[doubt > physics.break_at]
+        silent = state["can_reads"][broken].sum(1) == 0
+        state["doubt"][broken[silent]] = physics.break_at
+        return broken[~silent]
+
+    def restart(self, rows: NDArray[np.int64], now_us: int, *, keep_candidate: bool = True) -> None:
+        """Begin a new segment: from the candidate, or from nothing."""
+        state = self._state
+        for segment, candidate in _PAIRS:
+            state[segment][rows] = state[candidate][rows] if keep_candidate else 0
+            state[candidate][rows] = 0
+        state["doubt"][rows] = 0
+        state["seg_us"][rows] = state["can_us"][rows] if keep_candidate else now_us
+        state["can_us"][rows] = now_us
+
+
+def free_share(free_s: NDArray[Any], whole_s: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the share of a time in which a tag was free to answer; two seconds are granted in advance."""
+    return (free_s + 1.0) / (whole_s + 2.0)

@@ -1,0 +1,130 @@
+"""Leaving is an explicit test, never just silence.
+
+1. *By the exit*: an exit antenna heard the item last, and loud, and since then it is silent for `exit_silence_s`, or for
+   longer when it is hard to read anyway. An item that has long been still beside the door has a fingerprint there, and
+   must exceed it.
+2. *By the door*: carried, last placed at a checkout or near an exit, then silent for long enough at its own read rate.
+3. *Sold* goods are gone when they fall silent.
+
+Silence is measured in seconds in which the devices that last heard the item really looked.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.presence.air import Air
+from gateway.presence.columns import Columns
+from gateway.presence.physics import Physics
+
+QUIET_PEAK: Final = -99.0
+RATE_FLOOR: Final = 0.03
+LONG_S: Final = 300.0
+SHORT_S: Final = 60.0
+PORTAL_MEMORY_S: Final = 150.0
+SOLD_SILENCE_S: Final = 25.0
+CARRIED_S: Final = 180.0
+GIVE_UP_S: Final = 400.0
+
+SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
+    "seen_us": (np.int64, (), 0),
+    "inside_us": (np.int64, (), 0),
+    "portal_us": (np.int64, (), 0),
+    "peak": (np.float32, (), QUIET_PEAK),
+    "home_device": (np.int16, (), -1),
+    "exit_device": (np.int16, (), -1),
+    "home_at_s": (np.float64, (), 0),
+    "exit_at_s": (np.float64, (), 0),
+    "rate_long": (np.float32, (), 0.1),
+    "rate_short": (np.float32, (), 0.1),
+    "rate_last": (np.float32, (), 0.1),
+    "rate_us": (np.int64, (), 0),
+    "muted_us": (np.int64, (), 0),
+}
+
+
+class Leaving:
+    """The tests of leaving over the rows of `state`."""
+
+    def __init__(self, state: Columns, air: Air, portal: NDArray[np.bool_], physics: Physics) -> None:
+        self._state = state
+        self._air = air
+        self._portal = portal
+        self._physics = physics
+
+    def note(
+        self,
+        row: NDArray[np.int64],
+        antenna: NDArray[np.int64],
+        peak: NDArray[np.float64],
+        last_us: NDArray[np.int64],
+        ignored: NDArray[np.bool_],
+    ) -> None:
+        """Take one window's reads; `ignored`: reads that say nothing of leaving (a rack beside the door)."""
+        state, air = self._state, self._air
+        portal = self._portal[antenna]
+        rows = np.unique(row)
+        gap_s = np.maximum(0.0, (np.zeros(len(rows)) + last_us.max() - state["rate_us"][rows]) / 1e6)
+        fade_long, fade_short = np.exp(-gap_s / LONG_S), np.exp(-gap_s / SHORT_S)
+        size = self._state.rows
+        inside = np.bincount(row[~portal], minlength=size)[rows]
+        every = np.bincount(row, minlength=size)[rows]
+        state["rate_long"][rows] = state["rate_long"][rows] * fade_long + inside / LONG_S
+        state["rate_short"][rows] = state["rate_short"][rows] * fade_short + every / SHORT_S
+        state["rate_last"][rows] = state["rate_short"][rows]
+        state["rate_us"][rows] = last_us.max()
+        heard = row[portal]
+        old = heard[(last_us[portal] - state["portal_us"][heard]) > 60e6]
+        state["peak"][old] = QUIET_PEAK
+        np.maximum.at(state["peak"], heard, np.where(ignored[portal], QUIET_PEAK, peak[portal]).astype(np.float32))
+        np.maximum.at(state["portal_us"], heard, last_us[portal])
+        np.maximum.at(state["inside_us"], row[~portal], last_us[~portal])
+        np.maximum.at(state["seen_us"], row, last_us)
+        quiet = ~air.loud[antenna]
+        np.maximum.at(state["muted_us"], row[quiet], last_us[quiet])
+        state["home_device"][row[~portal]] = air.device_of[antenna[~portal]]
+        state["exit_device"][heard] = air.device_of[antenna[portal]]
+        for device, at in (("home_device", "home_at_s"), ("exit_device", "exit_at_s")):
+            number = state[device][rows]
+            state[at][rows] = np.where(number >= 0, air.device_s[number], 0.0)
+
+    def silence_s(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return for how long the devices that heard the rows have looked in vain, seconds."""
+        state, air = self._state, self._air
+        silent = np.full(len(rows), np.inf)
+        for device, at in (("home_device", "home_at_s"), ("exit_device", "exit_at_s")):
+            number = state[device][rows]
+            looked = np.where(number >= 0, air.device_s[number] - state[at][rows], np.inf)
+            silent = np.minimum(silent, looked)
+        return np.where(np.isfinite(silent), silent, 0.0)
+
+    def left(
+        self,
+        rows: NDArray[np.int64],
+        now_us: int,
+        door: NDArray[np.bool_],
+        carried: NDArray[np.bool_],
+        stealable: NDArray[np.bool_],
+    ) -> NDArray[np.int64]:
+        """Return which of `rows` (present ones) have left. `door`: placed at a checkout or near an exit; `carried`:
+        broken shortly before they were last read. Shapes [rows].
+        """
+        state, physics = self._state, self._physics
+        silent = self.silence_s(rows)
+        gap_s = np.maximum((now_us - state["rate_us"][rows]) / 1e6, 0.0)
+        long = state["rate_long"][rows] * np.exp(-gap_s / LONG_S)
+        at_exit = (state["portal_us"][rows] > 0) & (state["portal_us"][rows] >= state["inside_us"][rows] - 5_000_000)
+        need = np.maximum(physics.exit_silence_s, -np.log(physics.exit_delta) / np.maximum(long, RATE_FLOOR))
+        by_exit = (
+            at_exit & (state["peak"][rows] >= physics.exit_peak_dbm) & (silent >= need) & (silent <= PORTAL_MEMORY_S)
+        )
+        rate = np.maximum(np.minimum(state["rate_last"][rows], 1.5 * long), RATE_FLOOR)
+        by_door = carried & door & (silent >= np.maximum(physics.door_silence_s, physics.door_looks / rate))
+        by_door &= (silent < GIVE_UP_S) & (state["rate_last"][rows] >= physics.door_rate)
+        by_door &= state["portal_us"][rows] >= state["seen_us"][rows] - int(physics.door_portal_s * 1e6)
+        sold = (state["sold_us"][rows] > 0) & (silent > SOLD_SILENCE_S)
+        vanished = (
+            physics.vanish & stealable & (state["missed"][rows] > physics.vanish_looks) & (silent > physics.vanish_s)
+        )
+        return rows[by_exit | by_door | sold | vanished]

@@ -1,0 +1,164 @@
+"""Where a fingerprint can come from: the likelihood of positions on the plan, and the prior from before.
+
+The likelihood is a random-effect model. A tag at position g with loss e (its own, the same at all antennas) has level
+M = plan level - e; its placement adds a spread that is new for each placement and antenna.
+
+* A heard antenna has a level: the mean RSSI, corrected for the selection of lucky reads, combined by precision with
+  the level that its hit rate speaks for. Strong reads that do not repeat are not the place.
+* A silent antenna has a censored (Tobit) term: how probable is silence in so many looks?
+
+Everything is linear in features of the item (weights, weighted levels, looks on a logarithmic grid): one matrix product
+gives the likelihood of all positions and losses. Positions and antennas that matter for an item are those of the
+*patch* around its strongest antenna, so that the cost does not grow with the store.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.presence.air import Air
+from gateway.presence.columns import Columns
+from gateway.presence.fingerprint import free_share
+from gateway.presence.physics import DWELLS, LOSS_SHARES, LOSSES_DB, Physics
+from gateway.presence.plan import Plan
+
+PATCH_POSITIONS: Final = 420
+PATCH_ANTENNAS: Final = 24
+"""About ten metres around an antenna: beyond, a tag is heard by none of its antennas."""
+
+_CENTRE_DBM: Final = -66.0
+_FEATURES: Final = 2 + len(DWELLS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """Positions [p] and antennas [q] that matter around one antenna; `local` [a] is an antenna's number here or -1."""
+
+    positions: NDArray[np.int64]
+    antennas: NDArray[np.int64]
+    local: NDArray[np.int64]
+
+
+def make_patches(plan: Plan) -> tuple[list[Patch], NDArray[np.int64]]:
+    """Return the patches, and which one each antenna has, shape [a]; a small store is one patch."""
+    places, antennas = plan.level_dbm.shape
+    if places <= PATCH_POSITIONS and antennas <= PATCH_ANTENNAS:
+        everything = Patch(np.arange(places), np.arange(antennas), np.arange(antennas))
+        return [everything], np.zeros(antennas, np.int64)
+    patches = []
+    for antenna in range(antennas):
+        level = plan.level_dbm[:, antenna]
+        positions = np.sort(np.argsort(-level, kind="stable")[:PATCH_POSITIONS])
+        near = plan.level_dbm[positions].max(0)
+        near[antenna] = np.inf
+        heard = np.sort(np.argsort(-near, kind="stable")[:PATCH_ANTENNAS])
+        local = np.full(antennas, -1)
+        local[heard] = np.arange(len(heard))
+        patches.append(Patch(positions, heard, local))
+    return patches, np.arange(antennas)
+
+
+def log_normal_cdf(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of the normal distribution function by its logistic approximation: heavy in the tail."""
+    return -np.logaddexp(0, -1.702 * z)
+
+
+class Likelihood:
+    """Tables of the likelihood for one plan; renewed when the shares that get `through` changed."""
+
+    def __init__(self, plan: Plan, physics: Physics) -> None:
+        self._plan = plan
+        self._physics = physics
+        self.patches, self.patch_of_antenna = make_patches(plan)
+        self._tables: dict[int, NDArray[np.float32]] = {}
+        self.through = np.full(len(plan.antennas), 0.7)
+
+    def renew(self, through: NDArray[np.float64]) -> None:
+        """Take new shares of looks in which a strong tag gets through, shape [a]."""
+        self.through = through.copy()
+        self._tables.clear()
+
+    def _table(self, number: int) -> NDArray[np.float32]:
+        """Return the patch's table, shape [features * antennas, positions * losses]."""
+        table = self._tables.get(number)
+        if table is None:
+            patch = self.patches[number]
+            level = self._plan.level_dbm[np.ix_(patch.positions, patch.antennas)].astype(float)
+            level = (level[:, None, :] - LOSSES_DB[None, :, None]).reshape(-1, len(patch.antennas)).T
+            spread = np.sqrt(self._physics.placement_sd_db**2 + 4)
+            centred = level - _CENTRE_DBM
+            rows = [-0.5 * centred * centred, centred]
+            for dwell in DWELLS:
+                heard = np.clip(0.69 / (dwell * self.through[patch.antennas]), 1e-4, 0.95)
+                threshold = self._physics.sensitivity_dbm + 2 * np.log(heard / (1 - heard))
+                rows.append(log_normal_cdf((threshold[:, None] - level) / spread))
+            table = self._tables[number] = np.concatenate(rows).astype(np.float32)
+        return table
+
+    def features(self, state: Columns, air: Air, rows: NDArray[np.int64], patch: Patch) -> NDArray[np.float32]:
+        """Return the rows' features, shape [rows, features * patch antennas]."""
+        size = len(patch.antennas)
+        slot = state["slot"][rows]
+        local = np.where(slot >= 0, patch.local[slot], -1)
+        row, place = np.nonzero(local >= 0)
+        at = row, local[row, place]
+        where = rows[row], place
+        share = np.where(
+            air.loud[patch.antennas], 1.0, free_share(state["seg_free_s"][rows], state["seg_s"][rows])[:, None]
+        )
+        looks = air.looks_since(state["seg_us"][rows], patch.antennas) * share
+        looks[at] = state["seg_looks"][where]
+        reads, total, hits = (np.zeros((len(rows), size)) for _ in range(3))
+        reads[at], total[at], hits[at] = (state[name][where] for name in ("seg_reads", "seg_sum", "seg_hits"))
+        weight, level = self._levels(reads, total, hits, looks, self.through[patch.antennas], air.read_var[0])
+        made = np.zeros((len(rows), _FEATURES, size), np.float32)
+        made[:, 0] = weight
+        made[:, 1] = weight * (level - _CENTRE_DBM)
+        silent = (reads <= 0) & (looks >= 0.5)
+        grid = np.clip(np.log2(np.maximum(looks, 0.5)), -1, 7)
+        low = np.floor(grid).astype(np.int64)
+        part = grid - low
+        row, antenna = np.nonzero(silent)
+        step, share_up = low[row, antenna], part[row, antenna]
+        keep = step >= 0
+        made[row[keep], 2 + step[keep], antenna[keep]] = 1 - share_up[keep]
+        keep = step + 1 < len(DWELLS)
+        made[row[keep], 3 + step[keep], antenna[keep]] += share_up[keep]
+        return made.reshape(len(rows), -1)
+
+    def _levels(
+        self,
+        reads: NDArray[np.float64],
+        total: NDArray[np.float64],
+        hits: NDArray[np.float64],
+        looks: NDArray[np.float64],
+        through: NDArray[np.float64],
+        read_var: float,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the weight and the level (dBm) of each heard antenna; the weight of a silent one is 0."""
+        limit, placement = self._physics.sensitivity_dbm, self._physics.placement_sd_db
+        mean = total / np.maximum(reads, 1)
+        level = mean.copy()
+        for _ in range(3):  # reads come from the lucky fades: undo the selection
+            level = mean - 3.0 * (1 - 1 / (1 + np.exp(-np.clip((level - limit) / 2, -20, 20))))
+        rate = np.clip((hits + 0.3) / (looks + 1) / through, 0.003, 0.9)
+        by_rate = limit + 2 * np.log(rate / (1 - rate))
+        rate_var = 4 * (1 / (hits + 0.5) + 1 / np.maximum(looks - hits + 0.5, 0.5)) + 4
+        speaks = (looks >= 2) & (mean < limit + 5) | (looks >= 8) & (rate < 0.3)
+        rate_var = np.where(speaks, rate_var, 1e6)
+        mean_var = read_var / np.maximum(reads, 1) + 0.5
+        both = 1 / mean_var + 1 / rate_var
+        combined = (level / mean_var + by_rate / rate_var) / both
+        weight = np.where(reads > 0, 1 / (placement**2 + 1 / both), 0.0)
+        return weight, combined
+
+    def of(self, made: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """Return the likelihood of the patch's positions, shape [rows, positions], the largest of a row near 1."""
+        size = len(self.patches[number].positions)
+        log = (made @ self._table(number)).reshape(len(made), size, len(LOSSES_DB))
+        log *= self._physics.temper
+        log += np.log(LOSS_SHARES).astype(np.float32)
+        log -= log.max((1, 2), keepdims=True)
+        return np.exp(log).sum(2)

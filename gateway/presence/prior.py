@@ -1,0 +1,124 @@
+"""Where an item can be before its fingerprint is asked: where it was, how far goods are carried, where its like hang.
+
+An item's places are kept as a *mixture* of at most `POINTS` positions with weights (the zones' masses are kept exact):
+a few dozen bytes instead of one number for each position of the store.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.presence.columns import Columns
+from gateway.presence.physics import Physics
+from gateway.presence.plan import Plan
+from wire.site import ZoneKind
+
+POINTS: Final = 16
+ANYWHERE: Final = -1
+ARRIVAL: Final = -2
+MIXTURE: Final = -3
+"""Forms of a prior; 0 and above: certain to be in the zone of that number."""
+
+ARRIVES_ELSEWHERE: Final = 0.05
+CERTAIN_ELSEWHERE: Final = 0.02
+
+STOCK_KINDS: Final = frozenset({ZoneKind.BACK_ROOM, ZoneKind.RECEIVING})
+FLOOR_KINDS: Final = frozenset({ZoneKind.SALES_FLOOR, ZoneKind.WINDOW})
+
+SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
+    "prior": (np.int16, (), ANYWHERE),
+    "prior_stay": (np.float32, (), 0),
+    "prior_at": (np.int16, (POINTS,), 0),
+    "prior_weight": (np.float32, (POINTS,), 0),
+    "post_at": (np.int16, (POINTS,), 0),
+    "post_weight": (np.float32, (POINTS,), 0),
+}
+
+
+class Prior:
+    """Priors over the positions of one plan."""
+
+    def __init__(self, plan: Plan, physics: Physics) -> None:
+        self._plan = plan
+        self._physics = physics
+        everywhere = np.arange(len(plan.x))
+        distance = plan.distances(everywhere, everywhere)
+        zone = plan.position_zone
+        walk = np.exp(-distance / physics.walk_m) + physics.walk_flat
+        walk *= plan.reach[np.ix_(zone, zone)]
+        self.walk = (walk / walk.sum(1, keepdims=True)).astype(np.float32)
+        near = np.exp(-(distance**2) / (2 * physics.home_sd_m**2))
+        self.near = (near / near.sum(1, keepdims=True)).astype(np.float32)
+        kinds = np.array([kind in STOCK_KINDS for kind in plan.zone_kind])
+        self.stock = kinds[zone]
+        self.floor = np.array([kind in FLOOR_KINDS for kind in plan.zone_kind])[zone]
+        self.zone_of = zone
+        self.zone_sums = np.zeros((len(plan.x), len(plan.zones)), np.float32)
+        self.zone_sums[everywhere, zone] = 1
+
+    def of(self, state: Columns, rows: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the rows' priors at `positions`, shape [rows, positions]; not normalised."""
+        form = state["prior"][rows]
+        made = np.ones((len(rows), len(positions)), np.float32)
+        arriving = form == ARRIVAL
+        made[arriving] = np.where(self.stock[positions], 1.0, ARRIVES_ELSEWHERE)
+        certain = np.flatnonzero(form >= 0)
+        made[certain] = np.where(self.zone_of[positions] == form[certain, None], 1.0, CERTAIN_ELSEWHERE)
+        mixed = np.flatnonzero(form == MIXTURE)
+        if len(mixed):
+            at, weight = state["prior_at"][rows[mixed]].astype(np.int64), state["prior_weight"][rows[mixed]]
+            stay = state["prior_stay"][rows[mixed], None]
+            near = spread(self.near, at, weight, positions)
+            made[mixed] = stay * near + (1 - stay) * spread(self.walk, at, weight, positions)
+        return made
+
+    def keep(
+        self, state: Columns, rows: NDArray[np.int64], post: NDArray[np.float32], positions: NDArray[np.int64]
+    ) -> None:
+        """Keep posteriors, shape [rows, positions], as mixtures."""
+        at, weight = condense(post, self.zone_sums[positions])
+        state["post_at"][rows] = positions[at]
+        state["post_weight"][rows] = weight
+
+    def carry(self, state: Columns, rows: NDArray[np.int64], stay: float) -> None:
+        """Let the kept posterior be the prior of the next segment: with weight `stay` it did not move."""
+        state["prior"][rows] = MIXTURE
+        state["prior_stay"][rows] = stay
+        state["prior_at"][rows] = state["post_at"][rows]
+        state["prior_weight"][rows] = state["post_weight"][rows]
+
+
+def spread(
+    kernel: NDArray[np.float32], at: NDArray[np.int64], weight: NDArray[np.float32], positions: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return mixtures smeared by a kernel [g, g], at `positions`, shape [rows, positions]."""
+    part = kernel if len(positions) == len(kernel) else kernel[:, positions]
+    made = np.zeros((len(at), len(positions)), np.float32)
+    for point in range(at.shape[1]):
+        made += weight[:, point, None] * part[at[:, point]]
+    return made
+
+
+def condense(
+    post: NDArray[np.float32], zone_sums: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the `POINTS` heaviest positions of each row and their weights; each zone's mass is that of the row."""
+    size = post.shape[1]
+    count = min(POINTS, size)
+    at = (
+        np.argpartition(-post, count - 1, axis=1)[:, :count]
+        if size > count
+        else np.tile(np.arange(size), (len(post), 1))
+    )
+    at = np.sort(at, axis=1)
+    weight = np.take_along_axis(post, at, axis=1)
+    mass = post @ zone_sums
+    kept = np.einsum("rp,rpz->rz", weight, zone_sums[at])
+    scale = mass / np.maximum(kept, 1e-9)
+    weight = weight * np.take_along_axis(scale, zone_sums[at].argmax(2), axis=1)
+    weight /= np.maximum(weight.sum(1, keepdims=True), 1e-9)
+    if count < POINTS:
+        at = np.pad(at, ((0, 0), (0, POINTS - count)))
+        weight = np.pad(weight, ((0, 0), (0, POINTS - count)))
+    return at, weight.astype(np.float32)

@@ -1,0 +1,140 @@
+"""The engine with its snapshot: what the fold keeps in its checkpoints."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.presence import snapshot
+from gateway.presence.engine import Engine
+from gateway.presence.item_state import GONE, UNPLACED
+from gateway.presence.model import Model
+from gateway.presence.physics import NOMINAL, Physics
+from gateway.presence.prior import ANYWHERE
+from gateway.presence.snapshot import Saved
+from gateway.presence.tracker import SnapshotError
+from gateway.presence.witness import PendingSale
+from wire.site import Site
+
+_NUMBERS: Final = ("now_us", "begun_us", "looked_us", "learned_us", "turn", "logged_us", "late", "breaks")
+_SIMPLE_ARRAY: Final = 0x97
+"""MessagePack: an array of seven."""
+
+_ZONES: Final = ("zone", "calm_zone", "quick_zone")
+
+
+class SavedEngine(Engine):
+    """An engine that can be written down, and found again, also after the site file changed."""
+
+    def snapshot(self) -> bytes:
+        """Return the whole state; equal states give equal bytes."""
+        positions, position_zone = snapshot.position_bytes(self.plan)
+        return snapshot.encode(
+            Saved(
+                magic=snapshot.MAGIC,
+                version=snapshot.VERSION,
+                zones=list(self.plan.zones),
+                antennas=list(self.plan.antennas),
+                devices=list(self.plan.devices),
+                positions=positions,
+                position_zone=position_zone,
+                items=self.state.rows,
+                gtins=self.gtins,
+                columns=self.state.dump(),
+                air=self.air.dump(),
+                through=self.likelihood.through.tobytes(),
+                home=self.home.density.tobytes(),
+                quick=self.quick.dump(),
+                pending=[(sale.sku, sale.at_us) for sale in self.witnesses.pending],
+                numbers={name: getattr(self, name) for name in _NUMBERS} | {"unmatched": self.witnesses.unmatched},
+            )
+        )
+
+    @classmethod
+    def restore(cls, site: Site, data: bytes, physics: Physics = NOMINAL, model: Model | None = None) -> "SavedEngine":
+        """Return the engine as a snapshot left it.
+
+        Under another site file antennas, devices and zones are found by name, and positions by place; what hung on
+        those that are no more begins anew. Raises `SnapshotError` for other bytes or another version.
+        """
+        saved = snapshot.decode(data)
+        engine = cls(site, physics, model)
+        for name in _NUMBERS:
+            setattr(engine, name, saved.numbers[name])
+        engine.witnesses.unmatched = saved.numbers["unmatched"]
+        engine.witnesses.pending = [PendingSale(sku, at_us) for sku, at_us in saved.pending]
+        for gtin in saved.gtins:
+            engine._sku_of(gtin)
+        positions, position_zone = snapshot.position_bytes(engine.plan)
+        same = (
+            saved.zones == list(engine.plan.zones)
+            and [tuple(key) for key in saved.antennas] == list(engine.plan.antennas)
+            and saved.devices == list(engine.plan.devices)
+            and saved.positions == positions
+            and saved.position_zone == position_zone
+        )
+        if same:
+            engine._load(saved)
+        else:
+            engine._carry_over(saved)
+        return engine
+
+    def _load(self, saved: Saved) -> None:
+        self.state.load(saved.items, saved.columns)
+        self.air.load(saved.air)
+        self.likelihood.renew(np.frombuffer(saved.through))
+        self.home.density = np.frombuffer(saved.home, np.float32).reshape(-1, len(self.plan.x)).copy()
+        self.quick.load(saved.quick)
+
+    def _carry_over(self, saved: Saved) -> None:
+        """Take what another site file's engine knew, by names."""
+        antenna = snapshot.numbers_of([tuple(key) for key in saved.antennas], list(self.plan.antennas))
+        device = snapshot.numbers_of(saved.devices, list(self.plan.devices))
+        zone = snapshot.numbers_of(saved.zones, list(self.plan.zones))
+        columns = dict(saved.columns)
+        old_mass = np.frombuffer(columns["mass"], np.float32).reshape(saved.items, len(saved.zones))
+        mass = np.zeros((saved.items, len(self.plan.zones)), np.float32)
+        mass[:, zone[zone >= 0]] = old_mass[:, zone >= 0]
+        columns["mass"] = mass.tobytes()
+        self.state.load(saved.items, columns)
+        state = self.state
+        for name in _ZONES:
+            state[name][:] = _renumbered(state[name], zone, UNPLACED, keep=(GONE, UNPLACED))
+        for name in ("home_device", "exit_device"):
+            state[name][:] = _renumbered(state[name], device, -1, keep=(-1,))
+        slot = _renumbered(state["slot"], antenna, -1, keep=(-1,))
+        state["slot"][:] = slot
+        for name in ("seg_reads", "seg_sum", "seg_hits", "seg_looks", "can_reads", "can_sum", "can_hits", "can_looks"):
+            state[name][slot < 0] = 0
+        form = state["prior"].copy()
+        state["prior"][:] = np.where(form >= 0, _renumbered(form, zone, ANYWHERE, keep=()), form)
+        position = snapshot.positions_of(saved, self.plan)
+        for name in ("prior_at", "post_at"):
+            state[name][:] = position[state[name]]
+        self.air.carry_over(saved.air, antenna, device)
+        self.likelihood.renew(self.air.through)
+
+
+def _renumbered(
+    numbers: NDArray[np.int16], new: NDArray[np.int64], lost: int, *, keep: tuple[int, ...]
+) -> NDArray[np.int16]:
+    """Return numbers of things that were renumbered; `lost` for those that are no more."""
+    if not len(new):
+        return np.full_like(numbers, lost)
+    found = np.where(numbers >= 0, new[np.maximum(numbers, 0)], lost)
+    found = np.where((numbers >= 0) & (found < 0), lost, found)
+    for number in keep:
+        found = np.where(numbers == number, number, found)
+    return found.astype(np.int16)
+
+
+def is_simple_snapshot(data: bytes) -> bool:
+    """Return whether bytes are of the simple tracker, which stood here before the engine: an array with a number
+    first.
+    """
+    return len(data) > 1 and data[0] == _SIMPLE_ARRAY and data[1] < 0x80
+
+
+def unreadable(data: bytes) -> SnapshotError:
+    """Return the error of bytes that nobody wrote."""
+    return SnapshotError(f"not a snapshot of a tracker: {len(data)} bytes")

@@ -1,0 +1,80 @@
+"""The engine's state as bytes, and back, also after the site file changed.
+
+Columns of items are kept by row. What is kept by antenna, device or zone is kept under its name, so that it survives a
+site file with other antennas or zones; positions are found again as the nearest one in the same zone.
+"""
+
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.presence.plan import Plan
+from gateway.presence.tracker import SnapshotError
+
+MAGIC: Final = "engine"
+VERSION: Final = 1
+
+
+class Saved(msgspec.Struct, array_like=True):
+    """What a snapshot holds; `columns` of items, `air` of antennas and devices, `numbers` of the engine."""
+
+    magic: str
+    version: int
+    zones: list[str]
+    antennas: list[tuple[str, int]]
+    devices: list[str]
+    positions: bytes
+    position_zone: bytes
+    items: int
+    gtins: list[int]
+    columns: dict[str, bytes]
+    air: dict[str, bytes]
+    through: bytes
+    home: bytes
+    quick: dict[str, bytes]
+    pending: list[tuple[int, int]]
+    numbers: dict[str, int]
+
+
+def encode(saved: Saved) -> bytes:
+    """Return a snapshot as MessagePack; equal states give equal bytes."""
+    return msgspec.msgpack.encode(saved)
+
+
+def decode(snapshot: bytes) -> Saved:
+    """Return what `encode` wrote. Raises `SnapshotError` for other bytes or another version."""
+    try:
+        saved = msgspec.msgpack.decode(snapshot, type=Saved)
+    except msgspec.DecodeError as error:
+        raise SnapshotError(f"not a snapshot of the presence engine: {error}") from error
+    if saved.magic != MAGIC:
+        raise SnapshotError(f"snapshot of {saved.magic!r}: expected {MAGIC!r}")
+    if saved.version != VERSION:
+        raise SnapshotError(f"engine snapshot version {saved.version}: this program reads version {VERSION}")
+    return saved
+
+
+def position_bytes(plan: Plan) -> tuple[bytes, bytes]:
+    """Return the plan's positions as bytes: x and y, and zone numbers."""
+    return np.stack([plan.x, plan.y]).tobytes(), plan.position_zone.astype(np.int32).tobytes()
+
+
+def numbers_of(old: list[Any], new: list[Any]) -> NDArray[np.int64]:
+    """Return the new number of each old name, -1 where it is no more."""
+    index = {name: number for number, name in enumerate(new)}
+    return np.array([index.get(name, -1) for name in old], np.int64)
+
+
+def positions_of(saved: Saved, plan: Plan) -> NDArray[np.int64]:
+    """Return the new position of each old one: the nearest in the zone of the same name, or the nearest of all."""
+    x, y = np.frombuffer(saved.positions).reshape(2, -1)
+    zone = np.frombuffer(saved.position_zone, np.int32)
+    zones = numbers_of(saved.zones, list(plan.zones))
+    found = np.zeros(len(x), np.int64)
+    for number in range(len(x)):
+        away = np.hypot(plan.x - x[number], plan.y - y[number])
+        away = away + 1e6 * (plan.position_zone != zones[zone[number]])
+        found[number] = int(np.nan_to_num(away, nan=1e9).argmin())
+    return found
