@@ -57,7 +57,10 @@ CARRIED_US: Final = 180_000_000
 SOLD_KEPT_US: Final = 600_000_000
 """Goods that are still read so long after their sale have not left: they are followed again."""
 
-TURNS: Final = 10
+YOUNG_TURNS, TURNS, OLD_TURNS = 3, 10, 40
+"""Items are judged when they were read, and else in turn: of young, middling and old segments one in so many a look."""
+
+OLD_US: Final = 900_000_000
 SECOND_US: Final = 1_000_000
 STRONG_DB: Final = 8.0
 _QUICK_KINDS: Final = frozenset({ZoneKind.FITTING_ROOM, ZoneKind.CHECKOUT})
@@ -79,11 +82,11 @@ class Engine:
         self.state = item_columns(len(plan.zones))
         self.prints = Fingerprints(self.state, self.air, physics)
         self.likelihood = Likelihood(plan, physics)
-        self.prior = Prior(plan, physics)
+        self.prior = Prior(plan, self.likelihood.patches, physics)
         self.home = Home(self.prior, physics)
         self.leaving = Leaving(self.state, self.air, self.portal, physics)
         self.quick: Quick | SurveyedQuick = (
-            Quick(plan, self.prior, physics) if model is None else SurveyedQuick(plan, model, site)
+            Quick(plan, self.prior, self.likelihood.patches, physics) if model is None else SurveyedQuick(plan, model, site)
         )
         self.witnesses = Witness(plan, self.state)
         self._door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
@@ -269,19 +272,26 @@ class Engine:
     def _ask(self, rows: NDArray[np.int64]) -> None:
         """Ask where the rows are; keeps the posterior as a mixture."""
         state = self.state
-        slot, reads = state["slot"][rows], state["seg_reads"][rows]
-        level = np.where((slot >= 0) & (reads > 0), state["seg_sum"][rows] / np.maximum(reads, 1), -999.0)
-        strongest = np.maximum(slot[np.arange(len(rows)), level.argmax(1)], 0)
-        patch_of = self.likelihood.patch_of_antenna[strongest]
+        patch_of = self._patch_of(rows)
         for number in np.unique(patch_of).tolist():
             part = rows[patch_of == number]
             patch = self.likelihood.patches[number]
             post = self.likelihood.of(self.likelihood.features(state, self.air, part, patch), number)
-            post *= self.prior.of(state, part, patch.positions)
-            post *= self.home.of(state, part, patch.positions)
+            post *= self.prior.of(state, part, number)
+            post *= self.home.of(state, part, number)
             post += 1e-12
             post /= post.sum(1, keepdims=True)
             self.prior.keep(state, part, post, patch.positions)
+
+    def _patch_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the patch of the antenna that hears each row best."""
+        if len(self.likelihood.patches) == 1:
+            return np.zeros(len(rows), np.int64)
+        state = self.state
+        slot, reads = state["slot"][rows], state["seg_reads"][rows]
+        level = np.where((slot >= 0) & (reads > 0), state["seg_sum"][rows] / np.maximum(reads, 1), -999.0)
+        strongest = np.maximum(slot[np.arange(len(rows)), level.argmax(1)], 0)
+        return self.likelihood.patch_of_antenna[strongest]
 
     # -- the quick part
 
@@ -303,7 +313,7 @@ class Engine:
         rows = np.flatnonzero(alert)
         fresh = np.setdiff1d(rows, self.quick.rows, assume_unique=True)
         state["quick_zone"][fresh] = state["calm_zone"][fresh]
-        self.quick.watch(state, rows)
+        self.quick.watch(state, rows, self._patch_of(rows))
         if not len(rows):
             return
         where = np.full(state.rows, -1)
@@ -315,7 +325,7 @@ class Engine:
         mine = where[row] >= 0
         at, heard, level = where[row[mine]], antenna[mine], rssi[mine]
         missed[at, heard] = 0
-        self.quick.follow(self.air, self.now_us, at, heard, level, missed, step=seconds > 0)
+        self.quick.follow(self.air, self.now_us, at, heard, level, missed, seconds=seconds)
         masses = self._pooled(rows, self.quick.zones())
         self.quick.told = masses
         top, best = masses.argmax(1), masses.max(1)
@@ -363,11 +373,13 @@ class Engine:
         alive = (state["zone"] != GONE) & (state["seen_us"] > 0)
         if now - self.looked_us >= physics.look_s * 1e6:
             self.looked_us = now
-            self.turn = (self.turn + 1) % TURNS
+            self.turn += 1
             stale = (state["sold_us"] > 0) & (state["seen_us"] - state["sold_us"] > SOLD_KEPT_US)
             state["sold_us"][stale] = 0
-            young = now - state["seg_us"] < physics.young_s * 1e6
-            turn = np.arange(state.rows) % TURNS == self.turn
+            age_us = now - state["seg_us"]
+            young = (age_us < physics.young_s * 1e6) & (state["seen_us"] > state["judged_us"])
+            every = np.where(age_us < physics.young_s * 1e6, YOUNG_TURNS, np.where(age_us < OLD_US, TURNS, OLD_TURNS))
+            turn = (np.arange(state.rows) + self.turn) % every == 0
             rows = np.flatnonzero(alive & (state["sold_us"] == 0) & (young | turn))
             if len(rows):
                 self._judge(rows)
@@ -392,6 +404,7 @@ class Engine:
         go = (calm < 0) | ((top != calm) & (best > self.physics.switch))
         state["calm_zone"][rows[go]] = top[go]
         state["mass"][rows] = masses
+        state["judged_us"][rows] = self.now_us
         state["door"][rows] = (weight * self._door[at]).sum(1)
 
     def _learn(self) -> None:

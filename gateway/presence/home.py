@@ -52,8 +52,10 @@ class Home:
         smooth[order] = made @ self._prior.near
         self.density = smooth
 
-    def of(self, state: Columns, rows: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the factor of each position for each row, shape [rows, positions]; 1 off the floor."""
+    def of(self, state: Columns, rows: NDArray[np.int64], number: int) -> NDArray[np.float32]:
+        """Return the factor of each position of a patch for each row, shape [rows, positions]; 1 off the floor."""
+        local = self._prior.local(number)
+        positions = local.positions
         made = np.ones((len(rows), len(positions)), np.float32)
         sku = state["sku"][rows]
         known = np.flatnonzero((sku >= 0) & (sku < len(self.density)))
@@ -66,7 +68,7 @@ class Home:
             mine = rows[known[own]]
             at = state["post_at"][mine].astype(np.int64)
             weight = np.where(self._prior.floor[at], state["post_weight"][mine], 0).astype(np.float32)
-            density[own] = np.maximum(density[own] - spread(self._prior.near, at, weight, positions), 0)
+            density[own] = np.maximum(density[own] - spread(local.near, local.index[at], weight), 0)
         total = density[:, floor].sum(1, keepdims=True)
         trust = self._physics.home_weight * total / (total + 2)
         relative = density / np.maximum(total, 1e-6) * min(self._floor_count, int(floor.sum()) or 1)

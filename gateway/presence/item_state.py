@@ -22,6 +22,7 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "door": (np.float32, (), 0),
     "broke_us": (np.int64, (), 0),
     "forgot": (np.int8, (), 2),
+    "judged_us": (np.int64, (), 0),
     "sold_us": (np.int64, (), 0),
     "cause": (np.int8, (), 0),
 }

@@ -62,7 +62,7 @@ class Physics:
     look_s: float = 3.0
     # quick filter
     quick_s: float = 120.0
-    alert_at: float = 1.0
+    alert_at: float = 2.0
     hit_weight: float = 0.6
     rssi_weight: float = 0.3
     quiet_weight: float = 0.5

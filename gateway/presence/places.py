@@ -24,9 +24,12 @@ from gateway.presence.fingerprint import free_share
 from gateway.presence.physics import DWELLS, LOSS_SHARES, LOSSES_DB, Physics
 from gateway.presence.plan import Plan
 
-PATCH_POSITIONS: Final = 420
-PATCH_ANTENNAS: Final = 24
+PATCH_POSITIONS: Final = 340
+PATCH_ANTENNAS: Final = 18
 """About ten metres around an antenna: beyond, a tag is heard by none of its antennas."""
+
+THROUGH_STEP: Final = 0.02
+"""Smaller changes of what gets through are not worth new tables."""
 
 _CENTRE_DBM: Final = -66.0
 _FEATURES: Final = 2 + len(DWELLS)
@@ -77,8 +80,9 @@ class Likelihood:
 
     def renew(self, through: NDArray[np.float64]) -> None:
         """Take new shares of looks in which a strong tag gets through, shape [a]."""
-        self.through = through.copy()
-        self._tables.clear()
+        if np.abs(through - self.through).max(initial=0) > THROUGH_STEP:
+            self.through = through.copy()
+            self._tables.clear()
 
     def _table(self, number: int) -> NDArray[np.float32]:
         """Return the patch's table, shape [features * antennas, positions * losses]."""

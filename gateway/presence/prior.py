@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from gateway.presence.columns import Columns
 from gateway.presence.physics import Physics
+from gateway.presence.places import Patch
 from gateway.presence.plan import Plan
 from wire.site import ZoneKind
 
 POINTS: Final = 16
+LOST: Final = np.float32(1e-7)
+"""What a prior is at least, so that an item may turn up where nobody thinks."""
+
 ANYWHERE: Final = -1
 ARRIVAL: Final = -2
 MIXTURE: Final = -3
@@ -36,12 +40,24 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
 }
 
 
+class LocalPrior:
+    """The kernels within one patch, [p, p], and the number there of each position of the plan (-1: not in it)."""
+
+    def __init__(self, prior: "Prior", patch: Patch) -> None:
+        at = self.positions = patch.positions
+        self.near = np.ascontiguousarray(prior.near[np.ix_(at, at)])
+        self.walk = np.ascontiguousarray(prior.walk[np.ix_(at, at)])
+        self.index = np.full(len(prior.stock), -1)
+        self.index[at] = np.arange(len(at))
+
+
 class Prior:
     """Priors over the positions of one plan."""
 
-    def __init__(self, plan: Plan, physics: Physics) -> None:
+    def __init__(self, plan: Plan, patches: list[Patch], physics: Physics) -> None:
         self._plan = plan
-        self._physics = physics
+        self._patches = patches
+        self._locals: dict[int, LocalPrior] = {}
         everywhere = np.arange(len(plan.x))
         distance = plan.distances(everywhere, everywhere)
         zone = plan.position_zone
@@ -57,8 +73,17 @@ class Prior:
         self.zone_sums = np.zeros((len(plan.x), len(plan.zones)), np.float32)
         self.zone_sums[everywhere, zone] = 1
 
-    def of(self, state: Columns, rows: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the rows' priors at `positions`, shape [rows, positions]; not normalised."""
+    def local(self, number: int) -> "LocalPrior":
+        """Return the kernels of a patch; made once."""
+        found = self._locals.get(number)
+        if found is None:
+            found = self._locals[number] = LocalPrior(self, self._patches[number])
+        return found
+
+    def of(self, state: Columns, rows: NDArray[np.int64], number: int) -> NDArray[np.float32]:
+        """Return the rows' priors over a patch, shape [rows, positions]; not normalised."""
+        local = self.local(number)
+        positions = local.positions
         form = state["prior"][rows]
         made = np.ones((len(rows), len(positions)), np.float32)
         arriving = form == ARRIVAL
@@ -69,8 +94,8 @@ class Prior:
         if len(mixed):
             at, weight = state["prior_at"][rows[mixed]].astype(np.int64), state["prior_weight"][rows[mixed]]
             stay = state["prior_stay"][rows[mixed], None]
-            near = spread(self.near, at, weight, positions)
-            made[mixed] = stay * near + (1 - stay) * spread(self.walk, at, weight, positions)
+            here = local.index[at]
+            made[mixed] = stay * spread(local.near, here, weight) + (1 - stay) * spread(local.walk, here, weight) + LOST
         return made
 
     def keep(
@@ -90,14 +115,11 @@ class Prior:
 
 
 def spread(
-    kernel: NDArray[np.float32], at: NDArray[np.int64], weight: NDArray[np.float32], positions: NDArray[np.int64]
+    kernel: NDArray[np.float32], at: NDArray[np.int64], weight: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return mixtures smeared by a kernel [g, g], at `positions`, shape [rows, positions]."""
-    part = kernel if len(positions) == len(kernel) else kernel[:, positions]
-    made = np.zeros((len(at), len(positions)), np.float32)
-    for point in range(at.shape[1]):
-        made += weight[:, point, None] * part[at[:, point]]
-    return made
+    """Return mixtures smeared by a patch's kernel [p, p], shape [rows, p]; points outside the patch (-1) are lost."""
+    inside = np.where(at >= 0, weight, np.float32(0))
+    return np.asarray(np.einsum("rk,rkp->rp", inside, kernel[np.maximum(at, 0)], optimize=False), np.float32)
 
 
 def condense(

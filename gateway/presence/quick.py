@@ -1,9 +1,12 @@
 """The quick filter: follows an item that is being carried, position by position, second by second.
 
-It runs only while an item's fingerprint is in doubt or was just broken. Its states are the positions of the plan, and
-one more: *still*, the item lies where it lay, and its reads come from its own fingerprint of before. So a doubt that
-was none (a crowd before the antenna, a lucky fade) ends in "still", and is no movement. Evidence is tempered: reads
-of a tag that does not move share one multipath draw.
+It runs only while an item's fingerprint is in doubt or was just broken. Its states are the positions around the item
+(the patch of an antenna that hears it), each as good and as poor (a hand or a body before the tag), and one more:
+*still*, the item lies where it lay, and its reads come from its own fingerprint of before. So a doubt that was none (a
+crowd before the antenna, a lucky fade) ends in "still", and is no movement. Evidence is tempered: reads of a tag that
+does not move share one multipath draw.
+
+An item is updated when it is read, and else every few seconds: its looks in vain are kept until then.
 """
 
 from collections.abc import Mapping
@@ -16,105 +19,167 @@ from gateway.presence.air import Air
 from gateway.presence.columns import Columns
 from gateway.presence.fingerprint import SLOTS
 from gateway.presence.physics import Physics
+from gateway.presence.places import Patch
 from gateway.presence.plan import Plan
 from gateway.presence.prior import Prior, spread
 from gateway.presence.tracker import SnapshotError
 from wire.site import ZoneKind
 
-BELOW: Final = 1e-9
+BELOW: Final = np.float32(1e-9)
+RATE_OF_STRANGERS: Final = 0.003
+POOR_SHARE: Final = 0.15
+POOR_HZ: Final = 1 / 1_200
+LAZY_S: Final = 3.0
+"""An item without a read waits so long for its looks in vain: cheaper by half, and nobody sees the difference."""
+
+PATCH_FLOOR: Final = 0.02
+"""Of an item that comes into another patch so much may be anywhere in it."""
+
 _DRAWS: Final = np.array([-1.5, -0.9, -0.5, -0.16, 0.16, 0.5, 0.9, 1.5]) * 1.1
 _VISITED: Final = frozenset({ZoneKind.FITTING_ROOM, ZoneKind.CHECKOUT})
+_TABLE: Final = ("rows", "belief", "start", "slot", "rate", "level", "zone", "patch", "missed", "waited")
 
-_TABLE: Final = ("rows", "belief", "start", "slot", "rate", "level", "zone")
+
+class _Local:
+    """Tables of one patch: looks in vain [q, 2p], where goods are carried in a second [p, p], how often they start."""
+
+    def __init__(self, quick: "Quick", patch: Patch) -> None:
+        at = patch.positions
+        both = np.concatenate([at, at + quick.count])
+        self.antennas = patch.antennas
+        self.log_miss = np.ascontiguousarray(quick.log_miss[np.ix_(patch.antennas, both)])
+        walk = quick.walk[np.ix_(at, at)]
+        self.walk = walk / np.maximum(walk.sum(1, keepdims=True), np.float32(1e-12))
+        self.moving = quick.moving[at]
+        self.zone_sums = quick.zone_sums[at]
+        strongest = np.argsort(-quick.plan.level_dbm[at].max(0), kind="stable")[: len(patch.antennas) // 2 + 1]
+        self.inner = np.zeros(quick.plan.level_dbm.shape[1], bool)
+        self.inner[strongest] = True
 
 
 class Quick:
-    """Beliefs of the rows that are being watched: `rows` [m], `belief` [m, positions + 1] (the last: still)."""
+    """Beliefs of the watched rows: `rows` [m], `belief` [m, 2p + 1] (good, poor, still) over the row's `patch`."""
 
-    def __init__(self, plan: Plan, prior: Prior, physics: Physics) -> None:
+    mutes: Final = True
+
+    def __init__(self, plan: Plan, prior: Prior, patches: list[Patch], physics: Physics) -> None:
+        self.plan = plan
         self._physics = physics
         self._prior = prior
-        self.mutes = True
+        self._patches = patches
         self.share = physics.quick_share
         self.switch = physics.quick_switch
-        self.told = np.zeros((0, len(plan.zones)), np.float32)
-        self._count = len(plan.x)
+        self.count = len(plan.x)
+        self.zone_sums = prior.zone_sums
+        self.positions = np.stack([patch.positions for patch in patches])
+        size = self.positions.shape[1]
+        self._size = size
+        antennas = len(plan.antennas)
         self.rows = np.zeros(0, np.int64)
-        self.belief = np.zeros((0, 2 * self._count + 1), np.float32)
-        self.start = np.zeros((0, self._count), np.float32)
+        self.belief = np.zeros((0, 2 * size + 1), np.float32)
+        self.start = np.zeros((0, size), np.float16)
         self.slot = np.zeros((0, SLOTS), np.int16)
         self.rate = np.zeros((0, SLOTS), np.float32)
         self.level = np.zeros((0, SLOTS), np.float32)
         self.zone = np.zeros(0, np.int16)
-        self.log_hit, self.log_miss, self.mean, self.sd = self._emissions(plan)
-        everywhere = np.arange(self._count)
-        zone = plan.position_zone
-        walk = np.exp(-plan.distances(everywhere, everywhere) / physics.quick_walk_m) * plan.reach[np.ix_(zone, zone)]
-        np.fill_diagonal(walk, 0)
-        walk /= np.maximum(walk.sum(1, keepdims=True), 1e-12)
-        self.walk = walk.astype(np.float32)
-        visited = np.array([kind in _VISITED for kind in plan.zone_kind])[zone]
-        self.moving = np.where(visited, physics.visit_rate, physics.move_rate).astype(np.float32)
+        self.patch = np.zeros(0, np.int32)
+        self.missed = np.zeros((0, antennas), np.float32)
+        self.waited = np.zeros(0, np.float32)
+        self.told = np.zeros((0, len(plan.zones)), np.float32)
+        self.log_hit, self.log_miss, self.mean, self.sd = self._emissions()
+        self.walk, self.moving = self._ways()
+        self._locals: dict[int, _Local] = {}
 
-    def _emissions(self, plan: Plan) -> tuple[NDArray[np.float32], ...]:
-        """Return log P(hit), log P(no hit), mean and sd of the RSSI at each position, each [a, positions]."""
+    def _emissions(self) -> tuple[NDArray[np.float32], ...]:
+        """Return log P(hit), log P(no hit), mean and sd of the RSSI at each position, good then poor, each [a, 2g]."""
         physics = self._physics
-        level = (
-            plan.level_dbm.astype(float)[:, None, :]
-            + _DRAWS[None, :, None] * physics.quick_sd_db
-            - physics.quick_body_db
-        )
-        heard = 0.95 / (1 + np.exp(-(level - physics.sensitivity_dbm) / 1.5)) + 1e-9
-        rate = np.clip(heard.mean(1) * 0.5, 1e-3, 0.9)
-        mean = (heard * level).sum(1) / heard.sum(1)
-        sd = np.sqrt((heard * (level - mean[:, None]) ** 2).sum(1) / heard.sum(1) + 4)
+        rate, mean, sd = (np.zeros(self.plan.level_dbm.shape) for _ in range(3))
+        for antenna in range(rate.shape[1]):
+            level = self.plan.level_dbm[:, antenna].astype(float)[:, None]
+            level = level + _DRAWS * physics.quick_sd_db - physics.quick_body_db
+            heard = 0.95 / (1 + np.exp(-(level - physics.sensitivity_dbm) / 1.5)) + 1e-9
+            rate[:, antenna] = heard.mean(1) * 0.5
+            mean[:, antenna] = (heard * level).sum(1) / heard.sum(1)
+            off = level - mean[:, antenna, None]
+            sd[:, antenna] = np.sqrt((heard * off**2).sum(1) / heard.sum(1) + 4)
         sd = np.maximum(sd, 3.0)
+        rate = np.clip(rate, 1e-3, 0.9)
         rate = np.r_[rate, np.maximum(rate * physics.poor, 1e-5)]
         logs = np.log(rate) * physics.hit_weight, np.log1p(-rate) * physics.quiet_weight
         made = (*logs, np.r_[mean, mean - 3], np.r_[sd, sd])
         return tuple(np.ascontiguousarray(part.T.astype(np.float32)) for part in made)
 
-    def watch(self, state: Columns, rows: NDArray[np.int64]) -> None:
+    def _ways(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return where goods are carried from each position [g, g], and how often in a second [g]."""
+        physics, plan = self._physics, self.plan
+        everywhere = np.arange(self.count)
+        zone = plan.position_zone
+        walk = np.exp(-plan.distances(everywhere, everywhere) / physics.quick_walk_m) * plan.reach[np.ix_(zone, zone)]
+        np.fill_diagonal(walk, 0)
+        visited = np.array([kind in _VISITED for kind in plan.zone_kind])[zone]
+        return walk.astype(np.float32), np.where(visited, physics.visit_rate, physics.move_rate).astype(np.float32)
+
+    def _local(self, number: int) -> _Local:
+        found = self._locals.get(number)
+        if found is None:
+            found = self._locals[number] = _Local(self, self._patches[number])
+        return found
+
+    # -- who is watched
+
+    def watch(self, state: Columns, rows: NDArray[np.int64], patch_of_row: NDArray[np.int64]) -> None:
         """Watch these rows (sorted) from now on, and no others; those watched already keep their beliefs."""
+        if len(rows) == len(self.rows) and (rows == self.rows).all():
+            return
         where = np.full(state.rows, -1)
         where[self.rows] = np.arange(len(self.rows))
         old = where[rows]
         kept, new = old >= 0, np.flatnonzero(old < 0)
-        count = self._count
-        belief = np.empty((len(rows), 2 * count + 1), np.float32)
-        start = np.empty((len(rows), self._count), np.float32)
-        slot, rate, level = (np.empty((len(rows), SLOTS), kind) for kind in (np.int16, np.float32, np.float32))
-        zone = np.empty(len(rows), np.int16)
-        for mine, theirs in (
-            (belief, self.belief),
-            (start, self.start),
-            (slot, self.slot),
-            (rate, self.rate),
-            (level, self.level),
-            (zone, self.zone),
-        ):
+        for name in _TABLE[1:]:
+            theirs = getattr(self, name)
+            mine = np.zeros((len(rows), *theirs.shape[1:]), theirs.dtype)
             mine[kept] = theirs[old[kept]]
+            setattr(self, name, mine)
+        self.rows = rows
         if len(new):
-            fresh = rows[new]
-            everywhere = np.arange(self._count)
-            at, weight = state["post_at"][fresh].astype(np.int64), state["post_weight"][fresh]
-            near = 0.5 * spread(self._prior.near, at, weight, everywhere) + 0.5 * spread(
-                self._prior.walk, at, weight, everywhere
-            )
-            unknown = weight.sum(1) <= 0
-            near[unknown] = 1 / self._count
-            start[new] = near
-            still = np.where(unknown, 0.0, self._physics.quick_still).astype(np.float32)
-            belief[new, :count] = 0.8 * near * (1 - still[:, None])
-            belief[new, count:-1] = 0.2 * near * (1 - still[:, None])
-            belief[new, -1] = still
-            reads = state["seg_reads"][fresh]
-            slot[new] = np.where(reads > 0, state["slot"][fresh], -1)
-            rate[new] = np.clip((state["seg_hits"][fresh] + 0.1) / (state["seg_looks"][fresh] + 1), 0.003, 0.9)
-            level[new] = state["seg_sum"][fresh] / np.maximum(reads, 1)
-            zone[new] = state["calm_zone"][fresh]
-        self.rows, self.belief, self.start = rows, belief, start
-        self.slot, self.rate, self.level, self.zone = slot, rate, level, zone
+            self._begin(state, new, patch_of_row[new])
+
+    def _begin(self, state: Columns, new: NDArray[np.int64], patch: NDArray[np.int64]) -> None:
+        fresh = self.rows[new]
+        self.patch[new] = patch
+        at, weight = state["post_at"][fresh].astype(np.int64), state["post_weight"][fresh]
+        near = np.zeros((len(new), self._size), np.float32)
+        for number in np.unique(patch).tolist():
+            mine = np.flatnonzero(patch == number)
+            local = self._prior.local(number)
+            here = local.index[at[mine]]
+            near[mine] = 0.5 * spread(local.near, here, weight[mine]) + 0.5 * spread(local.walk, here, weight[mine])
+        total = near.sum(1, keepdims=True)
+        unknown = total[:, 0] <= 1e-6
+        near = np.where(unknown[:, None], 1 / self._size, near / np.maximum(total, 1e-9)).astype(np.float32)
+        still = np.where(unknown, 0.0, self._physics.quick_still).astype(np.float32)
+        self.start[new] = near
+        size = self._size
+        self.belief[new, :size] = 0.8 * near * (1 - still[:, None])
+        self.belief[new, size:-1] = 0.2 * near * (1 - still[:, None])
+        self.belief[new, -1] = still
+        reads = state["seg_reads"][fresh]
+        self.slot[new] = np.where(reads > 0, state["slot"][fresh], -1)
+        self.rate[new] = np.clip((state["seg_hits"][fresh] + 0.1) / (state["seg_looks"][fresh] + 1), 0.003, 0.9)
+        self.level[new] = state["seg_sum"][fresh] / np.maximum(reads, 1)
+        self.zone[new] = state["calm_zone"][fresh]
+
+    def forget(self, rows: NDArray[np.int64]) -> None:
+        """Watch these rows no more."""
+        if not len(rows):
+            return
+        keep = ~np.isin(self.rows, rows)
+        for name in _TABLE:
+            setattr(self, name, getattr(self, name)[keep])
+        if len(self.told) == len(keep):
+            self.told = self.told[keep]
+
+    # -- following
 
     def follow(
         self,
@@ -125,45 +190,99 @@ class Quick:
         rssi: NDArray[np.float64],
         missed: NDArray[np.float32],
         *,
-        step: bool,
+        seconds: float,
     ) -> None:
-        """Take one window: reads (`row` indexes `rows`; dBm) and the weight of each antenna's missed look [m, a]."""
-        if not len(self.rows):
+        """Take one window: reads (`row` indexes `rows`; dBm), and the weight of each antenna's missed look [m, a]."""
+        self.missed += missed
+        self.waited += np.float32(seconds)
+        heard = np.zeros(len(self.rows), bool)
+        heard[row] = True
+        due = np.flatnonzero(heard | (self.waited >= LAZY_S))
+        if not len(due):
             return
-        physics = self._physics
-        if step:
-            still = self.belief[:, -1:]
-            leaving = physics.quick_leave * still
-            count = self._count
-            good, poor = self.belief[:, :count], self.belief[:, count:-1]
-            stay, fresh = 1 - self.moving, ((good + poor) * self.moving) @ self.walk + leaving * self.start
-            turn = np.float32(1 / 1200)
-            self.belief[:, :count], self.belief[:, count:-1] = (
-                (stay - turn) * good + turn * poor + 0.85 * fresh,
-                (stay - turn) * poor + turn * good + 0.15 * fresh,
-            )
-            self.belief[:, -1:] = still - leaving
-        log = np.empty_like(self.belief)
-        log[:, :-1] = missed @ self.log_miss
-        log[:, -1] = self._still_missed(missed)
+        if len(self._patches) > 1:
+            self._recentre(row, antenna, rssi)
+        log = np.empty((len(due), 2 * self._size + 1), np.float32)
+        belief = self.belief[due]
+        for number in np.unique(self.patch[due]).tolist():
+            mine = np.flatnonzero(self.patch[due] == number)
+            local = self._local(number)
+            belief[mine] = self._moved(belief[mine], local, self.start[due[mine]], self.waited[due[mine]])
+            log[mine, :-1] = self.missed[np.ix_(due[mine], local.antennas)] @ local.log_miss
+        log[:, -1] = self._still_missed(due)
         if len(row):
-            mean, sd = self.mean[antenna], self.sd[antenna]
-            heard = self.log_hit[antenna] + physics.rssi_weight * (
-                -0.5 * ((rssi[:, None].astype(np.float32) - mean) / sd) ** 2 - np.log(sd)
-            )
-            np.add.at(log[:, :-1], row, heard)
-            np.add.at(log[:, -1], row, self._still_heard(air, row, antenna, rssi))
-        if physics.quick_still <= 0:
+            place = np.full(len(self.rows), -1)
+            place[due] = np.arange(len(due))
+            positions = self.positions[self.patch[row]]
+            both = np.concatenate([positions, positions + self.count], axis=1)
+            at = antenna[:, None], both
+            sd = self.sd[at]
+            off = (rssi[:, None].astype(np.float32) - self.mean[at]) / sd
+            said = self.log_hit[at] - np.float32(self._physics.rssi_weight) * (np.float32(0.5) * off * off + np.log(sd))
+            first = np.flatnonzero(np.diff(row, prepend=-1))
+            log[place[row[first]], :-1] += np.add.reduceat(said, first)
+            log[place[row[first]], -1] += np.add.reduceat(self._still_heard(air, row, antenna, rssi), first)
+        if self._physics.quick_still <= 0:
             log[:, -1] = -99
-        belief = self.belief * np.exp(log - log.max(1, keepdims=True))
+        belief *= np.exp(log - log.max(1, keepdims=True))
         belief /= belief.sum(1, keepdims=True)
-        self.belief = np.maximum(belief, BELOW)
+        self.belief[due] = np.maximum(belief, BELOW)
+        self.missed[due] = 0
+        self.waited[due] = 0
 
-    def _still_missed(self, missed: NDArray[np.float32]) -> NDArray[np.float32]:
-        slots = np.where(
-            self.slot >= 0, np.take_along_axis(missed, np.maximum(self.slot, 0).astype(np.int64), axis=1), 0
-        )
-        return (slots * np.log1p(-self.rate)).sum(1) * self._physics.quiet_weight
+    def _moved(
+        self,
+        belief: NDArray[np.float32],
+        local: _Local,
+        start: NDArray[np.float16],
+        seconds: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return the beliefs after a few seconds of walking."""
+        physics, size = self._physics, self._size
+        passed = seconds[:, None]
+        moving = np.minimum(local.moving * passed, np.float32(0.5))
+        good, poor, still = belief[:, :size], belief[:, size:-1], belief[:, -1:]
+        leaving = np.minimum(physics.quick_leave * passed, 0.5) * still
+        fresh = ((good + poor) * moving) @ local.walk + leaving * start.astype(np.float32)
+        turn = np.float32(POOR_HZ) * passed
+        made = np.empty_like(belief)
+        made[:, :size] = (1 - moving - turn) * good + turn * poor + (1 - POOR_SHARE) * fresh
+        made[:, size:-1] = (1 - moving - turn) * poor + turn * good + POOR_SHARE * fresh
+        made[:, -1:] = still - leaving
+        return made
+
+    def _recentre(self, row: NDArray[np.int64], antenna: NDArray[np.int64], rssi: NDArray[np.float64]) -> None:
+        """Take items into the patch of the antenna that hears them best, when it is at the edge of theirs."""
+        if not len(row):
+            return
+        order = np.lexsort((rssi, row))
+        last = order[np.flatnonzero(np.diff(row[order], append=-1))]
+        for index in last.tolist():
+            mine, heard = int(row[index]), int(antenna[index])
+            if self._local(int(self.patch[mine])).inner[heard]:
+                continue
+            new = heard if len(self._patches) > heard else 0
+            self._carry(mine, new)
+
+    def _carry(self, mine: int, new: int) -> None:
+        size, old = self._size, int(self.patch[mine])
+        good, poor, start = (np.zeros(self.count, np.float32) for _ in range(3))
+        good[self.positions[old]] = self.belief[mine, :size]
+        poor[self.positions[old]] = self.belief[mine, size:-1]
+        start[self.positions[old]] = self.start[mine]
+        at = self.positions[new]
+        floor = np.float32(PATCH_FLOOR / size)
+        self.belief[mine, :size] = good[at] + floor
+        self.belief[mine, size:-1] = poor[at] + floor * np.float32(POOR_SHARE)
+        self.belief[mine] /= self.belief[mine].sum()
+        self.start[mine] = start[at] + floor
+        self.patch[mine] = new
+
+    def _still_missed(self, due: NDArray[np.int64]) -> NDArray[np.float32]:
+        slot = self.slot[due]
+        missed = np.take_along_axis(self.missed[due], np.maximum(slot, 0).astype(np.int64), axis=1)
+        log = np.where(slot >= 0, missed * np.log1p(-self.rate[due]), 0).sum(1) * self._physics.quiet_weight
+        return np.asarray(log, np.float32)
 
     def _still_heard(
         self, air: Air, row: NDArray[np.int64], antenna: NDArray[np.int64], rssi: NDArray[np.float64]
@@ -172,26 +291,26 @@ class Quick:
         same = self.slot[row] == antenna[:, None]
         place = same.argmax(1)
         known = same[np.arange(len(row)), place]
-        rate = np.where(known, self.rate[row, place], 0.003)
+        rate = np.where(known, self.rate[row, place], RATE_OF_STRANGERS)
         fair = rssi - air.crowd_db[antenna]
         sd = np.where(known, np.sqrt(air.read_var[0] + physics.quick_still_var), physics.elsewhere_sd_db)
         off = fair - np.where(known, self.level[row, place], physics.elsewhere_dbm)
-        log = physics.hit_weight * np.log(rate) + physics.rssi_weight * (-0.5 * (off / sd) ** 2 - np.log(sd))
+        log = physics.hit_weight * np.log(rate) - physics.rssi_weight * (0.5 * (off / sd) ** 2 + np.log(sd))
         return log.astype(np.float32)
-
-    def forget(self, rows: NDArray[np.int64]) -> None:
-        """Watch these rows no more."""
-        keep = ~np.isin(self.rows, rows)
-        for name in _TABLE:
-            setattr(self, name, getattr(self, name)[keep])
-        self.told = self.told[:0]
 
     def zones(self) -> NDArray[np.float32]:
         """Return the probability of each zone, shape [m, zones]."""
-        made = (self.belief[:, : self._count] + self.belief[:, self._count : -1]) @ self._prior.zone_sums
+        size = self._size
+        both = self.belief[:, :size] + self.belief[:, size:-1]
+        made = np.zeros((len(self.rows), self.zone_sums.shape[1]), np.float32)
+        for number in np.unique(self.patch).tolist():
+            mine = self.patch == number
+            made[mine] = both[mine] @ self._local(number).zone_sums
         known = np.flatnonzero(self.zone >= 0)
         made[known, self.zone[known]] += self.belief[known, -1]
-        return made / np.maximum(made.sum(1, keepdims=True), 1e-9)
+        return made / np.maximum(made.sum(1, keepdims=True), np.float32(1e-9))
+
+    # -- memory
 
     def dump(self) -> dict[str, bytes]:
         """Return the tables as bytes."""

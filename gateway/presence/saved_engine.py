@@ -82,7 +82,7 @@ class SavedEngine(Engine):
     def _load(self, saved: Saved) -> None:
         self.state.load(saved.items, saved.columns)
         self.air.load(saved.air)
-        self.likelihood.renew(np.frombuffer(saved.through))
+        self.likelihood.through = np.frombuffer(saved.through).copy()
         self.home.density = np.frombuffer(saved.home, np.float32).reshape(-1, len(self.plan.x)).copy()
         self.quick.load(saved.quick)
 

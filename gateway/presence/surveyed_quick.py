@@ -37,7 +37,7 @@ class SurveyedQuick:
         self.rows = np.setdiff1d(self.rows, rows, assume_unique=True)
         self.told = self.told[:0]
 
-    def watch(self, state: Columns, rows: NDArray[np.int64]) -> None:
+    def watch(self, state: Columns, rows: NDArray[np.int64], patch_of_row: NDArray[np.int64]) -> None:
         """Watch these rows (sorted) from now on, and no others."""
         self.filter.grow(state.rows)
         fresh = np.setdiff1d(rows, self.rows, assume_unique=True)
@@ -57,7 +57,7 @@ class SurveyedQuick:
         rssi: NDArray[np.float64],
         missed: NDArray[np.float32],
         *,
-        step: bool,
+        seconds: float,
     ) -> None:
         """Take one window: reads (`row` indexes `rows`), and the weight of each antenna's missed look [m, a]."""
         looks = np.zeros_like(missed)
