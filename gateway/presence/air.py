@@ -61,15 +61,15 @@ class Air:
         self,
         antennas: NDArray[np.int64],
         inventory_ms: NDArray[np.int32],
-        start_us: int,
-        end_us: int,
+        span: tuple[int, int],
         logged_us: int,
     ) -> NDArray[np.float64]:
         """Count one window's looks; return the weight of each antenna's look, shape [all antennas].
 
-        A window that ends before an antenna's newest one tells of the past: its weight is 0. `logged_us` is the
-        gateway's time at its receipt.
+        `span` is the window's, UTC microseconds; one that ends before an antenna's newest tells of the past: its
+        weight is 0. `logged_us` is the gateway's time at its receipt.
         """
+        start_us, end_us = span
         weight = np.zeros(len(self.looks))
         fresh = (inventory_ms > 0) & (end_us > self.looked_end_us[antennas])
         rows, ms = antennas[fresh], inventory_ms[fresh].astype(float)

@@ -1,7 +1,6 @@
 """Tells what changed: the decisions of the engine as the fold takes them."""
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +13,28 @@ from wire.site import OUT
 
 LEFT_SURE: Final = 0.95
 
-Mass = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+
+class Span(NamedTuple):
+    """The time of the step that changed something, UTC microseconds."""
+
+    since_us: int
+    now_us: int
 
 
 def tell_changes(
-    zones: tuple[str, ...], state: Columns, before: NDArray[np.int16], now_us: int, since_us: int, mass: Mass
+    zones: tuple[str, ...], state: Columns, before: NDArray[np.int16], masses: NDArray[np.float32], span: Span
 ) -> list[ZoneChange]:
-    """Return what is shown elsewhere than `before`, ordered by item; `since_us`: when this step began.
+    """Return what is shown elsewhere than `before`, ordered by item; `masses` [changed, zones] are those of now.
 
-    Where the item's own read made the difference, the decision is dated at that read, otherwise at `now_us`.
+    Where the item's own read made the difference, the decision is dated at that read, otherwise at the step's end.
     """
-    after = state["zone"]
+    after, now_us = state["zone"], span.now_us
     rows = np.flatnonzero(before != after)
-    if not len(rows):
-        return []
-    masses = mass(rows)
     changes = []
     for row, item in enumerate(rows.tolist()):
         was, now, seen = int(before[item]), int(after[item]), int(state["seen_us"][item])
         named = CAUSES[int(state["cause"][item])]
-        decided = seen if seen > since_us else now_us
+        decided = seen if seen > span.since_us else now_us
         if now == GONE:
             cause = "sold" if state["sold_us"][item] else named or "left"
             happened, decided, sure = min(seen, now_us) or now_us, now_us, LEFT_SURE

@@ -14,15 +14,16 @@ Method and figures: docs/accuracy.md.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.presence import leaving
 from gateway.presence.air import Air
-from gateway.presence.changes import tell_changes
+from gateway.presence.changes import Span, tell_changes
 from gateway.presence.fingerprint import SLOTS, Fingerprints
+from gateway.presence.heard import Heard
 from gateway.presence.home import Home
 from gateway.presence.item_state import GONE, UNPLACED, item_columns
 from gateway.presence.leaving import Leaving
@@ -63,6 +64,12 @@ YOUNG_TURNS, TURNS, OLD_TURNS = 3, 10, 40
 OLD_US: Final = 900_000_000
 SECOND_US: Final = 1_000_000
 STRONG_DB: Final = 8.0
+EXCESS_DB: Final = 6.0
+SETTLED_SURE: Final = 0.9
+SETTLED_INTERVALS: Final = 8.0
+"""A settled item that is silent for so many of its usual intervals is looked at again, with its misses."""
+
+SETTLED_SILENCE_S: Final = 60.0
 _QUICK_KINDS: Final = frozenset({ZoneKind.FITTING_ROOM, ZoneKind.CHECKOUT})
 
 
@@ -86,7 +93,9 @@ class Engine:
         self.home = Home(self.prior, physics)
         self.leaving = Leaving(self.state, self.air, self.portal, physics)
         self.quick: Quick | SurveyedQuick = (
-            Quick(plan, self.prior, self.likelihood.patches, physics) if model is None else SurveyedQuick(plan, model, site)
+            Quick(plan, self.prior, self.likelihood.patches, physics)
+            if model is None
+            else SurveyedQuick(plan, model, site)
         )
         self.witnesses = Witness(plan, self.state)
         self._door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
@@ -131,16 +140,16 @@ class Engine:
         index = np.array([self.antenna.get(key, -1) for key in window.antennas], np.int64)
         self._take_settings(window, index)
         known = index >= 0
-        weight = self.air.look(index[known], window.inventory_ms[known], window.start_us, window.end_us, self.logged_us)
+        span = window.start_us, window.end_us
+        weight = self.air.look(index[known], window.inventory_ms[known], span, self.logged_us)
         seconds = self._pass(window.end_us)
         before = self.state["zone"].copy()
-        row, antenna, rssi, peak, last_us = self._take(window, index)
-        if len(row):
-            self._enter(np.unique(row))
-        self._sense(row, antenna, rssi, peak, last_us, weight, seconds)
+        heard = self._take(window, index)
+        self._enter(np.unique(heard.row))
+        self._sense(heard, weight, seconds)
         self._leave()
         self._place()
-        return tell_changes(self.plan.zones, self.state, before, self.now_us, window.start_us, self.shown_mass)
+        return self._tell(before, self.now_us, window.start_us)
 
     def witness(self, evidence: Evidence) -> list[ZoneChange]:
         """Take hard evidence; return what it decides, ordered by item."""
@@ -153,8 +162,9 @@ class Engine:
         state["broke_us"][rows] = 0
         state["forgot"][rows] = len(self.physics.forget_s)
         state["post_weight"][rows] = 0
+        state["settled"][rows] = False
         self.quick.forget(rows)
-        return tell_changes(self.plan.zones, state, before, evidence.at_us, evidence.at_us, self.shown_mass)
+        return self._tell(before, evidence.at_us, evidence.at_us)
 
     def tick(self, now_us: int) -> list[ZoneChange]:
         """Let the gateway's logged time pass: zones may go blind; nothing moves by it."""
@@ -178,8 +188,8 @@ class Engine:
         self.air.fade_crowd(seconds)
         return seconds
 
-    def _take(self, window: Window, index: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
-        """Return the window's usable reads as (row, antenna, rssi dBm, peak dBm, last us), distinct and ordered."""
+    def _take(self, window: Window, index: NDArray[np.int64]) -> Heard:
+        """Return the window's reads by known antennas that are not history."""
         antenna = index[window.antenna] if len(window.antenna) else np.zeros(0, np.int64)
         item = window.item.astype(np.int64)
         on_time = (antenna >= 0) & (window.last_us >= self.state["seen_us"][item] - LATE_US)
@@ -188,7 +198,7 @@ class Engine:
         rows = rows[np.lexsort((window.rssi_mean_cdbm[rows], window.last_us[rows], antenna[rows], item[rows]))]
         pair = item[rows] * len(self.plan.antennas) + antenna[rows]
         rows = rows[np.unique(pair, return_index=True)[1]]
-        return (
+        return Heard(
             item[rows],
             antenna[rows],
             window.rssi_mean_cdbm[rows] / 100.0,
@@ -199,6 +209,8 @@ class Engine:
     def _enter(self, rows: NDArray[np.int64]) -> None:
         """Begin with items that are read for the first time, or again after they had left."""
         state, now = self.state, self.now_us
+        if not len(rows):
+            return
         new = rows[state["seen_us"][rows] == 0]
         unknown = new[state["zone"][new] == UNPLACED]
         state["prior"][unknown] = ARRIVAL if now - self.begun_us > WARM_US else ANYWHERE
@@ -217,45 +229,37 @@ class Engine:
 
     # -- the fingerprints
 
-    def _sense(
-        self,
-        row: NDArray[np.int64],
-        antenna: NDArray[np.int64],
-        rssi: NDArray[np.float64],
-        peak: NDArray[np.float64],
-        last_us: NDArray[np.int64],
-        weight: NDArray[np.float64],
-        seconds: float,
-    ) -> None:
+    def _sense(self, heard: Heard, weight: NDArray[np.float64], seconds: float) -> None:
         """Take reads and looks into the fingerprints; break those in too much doubt."""
         state, now = self.state, self.now_us
-        present = (state["seen_us"] > 0) & (state["zone"] != GONE)
-        present[row] = True
-        rows = np.flatnonzero(present)
+        row, antenna = heard.row, heard.antenna
+        active = (state["seen_us"] > 0) & (state["zone"] != GONE) & ~state["settled"]
+        active[row[state["seen_us"][row] == 0]] = True
+        rows = np.flatnonzero(active)
         free = now - state["muted_us"] >= self.physics.quiet_s * 1e6
         added = np.zeros(state.rows)
+        place = self.prints.slots_of(row, antenna)
+        added += np.bincount(row, self.prints.doubt_reads(heard, place), minlength=state.rows)
+        reads = state["seg_reads"][row, place]
+        excess = heard.rssi_dbm - self.air.crowd_db[antenna] - state["seg_sum"][row, place] / np.maximum(reads, 1)
+        ignored = (now - state["seg_us"][row] > STILL_US) & (reads >= 10) & (excess < EXCESS_DB)
         hit = np.zeros((state.rows, SLOTS), bool)
-        ignored = np.zeros(len(row), bool)
-        place = self.prints.slots_of(row, antenna, now - SECOND_US)
-        if len(row):
-            added += np.bincount(row, self.prints.doubt_reads(row, place, antenna, rssi), minlength=state.rows)
-            reads = state["seg_reads"][row, place]
-            excess = rssi - self.air.crowd_db[antenna] - state["seg_sum"][row, place] / np.maximum(reads, 1)
-            ignored = (now - state["seg_us"][row] > STILL_US) & (reads >= 10) & (excess < 6)
-            hit[row, place] = True
+        hit[row, place] = True
         added[rows] += self.prints.look(weight, rows, free[rows], hit[rows])
-        self.prints.add(row, place, antenna, rssi)
+        self.prints.add(heard, place)
         state["missed"][row] = 0
         state["can_s"][rows] += seconds
         state["can_free_s"][rows] += np.where(free[rows], seconds, 0)
-        self._watch(row, antenna, rssi, weight, free, seconds)
+        self._watch(heard, weight, free, seconds)
+        active[row] = True
+        rows = np.flatnonzero(active)
         broken = self.prints.settle_doubt(rows, added[rows], now)
+        state["settled"][rows[state["doubt"][rows] > 0]] = False
         self.breaks += len(broken)
         self._reopen(broken, self.physics.stay)
         state["broke_us"][broken] = now
         state["forgot"][broken] = 0
-        if len(row):
-            self.leaving.note(row, antenna, peak, last_us, ignored)
+        self.leaving.note(heard, ignored)
         for stage, age_s in enumerate(self.physics.forget_s):
             due = (state["forgot"] == stage) & (now - state["broke_us"] >= age_s * 1e6) & (state["zone"] != GONE)
             due_rows = np.flatnonzero(due)
@@ -295,21 +299,13 @@ class Engine:
 
     # -- the quick part
 
-    def _watch(
-        self,
-        row: NDArray[np.int64],
-        antenna: NDArray[np.int64],
-        rssi: NDArray[np.float64],
-        weight: NDArray[np.float64],
-        free: NDArray[np.bool_],
-        seconds: float,
-    ) -> None:
+    def _watch(self, heard: Heard, weight: NDArray[np.float64], free: NDArray[np.bool_], seconds: float) -> None:
         """Follow the items that may be on their way."""
         state, physics = self.state, self.physics
         alert = self._recent() | (state["doubt"] > physics.alert_at)
         alert |= (state["zone"] >= 0) & self._restless[np.maximum(state["zone"], 0)]
         alert &= (state["zone"] != GONE) & (state["seen_us"] > 0) & (state["sold_us"] == 0)
-        alert[row[state["seen_us"][row] == 0]] = True
+        alert[heard.row[state["seen_us"][heard.row] == 0]] = True
         rows = np.flatnonzero(alert)
         fresh = np.setdiff1d(rows, self.quick.rows, assume_unique=True)
         state["quick_zone"][fresh] = state["calm_zone"][fresh]
@@ -322,10 +318,10 @@ class Engine:
         missed[:, weight > 0] = weight[weight > 0]
         if self.quick.mutes:
             missed[np.ix_(~free[rows], ~self.air.loud)] = 0
-        mine = where[row] >= 0
-        at, heard, level = where[row[mine]], antenna[mine], rssi[mine]
-        missed[at, heard] = 0
-        self.quick.follow(self.air, self.now_us, at, heard, level, missed, seconds=seconds)
+        mine = heard.only(where[heard.row] >= 0)
+        mine = mine._replace(row=where[mine.row])
+        missed[mine.row, mine.antenna] = 0
+        self.quick.follow(self.air, self.now_us, mine, missed, seconds)
         masses = self._pooled(rows, self.quick.zones())
         self.quick.told = masses
         top, best = masses.argmax(1), masses.max(1)
@@ -351,7 +347,7 @@ class Engine:
 
     def _leave(self) -> None:
         state = self.state
-        present = np.flatnonzero(state["zone"] >= 0)
+        present = np.flatnonzero((state["zone"] >= 0) & ~state["settled"])
         if not len(present):
             return
         zone = state["zone"][present]
@@ -383,6 +379,7 @@ class Engine:
             rows = np.flatnonzero(alive & (state["sold_us"] == 0) & (young | turn))
             if len(rows):
                 self._judge(rows)
+                self._settle(rows)
         if now - self.learned_us >= LEARN_US:
             self.learned_us = now
             self._learn()
@@ -407,6 +404,16 @@ class Engine:
         state["judged_us"][rows] = self.now_us
         state["door"][rows] = (weight * self._door[at]).sum(1)
 
+    def _settle(self, rows: NDArray[np.int64]) -> None:
+        """Let items rest whose place is old and sure; wake those that have been silent for too long."""
+        state = self.state
+        silent_s = self.leaving.silence_s(rows)
+        usual_s = 1 / np.maximum(self.leaving.rate(rows, self.now_us), leaving.RATE_FLOOR)
+        old = (self.now_us - state["seg_us"][rows] > OLD_US) & (state["doubt"][rows] <= 0) & (state["zone"][rows] >= 0)
+        sure = (state["mass"][rows].max(1) > SETTLED_SURE) & ~self._restless[np.maximum(state["zone"][rows], 0)]
+        heard = silent_s < np.maximum(SETTLED_SILENCE_S, SETTLED_INTERVALS * usual_s)
+        state["settled"][rows] = old & sure & heard & (state["sold_us"][rows] == 0)
+
     def _learn(self) -> None:
         """Once a minute: how many tags get through, and where the goods of a kind hang."""
         state, now = self.state, self.now_us
@@ -425,6 +432,12 @@ class Engine:
         self.likelihood.renew(self.air.through)
         if self.gtins:
             self.home.renew(state, rows, np.array(self.gtins))
+
+    def _tell(self, before: NDArray[np.int16], now_us: int, since_us: int) -> list[ZoneChange]:
+        rows = np.flatnonzero(before != self.state["zone"])
+        if not len(rows):
+            return []
+        return tell_changes(self.plan.zones, self.state, before, self.shown_mass(rows), Span(since_us, now_us))
 
     # -- what is known
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gateway.presence.air import Air
 from gateway.presence.columns import Columns
+from gateway.presence.heard import Heard
 from gateway.presence.physics import Physics
 
 SLOTS: Final = 16
@@ -59,7 +60,7 @@ class Fingerprints:
         self._air = air
         self._physics = physics
 
-    def slots_of(self, row: NDArray[np.int64], antenna: NDArray[np.int64], now_us: int) -> NDArray[np.int64]:
+    def slots_of(self, row: NDArray[np.int64], antenna: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of each (row, antenna), shape [n]; new antennas get one. Pairs are distinct."""
         slot = self._state["slot"]
         there = slot[row] == antenna[:, None]
@@ -71,12 +72,12 @@ class Fingerprints:
             weight = self._state["seg_reads"][rows] + self._state["can_reads"][rows]
             weight = np.where(slot[rows] < 0, -1.0, weight)
             place = weight.argmin(1)
-            self._open(rows, place, antenna[first], now_us)
+            self._open(rows, place, antenna[first])
             found[first] = place
             missing = np.setdiff1d(missing, first, assume_unique=True)
         return found
 
-    def _open(self, rows: NDArray[np.int64], place: NDArray[np.int64], antenna: NDArray[np.int64], now_us: int) -> None:
+    def _open(self, rows: NDArray[np.int64], place: NDArray[np.int64], antenna: NDArray[np.int64]) -> None:
         """Give slots to antennas; they have looked in vain since the segment (the candidate) began."""
         state, air = self._state, self._air
         for name in ("seg_reads", "seg_sum", "seg_hits", "can_reads", "can_sum", "can_hits"):
@@ -94,18 +95,17 @@ class Fingerprints:
             newer, np.minimum(state["can_looks"][rows, place], state["seg_looks"][rows, place]), 0
         )
 
-    def doubt_reads(
-        self, row: NDArray[np.int64], place: NDArray[np.int64], antenna: NDArray[np.int64], rssi: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the log likelihood ratio of each read, shape [n], and learn from it. `rssi` in dBm as heard."""
+    def doubt_reads(self, heard: Heard, place: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the log likelihood ratio of each read, shape [n], and learn from it; `place`: the reads' slots."""
+        row, antenna = heard.row, heard.antenna
         state, air, physics = self._state, self._air, self._physics
         reads = state["seg_reads"][row, place].astype(np.float64)
         mean = state["seg_sum"][row, place] / np.maximum(reads, 1)
-        fair = rssi - air.crowd_db[antenna]
+        fair = heard.rssi_dbm - air.crowd_db[antenna]
         variance = air.read_var[0] * (1 + 1 / np.maximum(reads, 1)) + 0.5
         residual = fair - mean
         elsewhere = (fair - physics.elsewhere_dbm) / physics.elsewhere_sd_db
-        heard = (
+        ratio = (
             -0.5 * elsewhere**2
             - np.log(physics.elsewhere_sd_db)
             + 0.5 * residual**2 / variance
@@ -116,7 +116,7 @@ class Fingerprints:
         air.learn_spread(residual[known], reads[known])
         steady = (reads >= 4) & (np.abs(residual) < 8)
         air.learn_crowd(antenna[steady], residual[steady])
-        return np.where(reads >= 1, np.clip(heard, -1.5, 4.0), np.clip(new, -1.0, 3.5))
+        return np.where(reads >= 1, np.clip(ratio, -1.5, 4.0), np.clip(new, -1.0, 3.5))
 
     def look(
         self,
@@ -150,13 +150,12 @@ class Fingerprints:
         state["can_hits"][where] += was_hit
         return np.bincount(row, doubt, minlength=len(rows))
 
-    def add(
-        self, row: NDArray[np.int64], place: NDArray[np.int64], antenna: NDArray[np.int64], rssi: NDArray[np.float64]
-    ) -> None:
-        """Take reads into the candidate. (row, place) pairs are distinct."""
+    def add(self, heard: Heard, place: NDArray[np.int64]) -> None:
+        """Take reads into the candidate; `place`: their slots."""
         state = self._state
-        state["can_reads"][row, place] += 1
-        state["can_sum"][row, place] += (rssi - self._air.crowd_db[antenna]).astype(np.float32)
+        state["can_reads"][heard.row, place] += 1
+        fair = heard.rssi_dbm - self._air.crowd_db[heard.antenna]
+        state["can_sum"][heard.row, place] += fair.astype(np.float32)
 
     def settle_doubt(self, rows: NDArray[np.int64], added: NDArray[np.float64], now_us: int) -> NDArray[np.int64]:
         """Add doubt; without any the candidate joins the segment. Return the rows that are broken."""

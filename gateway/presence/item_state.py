@@ -25,6 +25,7 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "judged_us": (np.int64, (), 0),
     "sold_us": (np.int64, (), 0),
     "cause": (np.int8, (), 0),
+    "settled": (np.bool_, (), False),
 }
 
 

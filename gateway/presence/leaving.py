@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gateway.presence.air import Air
 from gateway.presence.columns import Columns
+from gateway.presence.heard import Heard
 from gateway.presence.physics import Physics
 
 QUIET_PEAK: Final = -99.0
@@ -53,15 +54,11 @@ class Leaving:
         self._portal = portal
         self._physics = physics
 
-    def note(
-        self,
-        row: NDArray[np.int64],
-        antenna: NDArray[np.int64],
-        peak: NDArray[np.float64],
-        last_us: NDArray[np.int64],
-        ignored: NDArray[np.bool_],
-    ) -> None:
+    def note(self, heard: Heard, ignored: NDArray[np.bool_]) -> None:
         """Take one window's reads; `ignored`: reads that say nothing of leaving (a rack beside the door)."""
+        if not len(heard.row):
+            return
+        row, antenna, peak, last_us = heard.row, heard.antenna, heard.peak_dbm, heard.last_us
         state, air = self._state, self._air
         portal = self._portal[antenna]
         rows = np.unique(row)
@@ -89,6 +86,11 @@ class Leaving:
             number = state[device][rows]
             state[at][rows] = np.where(number >= 0, air.device_s[number], 0.0)
 
+    def rate(self, rows: NDArray[np.int64], now_us: int) -> NDArray[np.float64]:
+        """Return how often the rows were read inside in the last minutes, reads a second."""
+        gap_s = np.maximum((now_us - self._state["rate_us"][rows]) / 1e6, 0.0)
+        return np.asarray(self._state["rate_long"][rows] * np.exp(-gap_s / LONG_S), np.float64)
+
     def silence_s(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return for how long the devices that heard the rows have looked in vain, seconds."""
         state, air = self._state, self._air
@@ -112,8 +114,7 @@ class Leaving:
         """
         state, physics = self._state, self._physics
         silent = self.silence_s(rows)
-        gap_s = np.maximum((now_us - state["rate_us"][rows]) / 1e6, 0.0)
-        long = state["rate_long"][rows] * np.exp(-gap_s / LONG_S)
+        long = self.rate(rows, now_us)
         at_exit = (state["portal_us"][rows] > 0) & (state["portal_us"][rows] >= state["inside_us"][rows] - 5_000_000)
         need = np.maximum(physics.exit_silence_s, -np.log(physics.exit_delta) / np.maximum(long, RATE_FLOOR))
         by_exit = (

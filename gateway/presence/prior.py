@@ -114,9 +114,7 @@ class Prior:
         state["prior_weight"][rows] = state["post_weight"][rows]
 
 
-def spread(
-    kernel: NDArray[np.float32], at: NDArray[np.int64], weight: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def spread(kernel: NDArray[np.float32], at: NDArray[np.int64], weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return mixtures smeared by a patch's kernel [p, p], shape [rows, p]; points outside the patch (-1) are lost."""
     inside = np.where(at >= 0, weight, np.float32(0))
     return np.asarray(np.einsum("rk,rkp->rp", inside, kernel[np.maximum(at, 0)], optimize=False), np.float32)

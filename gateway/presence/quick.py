@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gateway.presence.air import Air
 from gateway.presence.columns import Columns
 from gateway.presence.fingerprint import SLOTS
+from gateway.presence.heard import Heard
 from gateway.presence.physics import Physics
 from gateway.presence.places import Patch
 from gateway.presence.plan import Plan
@@ -185,19 +186,17 @@ class Quick:
         self,
         air: Air,
         now_us: int,
-        row: NDArray[np.int64],
-        antenna: NDArray[np.int64],
-        rssi: NDArray[np.float64],
+        heard: Heard,
         missed: NDArray[np.float32],
-        *,
         seconds: float,
     ) -> None:
-        """Take one window: reads (`row` indexes `rows`; dBm), and the weight of each antenna's missed look [m, a]."""
+        """Take one window: reads (`row` indexes `rows`), and the weight of each antenna's missed look [m, a]."""
+        row, antenna, rssi = heard.row, heard.antenna, heard.rssi_dbm
         self.missed += missed
         self.waited += np.float32(seconds)
-        heard = np.zeros(len(self.rows), bool)
-        heard[row] = True
-        due = np.flatnonzero(heard | (self.waited >= LAZY_S))
+        read = np.zeros(len(self.rows), bool)
+        read[row] = True
+        due = np.flatnonzero(read | (self.waited >= LAZY_S))
         if not len(due):
             return
         if len(self._patches) > 1:

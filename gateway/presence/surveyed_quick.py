@@ -6,11 +6,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.presence import surveyed
 from gateway.presence.air import Air
 from gateway.presence.columns import Columns
+from gateway.presence.heard import Heard
 from gateway.presence.model import Model
 from gateway.presence.plan import Plan
-from gateway.presence.surveyed import Heard, SurveyedFilter, emission_of
+from gateway.presence.surveyed import SurveyedFilter, emission_of
 from gateway.presence.tracker import SnapshotError
 from wire.site import Site
 
@@ -52,17 +54,15 @@ class SurveyedQuick:
         self,
         air: Air,
         now_us: int,
-        row: NDArray[np.int64],
-        antenna: NDArray[np.int64],
-        rssi: NDArray[np.float64],
+        heard: Heard,
         missed: NDArray[np.float32],
-        *,
         seconds: float,
     ) -> None:
         """Take one window: reads (`row` indexes `rows`), and the weight of each antenna's missed look [m, a]."""
         looks = np.zeros_like(missed)
         looks[:, self._antenna] = missed
-        self.filter.step(now_us, self.rows, looks, Heard(row, self._antenna[antenna], rssi))
+        reads = surveyed.Heard(heard.row, self._antenna[heard.antenna], heard.rssi_dbm)
+        self.filter.step(now_us, self.rows, looks, reads)
 
     def zones(self) -> NDArray[np.float32]:
         """Return the probability of each zone, shape [m, zones]."""

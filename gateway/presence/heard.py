@@ -1,0 +1,20 @@
+"""The usable reads of one window, as the engine's parts take them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Heard(NamedTuple):
+    """Reads of one window, shape [n] each: one for each item and antenna, ordered by item, then antenna."""
+
+    row: NDArray[np.int64]
+    antenna: NDArray[np.int64]
+    rssi_dbm: NDArray[np.float64]
+    peak_dbm: NDArray[np.float64]
+    last_us: NDArray[np.int64]
+
+    def only(self, mine: NDArray[np.bool_]) -> "Heard":
+        """Return some of the reads."""
+        return Heard(*(column[mine] for column in self))
