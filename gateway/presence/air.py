@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +50,9 @@ class Air:
         self.ring_at = np.zeros(1, np.int64)
 
     def set_inventory(self, antenna: int, session: int | None, *, single_target: bool | None) -> None:
-        """Say how an antenna inventories: in session 0 a tag answers every look, in session 2 or 3 with a single
-        target only the first.
+        """Say how an antenna inventories.
+
+        In session 0 a tag answers every look, in session 2 or 3 with a single target only the first.
         """
         if session is not None:
             self.loud[antenna] = session == 0
@@ -83,7 +84,8 @@ class Air:
         self.looked_end_us[rows] = end_us
         if end_us >= logged_us - LOOK_LATE_US:
             self.logged_us[rows] = np.maximum(logged_us, 1)
-        for device in np.unique(self.device_of[rows]).tolist():
+        telling = rows[~self.silent_target[rows]]
+        for device in np.unique(self.device_of[telling]).tolist():
             since = max(int(self.device_end_us[device]), start_us)
             if end_us > since:
                 self.device_s[device] += (end_us - since) / 1e6
@@ -130,10 +132,8 @@ class Air:
         """Let the common loss of the antennas fade."""
         self.crowd_db *= 0.998 ** min(seconds, 3_600.0)
 
-    def learn_through(self, hits: NDArray[np.float64], looks: NDArray[np.float64], items: NDArray[np.int64]) -> None:
-        """Take the hits and looks of still, strong items (at least three to an antenna) into the share that gets
-        through.
-        """
+    def learn_through(self, hits: NDArray[Any], looks: NDArray[Any], items: NDArray[Any]) -> None:
+        """Take the hits and looks of still, strong items into the share that gets through; three make an opinion."""
         self.through = np.clip(np.where(items >= 3, hits / np.maximum(looks, 1), self.through), 0.15, 0.95)
 
     def dump(self) -> dict[str, bytes]:
@@ -150,7 +150,7 @@ class Air:
                 raise SnapshotError(f"antenna figures {name!r} of a snapshot: {error}") from error
 
     def carry_over(self, saved: Mapping[str, bytes], antenna: NDArray[np.int64], device: NDArray[np.int64]) -> None:
-        """Take what `dump` of other antennas gave: `antenna` and `device` are the new numbers of the old ones, or -1."""
+        """Take what `dump` of other antennas gave; `antenna` and `device`: new numbers of the old ones, or -1."""
         old = Air(
             len(antenna), len(device), np.zeros(len(antenna), np.int32), np.zeros(len(antenna), bool), self.physics
         )

@@ -29,7 +29,7 @@ def tell_changes(
     Where the item's own read made the difference, the decision is dated at that read, otherwise at the step's end.
     """
     after, now_us = state["zone"], span.now_us
-    rows = np.flatnonzero(before != after)
+    rows = np.flatnonzero((before != after) & ((before >= 0) | (after >= 0)))
     changes = []
     for row, item in enumerate(rows.tolist()):
         was, now, seen = int(before[item]), int(after[item]), int(state["seen_us"][item])

@@ -23,10 +23,10 @@ from gateway.presence import leaving
 from gateway.presence.air import Air
 from gateway.presence.changes import Span, tell_changes
 from gateway.presence.fingerprint import SLOTS, Fingerprints
-from gateway.presence.heard import Heard
+from gateway.presence.heard import Heard, Moment
 from gateway.presence.home import Home
 from gateway.presence.item_state import GONE, UNPLACED, item_columns
-from gateway.presence.leaving import Leaving
+from gateway.presence.leaving import Circumstances, Leaving
 from gateway.presence.model import Model
 from gateway.presence.physics import NOMINAL, Physics
 from gateway.presence.places import Likelihood
@@ -93,7 +93,7 @@ class Engine:
         self.home = Home(self.prior, physics)
         self.leaving = Leaving(self.state, self.air, self.portal, physics)
         self.quick: Quick | SurveyedQuick = (
-            Quick(plan, self.prior, self.likelihood.patches, physics)
+            Quick(plan, self.prior, self.likelihood, self.air, physics)
             if model is None
             else SurveyedQuick(plan, model, site)
         )
@@ -111,6 +111,7 @@ class Engine:
         self.logged_us = 0
         self.late = 0
         self.breaks = 0
+        self.dark = np.zeros(0, bool)
 
     # -- what there is
 
@@ -140,12 +141,17 @@ class Engine:
         index = np.array([self.antenna.get(key, -1) for key in window.antennas], np.int64)
         self._take_settings(window, index)
         known = index >= 0
+        if not len(self.plan.antennas):
+            self._pass(window.end_us)
+            return []
         span = window.start_us, window.end_us
         weight = self.air.look(index[known], window.inventory_ms[known], span, self.logged_us)
         seconds = self._pass(window.end_us)
         before = self.state["zone"].copy()
         heard = self._take(window, index)
         self._enter(np.unique(heard.row))
+        self.dark = self._dark()
+        self.dark[heard.row] = False
         self._sense(heard, weight, seconds)
         self._leave()
         self._place()
@@ -156,7 +162,7 @@ class Engine:
         state = self.state
         before = state["zone"].copy()
         gtin = int(evidence.gtin) if evidence.gtin.isdigit() else -1
-        rows = self.witnesses.hear(evidence, self._sku.get(gtin, -1), max(self.now_us, evidence.at_us))
+        rows = self.witnesses.hear(evidence, self._sku_of(gtin) if gtin >= 0 else -1)
         rows = rows[state["seen_us"][rows] > 0]
         self.prints.restart(rows, self.now_us, keep_candidate=False)
         state["broke_us"][rows] = 0
@@ -192,10 +198,14 @@ class Engine:
         """Return the window's reads by known antennas that are not history."""
         antenna = index[window.antenna] if len(window.antenna) else np.zeros(0, np.int64)
         item = window.item.astype(np.int64)
-        on_time = (antenna >= 0) & (window.last_us >= self.state["seen_us"][item] - LATE_US)
+        state, last_us = self.state, window.last_us
+        gone = state["zone"][item] == GONE
+        newest_us = np.maximum(state["seen_us"][item] - np.where(gone, 0, LATE_US), state["told_us"][item])
+        on_time = (antenna >= 0) & np.where(gone, last_us > newest_us, last_us >= newest_us)
         self.late += int(((antenna >= 0) & ~on_time).sum())
         rows = np.flatnonzero(on_time)
-        rows = rows[np.lexsort((window.rssi_mean_cdbm[rows], window.last_us[rows], antenna[rows], item[rows]))]
+        tell = -window.rssi_peak_cdbm[rows], window.rssi_mean_cdbm[rows], last_us[rows], antenna[rows], item[rows]
+        rows = rows[np.lexsort(tell)]
         pair = item[rows] * len(self.plan.antennas) + antenna[rows]
         rows = rows[np.unique(pair, return_index=True)[1]]
         return Heard(
@@ -276,7 +286,7 @@ class Engine:
     def _ask(self, rows: NDArray[np.int64]) -> None:
         """Ask where the rows are; keeps the posterior as a mixture."""
         state = self.state
-        patch_of = self._patch_of(rows)
+        patch_of = self.likelihood.patch_of(state, rows)
         for number in np.unique(patch_of).tolist():
             part = rows[patch_of == number]
             patch = self.likelihood.patches[number]
@@ -287,16 +297,6 @@ class Engine:
             post /= post.sum(1, keepdims=True)
             self.prior.keep(state, part, post, patch.positions)
 
-    def _patch_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the patch of the antenna that hears each row best."""
-        if len(self.likelihood.patches) == 1:
-            return np.zeros(len(rows), np.int64)
-        state = self.state
-        slot, reads = state["slot"][rows], state["seg_reads"][rows]
-        level = np.where((slot >= 0) & (reads > 0), state["seg_sum"][rows] / np.maximum(reads, 1), -999.0)
-        strongest = np.maximum(slot[np.arange(len(rows)), level.argmax(1)], 0)
-        return self.likelihood.patch_of_antenna[strongest]
-
     # -- the quick part
 
     def _watch(self, heard: Heard, weight: NDArray[np.float64], free: NDArray[np.bool_], seconds: float) -> None:
@@ -304,12 +304,13 @@ class Engine:
         state, physics = self.state, self.physics
         alert = self._recent() | (state["doubt"] > physics.alert_at)
         alert |= (state["zone"] >= 0) & self._restless[np.maximum(state["zone"], 0)]
+        alert[self.dark] = False
         alert &= (state["zone"] != GONE) & (state["seen_us"] > 0) & (state["sold_us"] == 0)
         alert[heard.row[state["seen_us"][heard.row] == 0]] = True
         rows = np.flatnonzero(alert)
         fresh = np.setdiff1d(rows, self.quick.rows, assume_unique=True)
         state["quick_zone"][fresh] = state["calm_zone"][fresh]
-        self.quick.watch(state, rows, self._patch_of(rows))
+        self.quick.watch(state, rows)
         if not len(rows):
             return
         where = np.full(state.rows, -1)
@@ -321,7 +322,7 @@ class Engine:
         mine = heard.only(where[heard.row] >= 0)
         mine = mine._replace(row=where[mine.row])
         missed[mine.row, mine.antenna] = 0
-        self.quick.follow(self.air, self.now_us, mine, missed, seconds)
+        self.quick.follow(mine, Moment(self.now_us, seconds, missed))
         masses = self._pooled(rows, self.quick.zones())
         self.quick.told = masses
         top, best = masses.argmax(1), masses.max(1)
@@ -336,7 +337,14 @@ class Engine:
         calm = self.state["mass"][rows]
         calm = np.where(calm.sum(1, keepdims=True) > 0, calm, 1.0)
         pooled = np.maximum(masses, 1e-4) ** share * np.maximum(calm, 1e-3) ** (1 - share)
-        return (pooled / pooled.sum(1, keepdims=True)).astype(np.float32)
+        return np.asarray(pooled / pooled.sum(1, keepdims=True), np.float32)
+
+    def _dark(self) -> NDArray[np.bool_]:
+        """Return the items that are shown in zones at which no antenna looks: what is known of them stays."""
+        covered, live = (np.zeros(len(self.plan.zones) + 1, bool) for _ in range(2))
+        covered[self.plan.antenna_zone] = True
+        live[self.plan.antenna_zone[self.now_us - self.air.looked_end_us <= BLIND_US]] = True
+        return np.asarray((covered & ~live)[np.maximum(self.state["zone"], -1)], np.bool_)  # -1: beyond the zones
 
     def _recent(self) -> NDArray[np.bool_]:
         """Return which items were broken so lately that the quick part speaks for them."""
@@ -350,13 +358,15 @@ class Engine:
         present = np.flatnonzero((state["zone"] >= 0) & ~state["settled"])
         if not len(present):
             return
-        zone = state["zone"][present]
-        calm = state["calm_zone"][present]
-        door = (state["door"][present] > self.physics.door_share) | (
-            (calm >= 0) & self.witnesses.checkout[np.maximum(calm, 0)]
+        zone, calm = np.maximum(state["zone"][present], 0), state["calm_zone"][present]
+        at_till = (calm >= 0) & self.witnesses.checkout[np.maximum(calm, 0)]
+        seen = Circumstances(
+            door=(state["door"][present] > self.physics.door_share) | at_till,
+            carried=state["seen_us"][present] - state["broke_us"][present] < CARRIED_US,
+            stealable=~self._stock[zone],
+            paying=self.witnesses.checkout[zone],
         )
-        carried = state["seen_us"][present] - state["broke_us"][present] < CARRIED_US
-        gone = self.leaving.left(present, self.now_us, door, carried, ~self._stock[zone])
+        gone = self.leaving.left(present, self.now_us, seen)
         self.witnesses.left(gone, self.now_us)
         state["zone"][gone] = GONE
         state["calm_zone"][gone] = GONE
@@ -376,7 +386,8 @@ class Engine:
             young = (age_us < physics.young_s * 1e6) & (state["seen_us"] > state["judged_us"])
             every = np.where(age_us < physics.young_s * 1e6, YOUNG_TURNS, np.where(age_us < OLD_US, TURNS, OLD_TURNS))
             turn = (np.arange(state.rows) + self.turn) % every == 0
-            rows = np.flatnonzero(alive & (state["sold_us"] == 0) & (young | turn))
+            ready = young | (turn & ~self.dark)
+            rows = np.flatnonzero(alive & (state["sold_us"] == 0) & ready)
             if len(rows):
                 self._judge(rows)
                 self._settle(rows)
@@ -387,7 +398,9 @@ class Engine:
         restless = (state["zone"] >= 0) & self._restless[np.maximum(state["zone"], 0)]
         quick = (self._recent() | restless) & (state["quick_zone"] >= 0)
         want = np.where(quick, state["quick_zone"], zone)
-        show = alive & (want >= 0) & (state["sold_us"] == 0)
+        thin = ~quick & (state["zone"] >= 0) & (state["mass"].max(1, initial=0) < physics.hold_sure)
+        thin &= now - state["broke_us"] < physics.hold_s * 1e6
+        show = alive & (want >= 0) & (state["sold_us"] == 0) & ~thin
         state["zone"][show] = want[show]
 
     def _judge(self, rows: NDArray[np.int64]) -> None:
@@ -462,7 +475,7 @@ class Engine:
             mass[quick] = self.quick.told[where[rows[quick]]]
         nothing = np.flatnonzero((mass.sum(1) <= 0) & (shown >= 0))
         mass[nothing, shown[nothing]] = 1
-        return mass
+        return np.asarray(mass, np.float32)
 
     def probabilities(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return where each item is, shape [n, zones + 1]: rows sum to one, the last column is `OUT`."""
@@ -480,4 +493,4 @@ class Engine:
         mass /= np.maximum(mass.sum(1, keepdims=True), 1e-9)
         made[known, :-1] = mass * (1 - out)[:, None]
         made[known, -1] = out
-        return made / made.sum(1, keepdims=True)
+        return np.asarray(made / made.sum(1, keepdims=True), np.float32)

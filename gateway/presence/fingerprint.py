@@ -75,7 +75,7 @@ class Fingerprints:
             self._open(rows, place, antenna[first])
             found[first] = place
             missing = np.setdiff1d(missing, first, assume_unique=True)
-        return found
+        return np.asarray(found, np.int64)
 
     def _open(self, rows: NDArray[np.int64], place: NDArray[np.int64], antenna: NDArray[np.int64]) -> None:
         """Give slots to antennas; they have looked in vain since the segment (the candidate) began."""
@@ -125,8 +125,10 @@ class Fingerprints:
         free: NDArray[np.bool_],
         hit: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
-        """Take the looks of one window: `weight` per antenna, `rows` that count, whether each was `free` to answer,
-        and which slots were `hit` (shape [rows, SLOTS]). Return the doubt that hits and misses add, shape [rows].
+        """Take the looks of one window; return the doubt that hits and misses add, shape [rows].
+
+        `weight` per antenna, `rows` that count, whether each was `free` to answer, which slots were `hit` [rows,
+        SLOTS].
         """
         state, air, physics = self._state, self._air, self._physics
         slot = state["slot"][rows]
@@ -148,7 +150,7 @@ class Fingerprints:
         state["missed"][rows] += np.bincount(row, expected, minlength=len(rows)).astype(np.float32)
         state["can_looks"][where] += share.astype(np.float32)
         state["can_hits"][where] += was_hit
-        return np.bincount(row, doubt, minlength=len(rows))
+        return np.asarray(np.bincount(row, doubt, minlength=len(rows)), np.float64)
 
     def add(self, heard: Heard, place: NDArray[np.int64]) -> None:
         """Take reads into the candidate; `place`: their slots."""
@@ -170,7 +172,7 @@ class Fingerprints:
         broken = rows[doubt > physics.break_at]
         silent = state["can_reads"][broken].sum(1) == 0
         state["doubt"][broken[silent]] = physics.break_at
-        return broken[~silent]
+        return np.asarray(broken[~silent], np.int64)
 
     def restart(self, rows: NDArray[np.int64], now_us: int, *, keep_candidate: bool = True) -> None:
         """Begin a new segment: from the candidate, or from nothing."""

@@ -17,4 +17,12 @@ class Heard(NamedTuple):
 
     def only(self, mine: NDArray[np.bool_]) -> "Heard":
         """Return some of the reads."""
-        return Heard(*(column[mine] for column in self))
+        return Heard(self.row[mine], self.antenna[mine], self.rssi_dbm[mine], self.peak_dbm[mine], self.last_us[mine])
+
+
+class Moment(NamedTuple):
+    """One window for the items that are watched: its end, its new seconds, the weight of missed looks [m, a]."""
+
+    now_us: int
+    seconds: float
+    missed: NDArray[np.float32]

@@ -24,6 +24,7 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "forgot": (np.int8, (), 2),
     "judged_us": (np.int64, (), 0),
     "sold_us": (np.int64, (), 0),
+    "told_us": (np.int64, (), 0),
     "cause": (np.int8, (), 0),
     "settled": (np.bool_, (), False),
 }

@@ -1,15 +1,18 @@
 """Leaving is an explicit test, never just silence.
 
-1. *By the exit*: an exit antenna heard the item last, and loud, and since then it is silent for `exit_silence_s`, or for
-   longer when it is hard to read anyway. An item that has long been still beside the door has a fingerprint there, and
-   must exceed it.
+1. *By the exit*: an exit antenna heard the item last, and loud, and since then it is silent for `exit_silence_s`, or
+   for longer when it is hard to read anyway. An item that has long been still beside the door has a fingerprint there,
+   and must exceed it.
 2. *By the door*: carried, last placed at a checkout or near an exit, then silent for long enough at its own read rate.
-3. *Sold* goods are gone when they fall silent.
+3. *From the till*: shown at a checkout, read often until then, and silent for a minute.
+4. *Unseen*: carried, read often until then, silent for minutes in which reads were expected. Only what was carried
+   lately: settled goods that fall silent are behind something, and stay.
+5. *Sold* goods are gone when they fall silent.
 
 Silence is measured in seconds in which the devices that last heard the item really looked.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,9 @@ RATE_FLOOR: Final = 0.03
 LONG_S: Final = 300.0
 SHORT_S: Final = 60.0
 PORTAL_MEMORY_S: Final = 150.0
+PEAK_MEMORY_S: Final = 60.0
+"""A loud read at an exit is forgotten when none followed for so long: the item stands there, or went back."""
+
 SOLD_SILENCE_S: Final = 25.0
 CARRIED_S: Final = 180.0
 GIVE_UP_S: Final = 400.0
@@ -33,6 +39,7 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "inside_us": (np.int64, (), 0),
     "portal_us": (np.int64, (), 0),
     "peak": (np.float32, (), QUIET_PEAK),
+    "peak_us": (np.int64, (), 0),
     "home_device": (np.int16, (), -1),
     "exit_device": (np.int16, (), -1),
     "home_at_s": (np.float64, (), 0),
@@ -43,6 +50,19 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "rate_us": (np.int64, (), 0),
     "muted_us": (np.int64, (), 0),
 }
+
+
+class Circumstances(NamedTuple):
+    """How items were when they fell silent, shape [rows] each.
+
+    `door`: placed at a checkout or near an exit; `carried`: broken shortly before they were last read; `stealable`: not
+    in a stock room; `paying`: shown at a checkout.
+    """
+
+    door: NDArray[np.bool_]
+    carried: NDArray[np.bool_]
+    stealable: NDArray[np.bool_]
+    paying: NDArray[np.bool_]
 
 
 class Leaving:
@@ -71,17 +91,20 @@ class Leaving:
         state["rate_short"][rows] = state["rate_short"][rows] * fade_short + every / SHORT_S
         state["rate_last"][rows] = state["rate_short"][rows]
         state["rate_us"][rows] = last_us.max()
-        heard = row[portal]
-        old = heard[(last_us[portal] - state["portal_us"][heard]) > 60e6]
-        state["peak"][old] = QUIET_PEAK
-        np.maximum.at(state["peak"], heard, np.where(ignored[portal], QUIET_PEAK, peak[portal]).astype(np.float32))
-        np.maximum.at(state["portal_us"], heard, last_us[portal])
+        passing = row[portal]
+        loud = portal & ~ignored
+        stale = np.unique(passing)
+        stale = stale[last_us.max() - state["peak_us"][stale] > PEAK_MEMORY_S * 1e6]
+        state["peak"][stale] = QUIET_PEAK
+        np.maximum.at(state["peak"], row[loud], peak[loud].astype(np.float32))
+        np.maximum.at(state["peak_us"], row[loud], last_us[loud])
+        np.maximum.at(state["portal_us"], passing, last_us[portal])
         np.maximum.at(state["inside_us"], row[~portal], last_us[~portal])
         np.maximum.at(state["seen_us"], row, last_us)
         quiet = ~air.loud[antenna]
         np.maximum.at(state["muted_us"], row[quiet], last_us[quiet])
         state["home_device"][row[~portal]] = air.device_of[antenna[~portal]]
-        state["exit_device"][heard] = air.device_of[antenna[portal]]
+        state["exit_device"][passing] = air.device_of[antenna[portal]]
         for device, at in (("home_device", "home_at_s"), ("exit_device", "exit_at_s")):
             number = state[device][rows]
             state[at][rows] = np.where(number >= 0, air.device_s[number], 0.0)
@@ -99,33 +122,28 @@ class Leaving:
             number = state[device][rows]
             looked = np.where(number >= 0, air.device_s[number] - state[at][rows], np.inf)
             silent = np.minimum(silent, looked)
-        return np.where(np.isfinite(silent), silent, 0.0)
+        return np.asarray(np.where(np.isfinite(silent), silent, 0.0), np.float64)
 
-    def left(
-        self,
-        rows: NDArray[np.int64],
-        now_us: int,
-        door: NDArray[np.bool_],
-        carried: NDArray[np.bool_],
-        stealable: NDArray[np.bool_],
-    ) -> NDArray[np.int64]:
-        """Return which of `rows` (present ones) have left. `door`: placed at a checkout or near an exit; `carried`:
-        broken shortly before they were last read. Shapes [rows].
-        """
+    def left(self, rows: NDArray[np.int64], now_us: int, seen: Circumstances) -> NDArray[np.int64]:
+        """Return which of `rows` (present ones) have left."""
         state, physics = self._state, self._physics
         silent = self.silence_s(rows)
         long = self.rate(rows, now_us)
+        last = state["rate_last"][rows]
         at_exit = (state["portal_us"][rows] > 0) & (state["portal_us"][rows] >= state["inside_us"][rows] - 5_000_000)
         need = np.maximum(physics.exit_silence_s, -np.log(physics.exit_delta) / np.maximum(long, RATE_FLOOR))
-        by_exit = (
-            at_exit & (state["peak"][rows] >= physics.exit_peak_dbm) & (silent >= need) & (silent <= PORTAL_MEMORY_S)
-        )
-        rate = np.maximum(np.minimum(state["rate_last"][rows], 1.5 * long), RATE_FLOOR)
-        by_door = carried & door & (silent >= np.maximum(physics.door_silence_s, physics.door_looks / rate))
-        by_door &= (silent < GIVE_UP_S) & (state["rate_last"][rows] >= physics.door_rate)
+        loud = state["peak"][rows] >= physics.exit_peak_dbm
+        by_exit = at_exit & loud & (silent >= need) & (silent <= PORTAL_MEMORY_S)
+        rate = np.maximum(np.minimum(last, 1.5 * long), RATE_FLOOR)
+        by_door = seen.carried & seen.door & (silent >= np.maximum(physics.door_silence_s, physics.door_looks / rate))
+        by_door &= (silent < GIVE_UP_S) & (last >= physics.door_rate)
         by_door &= state["portal_us"][rows] >= state["seen_us"][rows] - int(physics.door_portal_s * 1e6)
-        sold = (state["sold_us"][rows] > 0) & (silent > SOLD_SILENCE_S)
-        vanished = (
-            physics.vanish & stealable & (state["missed"][rows] > physics.vanish_looks) & (silent > physics.vanish_s)
-        )
-        return rows[by_exit | by_door | sold | vanished]
+        lively = last >= physics.lively_rate
+        paid = seen.paying & lively & (silent >= physics.paid_silence_s)
+        patience = np.where(state["door"][rows] > physics.vanish_door, physics.vanish_door_s, physics.vanish_s)
+        unseen = seen.stealable & seen.carried & lively & (silent > patience)
+        unseen &= state["missed"][rows] > physics.vanish_looks
+        unheard = (state["home_device"][rows] < 0) & (state["exit_device"][rows] < 0)
+        since_sale = np.where(unheard, (now_us - state["sold_us"][rows]) / 1e6, silent)
+        sold = (state["sold_us"][rows] > 0) & (since_sale > SOLD_SILENCE_S)
+        return np.asarray(rows[by_exit | by_door | paid | unseen | sold], np.int64)

@@ -79,16 +79,22 @@ class Physics:
     visit_rate: float = 1 / 240
     # leaving
     exit_peak_dbm: float = -66.0
-    exit_silence_s: float = 20.0
+    exit_silence_s: float = 35.0
     exit_delta: float = 0.003
     door_share: float = 0.6
     door_silence_s: float = 35.0
-    door_looks: float = 7.0
+    door_looks: float = 9.0
     door_rate: float = 0.06
     door_portal_s: float = 60.0
-    vanish_looks: float = 40.0
+    vanish_looks: float = 4.0
     vanish_s: float = 300.0
-    vanish: bool = True
+    vanish_door: float = 0.1
+    vanish_door_s: float = 150.0
+    paid_silence_s: float = 60.0
+    lively_rate: float = 0.1
+    back_in: float = 0.3
+    hold_sure: float = 0.75
+    hold_s: float = 600.0
     # how sure
     gone_odds: float = 0.003
     gone_weight: float = 0.15

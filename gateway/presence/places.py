@@ -116,7 +116,7 @@ class Likelihood:
         looks[at] = state["seg_looks"][where]
         reads, total, hits = (np.zeros((len(rows), size)) for _ in range(3))
         reads[at], total[at], hits[at] = (state[name][where] for name in ("seg_reads", "seg_sum", "seg_hits"))
-        weight, level = self._levels(reads, total, hits, looks, self.through[patch.antennas], air.read_var[0])
+        weight, level = self._levels((reads, total, hits), looks, self.through[patch.antennas], air.read_var[0])
         made = np.zeros((len(rows), _FEATURES, size), np.float32)
         made[:, 0] = weight
         made[:, 1] = weight * (level - _CENTRE_DBM)
@@ -134,14 +134,16 @@ class Likelihood:
 
     def _levels(
         self,
-        reads: NDArray[np.float64],
-        total: NDArray[np.float64],
-        hits: NDArray[np.float64],
+        sums: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
         looks: NDArray[np.float64],
         through: NDArray[np.float64],
         read_var: float,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the weight and the level (dBm) of each heard antenna; the weight of a silent one is 0."""
+        """Return the weight and the level (dBm) of each heard antenna; the weight of a silent one is 0.
+
+        `sums`: reads, their summed RSSI, and hits, each [rows, antennas].
+        """
+        reads, total, hits = sums
         limit, placement = self._physics.sensitivity_dbm, self._physics.placement_sd_db
         mean = total / np.maximum(reads, 1)
         level = mean.copy()
@@ -165,4 +167,13 @@ class Likelihood:
         log *= self._physics.temper
         log += np.log(LOSS_SHARES).astype(np.float32)
         log -= log.max((1, 2), keepdims=True)
-        return np.exp(log).sum(2)
+        return np.asarray(np.exp(log).sum(2), np.float32)
+
+    def patch_of(self, state: Columns, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the patch of the antenna that hears each row best."""
+        if len(self.patches) == 1:
+            return np.zeros(len(rows), np.int64)
+        slot, reads = state["slot"][rows], state["seg_reads"][rows]
+        level = np.where((slot >= 0) & (reads > 0), state["seg_sum"][rows] / np.maximum(reads, 1), -999.0)
+        strongest = np.maximum(slot[np.arange(len(rows)), level.argmax(1)], 0)
+        return np.asarray(self.patch_of_antenna[strongest], np.int64)

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from gateway.presence.air import Air
 from gateway.presence.columns import Columns
 from gateway.presence.fingerprint import SLOTS
-from gateway.presence.heard import Heard
+from gateway.presence.heard import Heard, Moment
 from gateway.presence.physics import Physics
-from gateway.presence.places import Patch
+from gateway.presence.places import Likelihood, Patch
 from gateway.presence.plan import Plan
 from gateway.presence.prior import Prior, spread
-from gateway.presence.tracker import SnapshotError
 from wire.site import ZoneKind
 
 BELOW: Final = np.float32(1e-9)
@@ -63,11 +62,13 @@ class Quick:
 
     mutes: Final = True
 
-    def __init__(self, plan: Plan, prior: Prior, patches: list[Patch], physics: Physics) -> None:
+    def __init__(self, plan: Plan, prior: Prior, likelihood: Likelihood, air: Air, physics: Physics) -> None:
         self.plan = plan
         self._physics = physics
         self._prior = prior
-        self._patches = patches
+        self._air = air
+        self._likelihood = likelihood
+        patches = self._patches = likelihood.patches
         self.share = physics.quick_share
         self.switch = physics.quick_switch
         self.count = len(plan.x)
@@ -91,11 +92,12 @@ class Quick:
         self.walk, self.moving = self._ways()
         self._locals: dict[int, _Local] = {}
 
-    def _emissions(self) -> tuple[NDArray[np.float32], ...]:
+    def _emissions(self) -> list[NDArray[np.float32]]:
         """Return log P(hit), log P(no hit), mean and sd of the RSSI at each position, good then poor, each [a, 2g]."""
         physics = self._physics
-        rate, mean, sd = (np.zeros(self.plan.level_dbm.shape) for _ in range(3))
-        for antenna in range(rate.shape[1]):
+        size = self.plan.level_dbm.shape
+        rate, mean, sd = np.zeros(size), np.zeros(size), np.zeros(size)
+        for antenna in range(len(self.plan.antennas)):
             level = self.plan.level_dbm[:, antenna].astype(float)[:, None]
             level = level + _DRAWS * physics.quick_sd_db - physics.quick_body_db
             heard = 0.95 / (1 + np.exp(-(level - physics.sensitivity_dbm) / 1.5)) + 1e-9
@@ -108,7 +110,7 @@ class Quick:
         rate = np.r_[rate, np.maximum(rate * physics.poor, 1e-5)]
         logs = np.log(rate) * physics.hit_weight, np.log1p(-rate) * physics.quiet_weight
         made = (*logs, np.r_[mean, mean - 3], np.r_[sd, sd])
-        return tuple(np.ascontiguousarray(part.T.astype(np.float32)) for part in made)
+        return [np.ascontiguousarray(part.T.astype(np.float32)) for part in made]
 
     def _ways(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return where goods are carried from each position [g, g], and how often in a second [g]."""
@@ -128,7 +130,7 @@ class Quick:
 
     # -- who is watched
 
-    def watch(self, state: Columns, rows: NDArray[np.int64], patch_of_row: NDArray[np.int64]) -> None:
+    def watch(self, state: Columns, rows: NDArray[np.int64]) -> None:
         """Watch these rows (sorted) from now on, and no others; those watched already keep their beliefs."""
         if len(rows) == len(self.rows) and (rows == self.rows).all():
             return
@@ -143,7 +145,7 @@ class Quick:
             setattr(self, name, mine)
         self.rows = rows
         if len(new):
-            self._begin(state, new, patch_of_row[new])
+            self._begin(state, new, self._likelihood.patch_of(state, rows[new]))
 
     def _begin(self, state: Columns, new: NDArray[np.int64], patch: NDArray[np.int64]) -> None:
         fresh = self.rows[new]
@@ -182,18 +184,11 @@ class Quick:
 
     # -- following
 
-    def follow(
-        self,
-        air: Air,
-        now_us: int,
-        heard: Heard,
-        missed: NDArray[np.float32],
-        seconds: float,
-    ) -> None:
-        """Take one window: reads (`row` indexes `rows`), and the weight of each antenna's missed look [m, a]."""
+    def follow(self, heard: Heard, moment: Moment) -> None:
+        """Take one window's reads (`row` indexes `rows`) and looks in vain."""
         row, antenna, rssi = heard.row, heard.antenna, heard.rssi_dbm
-        self.missed += missed
-        self.waited += np.float32(seconds)
+        self.missed += moment.missed
+        self.waited += np.float32(moment.seconds)
         read = np.zeros(len(self.rows), bool)
         read[row] = True
         due = np.flatnonzero(read | (self.waited >= LAZY_S))
@@ -220,7 +215,7 @@ class Quick:
             said = self.log_hit[at] - np.float32(self._physics.rssi_weight) * (np.float32(0.5) * off * off + np.log(sd))
             first = np.flatnonzero(np.diff(row, prepend=-1))
             log[place[row[first]], :-1] += np.add.reduceat(said, first)
-            log[place[row[first]], -1] += np.add.reduceat(self._still_heard(air, row, antenna, rssi), first)
+            log[place[row[first]], -1] += np.add.reduceat(self._still_heard(heard), first)
         if self._physics.quick_still <= 0:
             log[:, -1] = -99
         belief *= np.exp(log - log.max(1, keepdims=True))
@@ -283,10 +278,9 @@ class Quick:
         log = np.where(slot >= 0, missed * np.log1p(-self.rate[due]), 0).sum(1) * self._physics.quiet_weight
         return np.asarray(log, np.float32)
 
-    def _still_heard(
-        self, air: Air, row: NDArray[np.int64], antenna: NDArray[np.int64], rssi: NDArray[np.float64]
-    ) -> NDArray[np.float32]:
-        physics = self._physics
+    def _still_heard(self, heard: Heard) -> NDArray[np.float32]:
+        physics, air = self._physics, self._air
+        row, antenna, rssi = heard.row, heard.antenna, heard.rssi_dbm
         same = self.slot[row] == antenna[:, None]
         place = same.argmax(1)
         known = same[np.arange(len(row)), place]
@@ -295,7 +289,7 @@ class Quick:
         sd = np.where(known, np.sqrt(air.read_var[0] + physics.quick_still_var), physics.elsewhere_sd_db)
         off = fair - np.where(known, self.level[row, place], physics.elsewhere_dbm)
         log = physics.hit_weight * np.log(rate) - physics.rssi_weight * (0.5 * (off / sd) ** 2 + np.log(sd))
-        return log.astype(np.float32)
+        return np.asarray(log, np.float32)
 
     def zones(self) -> NDArray[np.float32]:
         """Return the probability of each zone, shape [m, zones]."""
@@ -307,7 +301,7 @@ class Quick:
             made[mine] = both[mine] @ self._local(number).zone_sums
         known = np.flatnonzero(self.zone >= 0)
         made[known, self.zone[known]] += self.belief[known, -1]
-        return made / np.maximum(made.sum(1, keepdims=True), np.float32(1e-9))
+        return np.asarray(made / np.maximum(made.sum(1, keepdims=True), 1e-9), np.float32)
 
     # -- memory
 
@@ -316,10 +310,13 @@ class Quick:
         return {name: getattr(self, name).tobytes() for name in (*_TABLE, "told")}
 
     def load(self, saved: Mapping[str, bytes]) -> None:
-        """Take what `dump` gave. Raises `SnapshotError` when something is missing or has another size."""
+        """Take what `dump` gave; what another quick part wrote, or one of other sizes, begins anew."""
+        found = {}
         for name in (*_TABLE, "told"):
             now = getattr(self, name)
             try:
-                setattr(self, name, np.frombuffer(saved[name], now.dtype).reshape((-1, *now.shape[1:])).copy())
-            except (KeyError, ValueError) as error:
-                raise SnapshotError(f"watched items {name!r} of a snapshot: {error}") from error
+                found[name] = np.frombuffer(saved[name], now.dtype).reshape((-1, *now.shape[1:])).copy()
+            except (KeyError, ValueError):
+                return
+        for name, column in found.items():
+            setattr(self, name, column)

@@ -12,7 +12,6 @@ from gateway.presence.model import Model
 from gateway.presence.physics import NOMINAL, Physics
 from gateway.presence.prior import ANYWHERE
 from gateway.presence.snapshot import Saved
-from gateway.presence.tracker import SnapshotError
 from gateway.presence.witness import PendingSale
 from wire.site import Site
 
@@ -129,12 +128,5 @@ def _renumbered(
 
 
 def is_simple_snapshot(data: bytes) -> bool:
-    """Return whether bytes are of the simple tracker, which stood here before the engine: an array with a number
-    first.
-    """
+    """Return whether bytes are of the simple tracker, which stood here before: an array with a number first."""
     return len(data) > 1 and data[0] == _SIMPLE_ARRAY and data[1] < 0x80
-
-
-def unreadable(data: bytes) -> SnapshotError:
-    """Return the error of bytes that nobody wrote."""
-    return SnapshotError(f"not a snapshot of a tracker: {len(data)} bytes")

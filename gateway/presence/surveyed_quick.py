@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.presence import surveyed
-from gateway.presence.air import Air
 from gateway.presence.columns import Columns
-from gateway.presence.heard import Heard
+from gateway.presence.heard import Heard, Moment
 from gateway.presence.model import Model
 from gateway.presence.plan import Plan
 from gateway.presence.surveyed import SurveyedFilter, emission_of
@@ -39,7 +38,7 @@ class SurveyedQuick:
         self.rows = np.setdiff1d(self.rows, rows, assume_unique=True)
         self.told = self.told[:0]
 
-    def watch(self, state: Columns, rows: NDArray[np.int64], patch_of_row: NDArray[np.int64]) -> None:
+    def watch(self, state: Columns, rows: NDArray[np.int64]) -> None:
         """Watch these rows (sorted) from now on, and no others."""
         self.filter.grow(state.rows)
         fresh = np.setdiff1d(rows, self.rows, assume_unique=True)
@@ -50,19 +49,12 @@ class SurveyedQuick:
         self.filter.restart(fresh[known], mass[known])
         self.rows = rows
 
-    def follow(
-        self,
-        air: Air,
-        now_us: int,
-        heard: Heard,
-        missed: NDArray[np.float32],
-        seconds: float,
-    ) -> None:
-        """Take one window: reads (`row` indexes `rows`), and the weight of each antenna's missed look [m, a]."""
-        looks = np.zeros_like(missed)
-        looks[:, self._antenna] = missed
+    def follow(self, heard: Heard, moment: Moment) -> None:
+        """Take one window's reads (`row` indexes `rows`) and looks in vain."""
+        looks = np.zeros_like(moment.missed)
+        looks[:, self._antenna] = moment.missed
         reads = surveyed.Heard(heard.row, self._antenna[heard.antenna], heard.rssi_dbm)
-        self.filter.step(now_us, self.rows, looks, reads)
+        self.filter.step(moment.now_us, self.rows, looks, reads)
 
     def zones(self) -> NDArray[np.float32]:
         """Return the probability of each zone, shape [m, zones]."""

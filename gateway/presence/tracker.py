@@ -66,7 +66,7 @@ class EvidenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Hard evidence, at `at_us`: about `items` that were named, or about `quantity` units of `gtin`, whichever they are.
+    """Hard evidence, at `at_us`: about `items` that were named, or about `quantity` units of `gtin`, whichever they be.
 
     `zone`: where (a receipt or return without one: the engine's own choice by zone kind; a sale needs none).
     `coverage`: of a count, the share of the zone's tags that such a sweep sees; items that it did not see are the less

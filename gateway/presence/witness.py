@@ -17,10 +17,16 @@ from gateway.presence.plan import Plan
 from gateway.presence.tracker import Evidence, EvidenceKind
 from wire.site import OUT, ZoneKind
 
+LATE_US: Final = 2_000_000
+"""Clocks of a till and of a reader are that much apart."""
+
 PENDING_MAX: Final = 10_000
 """Sales by SKU that wait for their item; beyond, the oldest is dropped and counted: a day of a large store."""
 
 PENDING_US: Final = 1_800_000_000
+SALE_LATE_US: Final = 600_000_000
+"""A sale that comes so long before the item's newest read was not of this item, or was taken back."""
+
 LEFT_BEFORE_US: Final = 600_000_000
 """A sale is recorded within ten minutes of leaving."""
 
@@ -54,8 +60,8 @@ class Witness:
         kinds = list(plan.zone_kind)
         self.checkout = np.array([kind is ZoneKind.CHECKOUT for kind in kinds], bool)
         self._till = self._first(ZoneKind.CHECKOUT)
-        self._arrival = self._first(*_ARRIVAL_KINDS)
-        self._return = self._first(*_RETURN_KINDS)
+        self._arrival = max(self._first(*_ARRIVAL_KINDS), 0)
+        self._return = max(self._first(*_RETURN_KINDS), 0)
 
     def _first(self, *kinds: ZoneKind) -> int:
         for kind in kinds:
@@ -64,14 +70,20 @@ class Witness:
                     return number
         return -1
 
-    def hear(self, evidence: Evidence, sku: int, now_us: int) -> NDArray[np.int64]:
+    def hear(self, evidence: Evidence, sku: int) -> NDArray[np.int64]:
         """Take evidence (`sku`: number of its GTIN, -1 when no item has it); return the rows to begin anew with."""
         rows = np.unique(evidence.items).astype(np.int64)
+        if evidence.kind is not EvidenceKind.SALE:
+            known_us = np.maximum(self._state["seen_us"][rows], self._state["told_us"][rows])
+            rows = np.asarray(rows[evidence.at_us >= known_us - LATE_US], np.int64)  # what is older is history
+            if evidence.kind in {EvidenceKind.PLACE, EvidenceKind.COUNT} and not self._names(evidence.zone):
+                return rows[:0]
+            self._state["told_us"][rows] = evidence.at_us
         match evidence.kind:
             case EvidenceKind.SALE if len(rows):
                 return self._sell(rows, evidence.at_us)
             case EvidenceKind.SALE:
-                return self._sell_some(sku, max(evidence.quantity, 1), evidence.at_us, now_us)
+                return self._sell_some(sku, max(evidence.quantity, 1), evidence.at_us)
             case EvidenceKind.RECEIPT:
                 return self._receive(rows, evidence)
             case EvidenceKind.RETURN:
@@ -80,6 +92,9 @@ class Witness:
                 return self._count(rows, evidence)
             case EvidenceKind.PLACE:
                 return self._place(rows, self._zone(evidence.zone, GONE), "placed")
+
+    def _names(self, zone: str) -> bool:
+        return zone == OUT or zone in self._plan.zones
 
     def _zone(self, name: str, otherwise: int) -> int:
         """Return the number of a zone; a name that is no zone of the plan is taken as not said."""
@@ -108,17 +123,22 @@ class Witness:
         return self._place(outside, self._zone(evidence.zone, self._arrival), "received")
 
     def _sell(self, rows: NDArray[np.int64], at_us: int) -> NDArray[np.int64]:
-        """Mark rows as sold: they are at the till, and will leave. Those that left already stay out."""
-        state = self._state
-        inside = rows[state["zone"][rows] != GONE]
-        if self._till >= 0:
-            self._place(inside, self._till, "sold")
-        else:
-            state["cause"][inside] = CAUSES.index("sold")
-        state["sold_us"][rows] = max(at_us, 1)
-        return inside if self._till >= 0 else rows[:0]
+        """Mark rows as sold: they are at the till, and will leave.
 
-    def _sell_some(self, sku: int, quantity: int, at_us: int, now_us: int) -> NDArray[np.int64]:
+        Those that left already stay out; where no antenna could tell, a sale is the leaving.
+        """
+        state = self._state
+        rows = rows[at_us >= state["seen_us"][rows] - SALE_LATE_US]
+        inside = rows[state["zone"][rows] != GONE]
+        now = inside[at_us >= np.maximum(state["seen_us"][inside], state["told_us"][inside]) - LATE_US]
+        blind = not len(self._plan.antennas)
+        moved = now if self._till >= 0 or blind else now[:0]
+        self._place(moved, GONE if blind else self._till, "sold")
+        state["told_us"][now] = at_us
+        state["sold_us"][rows] = max(at_us, 1)
+        return moved
+
+    def _sell_some(self, sku: int, quantity: int, at_us: int) -> NDArray[np.int64]:
         """Choose which items of a SKU were sold; those not found yet wait for the next that leave."""
         state = self._state
         rows = np.flatnonzero(state["sku"] == sku) if sku >= 0 else np.zeros(0, np.int64)
@@ -145,7 +165,7 @@ class Witness:
         for row in rows.tolist():
             sku = int(state["sku"][row])
             for sale in self.pending:
-                if sale.sku == sku and state["sold_us"][row] == 0:
+                if sku >= 0 and sale.sku == sku and state["sold_us"][row] == 0:
                     state["sold_us"][row] = max(sale.at_us, 1)
                     state["cause"][row] = CAUSES.index("sold")
                     self.pending.remove(sale)
@@ -161,8 +181,9 @@ class Witness:
         if zone < 0:
             return rows[:0]
         seen = np.zeros(state.rows, bool)
-        seen[rows] = True
-        unseen = np.flatnonzero((state["zone"] == zone) & ~seen)
+        seen[evidence.items] = True
+        known_us = np.maximum(state["seen_us"], state["told_us"])
+        unseen = np.flatnonzero((state["zone"] == zone) & ~seen & (known_us <= evidence.at_us + LATE_US))
         coverage = min(max(evidence.coverage, 0.0), 0.999)
         state["missed"][unseen] += np.float32(-UNSEEN_WEIGHT * np.log(1 - coverage))
         state["mass"][unseen, zone] *= np.float32(1 - coverage)
