@@ -58,6 +58,9 @@ CARRIED_US: Final = 180_000_000
 SOLD_KEPT_US: Final = 600_000_000
 """Goods that are still read so long after their sale have not left: they are followed again."""
 
+TOLD_FADES: Final = (0.02, 0.3)
+"""What was told is certain at first; a minute later it is a prior: beside it this much of elsewhere."""
+
 YOUNG_TURNS, TURNS, OLD_TURNS = 3, 10, 40
 """Items are judged when they were read, and else in turn: of young, middling and old segments one in so many a look."""
 
@@ -165,8 +168,8 @@ class Engine:
         rows = self.witnesses.hear(evidence, self._sku_of(gtin) if gtin >= 0 else -1)
         rows = rows[state["seen_us"][rows] > 0]
         self.prints.restart(rows, self.now_us, keep_candidate=False)
-        state["broke_us"][rows] = 0
-        state["forgot"][rows] = len(self.physics.forget_s)
+        state["broke_us"][rows] = self.now_us
+        state["forgot"][rows] = 0
         state["post_weight"][rows] = 0
         state["settled"][rows] = False
         self.quick.forget(rows)
@@ -273,7 +276,9 @@ class Engine:
         for stage, age_s in enumerate(self.physics.forget_s):
             due = (state["forgot"] == stage) & (now - state["broke_us"] >= age_s * 1e6) & (state["zone"] != GONE)
             due_rows = np.flatnonzero(due)
-            self._reopen(due_rows, self.physics.stay_later)
+            told = state["prior"][due_rows] >= 0
+            state["prior_stay"][due_rows[told]] = TOLD_FADES[stage]
+            self._reopen(due_rows[~told], self.physics.stay_later)
             state["forgot"][due_rows] = stage + 1
 
     def _reopen(self, rows: NDArray[np.int64], stay: float) -> None:
@@ -303,7 +308,8 @@ class Engine:
         """Follow the items that may be on their way."""
         state, physics = self.state, self.physics
         alert = self._recent() | (state["doubt"] > physics.alert_at)
-        alert |= (state["zone"] >= 0) & self._restless[np.maximum(state["zone"], 0)]
+        alert |= self._is_restless(state["calm_zone"])
+        self._freeze()
         alert[self.dark] = False
         alert &= (state["zone"] != GONE) & (state["seen_us"] > 0) & (state["sold_us"] == 0)
         alert[heard.row[state["seen_us"][heard.row] == 0]] = True
@@ -339,6 +345,17 @@ class Engine:
         pooled = np.maximum(masses, 1e-4) ** share * np.maximum(calm, 1e-3) ** (1 - share)
         return np.asarray(pooled / pooled.sum(1, keepdims=True), np.float32)
 
+    def _is_restless(self, zone: NDArray[np.int16]) -> NDArray[np.bool_]:
+        """Return which of these places are zones where goods do not stay: there the quick part always speaks."""
+        return np.asarray((zone >= 0) & self._restless[np.maximum(zone, 0)], np.bool_)
+
+    def _freeze(self) -> None:
+        """Keep what the quick part knows of items whose zone goes dark: nobody looks, so nothing changes."""
+        rows = self.quick.rows
+        if len(rows) and len(self.quick.told) == len(rows):
+            dark = self.dark[rows]
+            self.state["mass"][rows[dark]] = self.quick.told[dark]
+
     def _dark(self) -> NDArray[np.bool_]:
         """Return the items that are shown in zones at which no antenna looks: what is known of them stays."""
         covered, live = (np.zeros(len(self.plan.zones) + 1, bool) for _ in range(2))
@@ -349,7 +366,7 @@ class Engine:
     def _recent(self) -> NDArray[np.bool_]:
         """Return which items were broken so lately that the quick part speaks for them."""
         broke = self.state["broke_us"]
-        return (broke > 0) & (self.now_us - broke < self.physics.quick_s * 1e6)
+        return (broke > 0) & (self.state["prior"] < 0) & (self.now_us - broke < self.physics.quick_s * 1e6)
 
     # -- output
 
@@ -395,8 +412,7 @@ class Engine:
             self.learned_us = now
             self._learn()
         zone = state["calm_zone"]
-        restless = (state["zone"] >= 0) & self._restless[np.maximum(state["zone"], 0)]
-        quick = (self._recent() | restless) & (state["quick_zone"] >= 0)
+        quick = (self._recent() | self._is_restless(zone)) & (state["quick_zone"] >= 0)
         want = np.where(quick, state["quick_zone"], zone)
         thin = ~quick & (state["zone"] >= 0) & (state["mass"].max(1, initial=0) < physics.hold_sure)
         thin &= now - state["broke_us"] < physics.hold_s * 1e6
@@ -469,8 +485,7 @@ class Engine:
         where = np.full(state.rows, -1)
         where[self.quick.rows] = np.arange(len(self.quick.rows))
         shown = state["zone"][rows]
-        restless = (shown >= 0) & self._restless[np.maximum(shown, 0)]
-        quick = (where[rows] >= 0) & (self._recent()[rows] | restless)
+        quick = (where[rows] >= 0) & (self._recent()[rows] | self._is_restless(state["calm_zone"][rows]))
         if quick.any() and len(self.quick.told) == len(self.quick.rows):
             mass[quick] = self.quick.told[where[rows[quick]]]
         nothing = np.flatnonzero((mass.sum(1) <= 0) & (shown >= 0))

@@ -42,6 +42,9 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "can_s": (np.float32, (), 0),
     "missed": (np.float32, (), 0),
 }
+DOUBLING_DB: Final = 6.0
+"""Of two antennas the louder is kept, unless the other has twice the reads for so many decibels."""
+
 _PAIRS: Final = (
     ("seg_reads", "can_reads"),
     ("seg_sum", "can_sum"),
@@ -69,8 +72,10 @@ class Fingerprints:
         while len(missing):  # a row with several new antennas takes them one a turn
             first = missing[np.unique(row[missing], return_index=True)[1]]
             rows = row[first]
-            weight = self._state["seg_reads"][rows] + self._state["can_reads"][rows]
-            weight = np.where(slot[rows] < 0, -1.0, weight)
+            reads = self._state["seg_reads"][rows] + self._state["can_reads"][rows]
+            level = (self._state["seg_sum"][rows] + self._state["can_sum"][rows]) / np.maximum(reads, 1)
+            weight = np.where(reads > 0, DOUBLING_DB * np.log2(reads + 1) + level, -300.0)
+            weight = np.where(slot[rows] < 0, -999.0, weight)
             place = weight.argmin(1)
             self._open(rows, place, antenna[first])
             found[first] = place

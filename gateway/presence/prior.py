@@ -91,7 +91,8 @@ class Prior:
         arriving = form == ARRIVAL
         made[arriving] = np.where(self.stock[positions], 1.0, ARRIVES_ELSEWHERE)
         certain = np.flatnonzero(form >= 0)
-        made[certain] = np.where(self.zone_of[positions] == form[certain, None], 1.0, CERTAIN_ELSEWHERE)
+        elsewhere = np.maximum(state["prior_stay"][rows[certain], None], CERTAIN_ELSEWHERE)
+        made[certain] = np.where(self.zone_of[positions] == form[certain, None], 1.0, elsewhere)
         mixed = np.flatnonzero(form == MIXTURE)
         if len(mixed):
             at, weight = state["prior_at"][rows[mixed]].astype(np.int64), state["prior_weight"][rows[mixed]]

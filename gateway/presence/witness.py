@@ -36,6 +36,8 @@ UNSEEN_WEIGHT: Final = 5.0
 
 GONE_AFTER_COUNT: Final = 20.0
 
+_NEED_A_ZONE: Final = frozenset({EvidenceKind.PLACE, EvidenceKind.COUNT})
+
 CAUSES: Final = ("", "sold", "received", "returned", "counted", "placed")
 _ARRIVAL_KINDS: Final = (ZoneKind.RECEIVING, ZoneKind.BACK_ROOM, ZoneKind.SALES_FLOOR)
 _RETURN_KINDS: Final = (ZoneKind.CHECKOUT, ZoneKind.SALES_FLOOR, ZoneKind.BACK_ROOM)
@@ -76,22 +78,20 @@ class Witness:
         if evidence.kind is not EvidenceKind.SALE:
             known_us = np.maximum(self._state["seen_us"][rows], self._state["told_us"][rows])
             rows = np.asarray(rows[evidence.at_us >= known_us - LATE_US], np.int64)  # what is older is history
-            if evidence.kind in {EvidenceKind.PLACE, EvidenceKind.COUNT} and not self._names(evidence.zone):
-                return rows[:0]
+            if evidence.kind in _NEED_A_ZONE and not self._names(evidence.zone):
+                rows = rows[:0]
             self._state["told_us"][rows] = evidence.at_us
-        match evidence.kind:
-            case EvidenceKind.SALE if len(rows):
-                return self._sell(rows, evidence.at_us)
-            case EvidenceKind.SALE:
-                return self._sell_some(sku, max(evidence.quantity, 1), evidence.at_us)
-            case EvidenceKind.RECEIPT:
-                return self._receive(rows, evidence)
-            case EvidenceKind.RETURN:
-                return self._place(rows, self._zone(evidence.zone, self._return), "returned")
-            case EvidenceKind.COUNT:
-                return self._count(rows, evidence)
-            case EvidenceKind.PLACE:
-                return self._place(rows, self._zone(evidence.zone, GONE), "placed")
+        if evidence.kind is EvidenceKind.SALE and len(rows):
+            return self._sell(rows, evidence.at_us)
+        if evidence.kind is EvidenceKind.SALE:
+            return self._sell_some(sku, max(evidence.quantity, 1), evidence.at_us)
+        if evidence.kind is EvidenceKind.RECEIPT:
+            return self._receive(rows, evidence)
+        if evidence.kind is EvidenceKind.COUNT:
+            return self._count(rows, evidence)
+        returned = evidence.kind is EvidenceKind.RETURN
+        zone = self._zone(evidence.zone, self._return if returned else GONE)
+        return self._place(rows, zone, "returned" if returned else "placed")
 
     def _names(self, zone: str) -> bool:
         return zone == OUT or zone in self._plan.zones
@@ -112,6 +112,7 @@ class Witness:
         state["sold_us"][rows] = 0
         state["missed"][rows] = 0
         state["prior"][rows] = max(zone, 0)
+        state["prior_stay"][rows] = 0
         state["mass"][rows] = 0
         if zone >= 0:
             state["mass"][rows, zone] = 1
@@ -136,7 +137,7 @@ class Witness:
         self._place(moved, GONE if blind else self._till, "sold")
         state["told_us"][now] = at_us
         state["sold_us"][rows] = max(at_us, 1)
-        return moved
+        return np.asarray(moved, np.int64)
 
     def _sell_some(self, sku: int, quantity: int, at_us: int) -> NDArray[np.int64]:
         """Choose which items of a SKU were sold; those not found yet wait for the next that leave."""
