@@ -103,6 +103,9 @@ class Engine:
         self.witnesses = Witness(plan, self.state)
         self._door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
         self._stock = np.array([kind in STOCK_KINDS for kind in plan.zone_kind])
+        self._covered = np.isin(np.arange(len(plan.zones)), plan.antenna_zone)
+        inside = np.isin(np.arange(len(plan.zones)), plan.antenna_zone[~plan.antenna_exit])
+        self._covering = ~plan.antenna_exit | ~inside[plan.antenna_zone]  # an exit alone does not see the floor
         self._restless = np.array([kind in _QUICK_KINDS for kind in plan.zone_kind])
         self.gtins: list[int] = []
         self._sku: dict[int, int] = {}
@@ -147,11 +150,12 @@ class Engine:
         if not len(self.plan.antennas):
             self._pass(window.end_us)
             return []
+        repeated = window.end_us <= self.air.looked_end_us
         span = window.start_us, window.end_us
         weight = self.air.look(index[known], window.inventory_ms[known], span, self.logged_us)
         seconds = self._pass(window.end_us)
         before = self.state["zone"].copy()
-        heard = self._take(window, index)
+        heard = self._take(window, index, repeated)
         self._enter(np.unique(heard.row))
         self.dark = self._dark()
         self.dark[heard.row] = False
@@ -197,14 +201,19 @@ class Engine:
         self.air.fade_crowd(seconds)
         return seconds
 
-    def _take(self, window: Window, index: NDArray[np.int64]) -> Heard:
-        """Return the window's reads by known antennas that are not history."""
+    def _take(self, window: Window, index: NDArray[np.int64], repeated: NDArray[np.bool_]) -> Heard:
+        """Return the window's reads by known antennas that are not history.
+
+        `repeated` antennas [a] told of a later window already: what they say of an item has to be new.
+        """
         antenna = index[window.antenna] if len(window.antenna) else np.zeros(0, np.int64)
         item = window.item.astype(np.int64)
         state, last_us = self.state, window.last_us
-        gone = state["zone"][item] == GONE
-        newest_us = np.maximum(state["seen_us"][item] - np.where(gone, 0, LATE_US), state["told_us"][item])
-        on_time = (antenna >= 0) & np.where(gone, last_us > newest_us, last_us >= newest_us)
+        strict = state["zone"][item] == GONE
+        if len(repeated):
+            strict |= repeated[antenna]
+        newest_us = np.maximum(state["seen_us"][item] - np.where(strict, 0, LATE_US), state["told_us"][item])
+        on_time = (antenna >= 0) & np.where(strict, last_us > newest_us, last_us >= newest_us)
         self.late += int(((antenna >= 0) & ~on_time).sum())
         rows = np.flatnonzero(on_time)
         tell = -window.rssi_peak_cdbm[rows], window.rssi_mean_cdbm[rows], last_us[rows], antenna[rows], item[rows]
@@ -358,9 +367,9 @@ class Engine:
 
     def _dark(self) -> NDArray[np.bool_]:
         """Return the items that are shown in zones at which no antenna looks: what is known of them stays."""
-        covered, live = (np.zeros(len(self.plan.zones) + 1, bool) for _ in range(2))
-        covered[self.plan.antenna_zone] = True
-        live[self.plan.antenna_zone[self.now_us - self.air.looked_end_us <= BLIND_US]] = True
+        live = np.zeros(len(self.plan.zones) + 1, bool)
+        live[self.plan.antenna_zone[self._covering & (self.now_us - self.air.looked_end_us <= BLIND_US)]] = True
+        covered = np.append(self._covered, False)
         return np.asarray((covered & ~live)[np.maximum(self.state["zone"], -1)], np.bool_)  # -1: beyond the zones
 
     def _recent(self) -> NDArray[np.bool_]:
@@ -472,11 +481,10 @@ class Engine:
 
     def blind_zones(self) -> frozenset[str]:
         """Return the zones that have antennas of which none looked for `BLIND_US` of logged time."""
-        looking = self.logged_us - self.air.logged_us <= BLIND_US
-        covered, live = (np.zeros(len(self.plan.zones), bool) for _ in range(2))
-        covered[self.plan.antenna_zone] = True
+        looking = self._covering & (self.logged_us - self.air.logged_us <= BLIND_US)
+        live = np.zeros(len(self.plan.zones), bool)
         live[self.plan.antenna_zone[looking]] = True
-        return frozenset(self.plan.zones[i] for i in np.flatnonzero(covered & ~live))
+        return frozenset(self.plan.zones[i] for i in np.flatnonzero(self._covered & ~live))
 
     def shown_mass(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the probability of each zone, leaving aside, shape [rows, zones]."""

@@ -68,16 +68,21 @@ class Fingerprints:
         slot = self._state["slot"]
         there = slot[row] == antenna[:, None]
         found = there.argmax(1)
-        missing = np.flatnonzero(~there[np.arange(len(row)), found])
-        while len(missing):  # a row with several new antennas takes them one a turn
+        known = there[np.arange(len(row)), found]
+        missing = np.flatnonzero(~known)
+        heard = np.zeros((self._state.rows if len(missing) else 0, SLOTS), bool)
+        if len(missing):
+            heard[row[known], found[known]] = True
+        while len(missing):  # a row with several new antennas takes them one a turn, none of this window's slots
             first = missing[np.unique(row[missing], return_index=True)[1]]
             rows = row[first]
             reads = self._state["seg_reads"][rows] + self._state["can_reads"][rows]
             level = (self._state["seg_sum"][rows] + self._state["can_sum"][rows]) / np.maximum(reads, 1)
-            weight = np.where(reads > 0, DOUBLING_DB * np.log2(reads + 1) + level, -300.0)
-            weight = np.where(slot[rows] < 0, -999.0, weight)
-            place = weight.argmin(1)
+            worth = np.where(reads > 0, DOUBLING_DB * np.log2(reads + 1) + level, -300.0)
+            worth = np.where(slot[rows] < 0, -999.0, np.where(heard[rows], 999.0, worth))
+            place = worth.argmin(1)
             self._open(rows, place, antenna[first])
+            heard[rows, place] = True
             found[first] = place
             missing = np.setdiff1d(missing, first, assume_unique=True)
         return np.asarray(found, np.int64)
