@@ -1,7 +1,7 @@
 """How right the stock truth is: a tracker on simulated stores, seeds and levels, beside another one or the prototype.
 
     python -m bench.presence --sites yardstick,main-street,outlet --levels realistic,hostile --seeds 21-23 --hours 1
-    python -m bench.presence --against gateway.presence.simple:SimpleTracker
+    python -m bench.presence --against a.module.of.yours:make_tracker
     python -m bench.presence --storesim FOLDER --seeds 21-30 --hours 3
 
 --storesim takes the cases from a `store_sim.py` and runs the prototype `frontier.py` beside on the same reads.

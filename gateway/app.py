@@ -21,18 +21,20 @@ from gateway.clock import Clock, system_clock
 from gateway.config import BrokerAddress, ConfigError, GatewayConfig, load_sites
 from gateway.fold.process import FoldProcess, LeaseTimes
 from gateway.fold.site_fold import FoldRules
+from gateway.fold.site_model import encode_entry
 from gateway.http.serve import listen, serve, url_of
 from gateway.ingest.mqtt import Broker, MqttSource
 from gateway.ingest.port import Source
 from gateway.ingest.service import Ingest
 from gateway.limits import LEASE_TTL_S, TICK_S
 from gateway.log import configure_log
+from gateway.model_files import load_models
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
 from gateway.steps import Step, pass_by
 from gateway.storage.engine import Database
 from gateway.storage.readiness import bring_up_to_date, told
-from gateway.storage.site_register import register_site
+from gateway.storage.site_register import register_model, register_site
 from wire.site import Site
 
 _log: Final = structlog.get_logger("gateway")
@@ -83,6 +85,7 @@ class Gateway:
     ) -> None:
         self.config = config
         self._sites = {site.id: site for site in (load_sites(config) if sites is None else sites)}
+        self._models = load_models(config, self._sites.values())
         self._clock = clock
         self._http = http
         self._url = config.database_url.get_secret_value()
@@ -123,9 +126,10 @@ class Gateway:
         """Bring the database up to date, make the sites known, and run every part. Raises `DatabaseError`."""
         revision = await asyncio.to_thread(bring_up_to_date, self._url)
         async with self.database.write() as connection:
-            for _, site in sorted(self._sites.items()):
+            for name, site in sorted(self._sites.items()):
                 await register_site(connection, site, self._clock())
-        _log.info("gateway_starts", sites=sorted(self._sites), revision=revision)
+                await register_model(connection, name, encode_entry(self._models.get(name)), self._clock())
+        _log.info("gateway_starts", sites=sorted(self._sites), models=sorted(self._models), revision=revision)
         if self._http is not None:
             socket = listen(self.config.http_host, self.config.http_port)
             self.http_url = url_of(socket)

@@ -19,6 +19,7 @@ from wire.site_file import decode_site_text, parse_site
 
 ENV_PREFIX: Final = "LASTUNIT_GATEWAY_"
 _BROKER_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+_PATHS: Final = {"sites": "site.yaml", "models": "model.json"}
 
 _OF_A_CLUSTER: Final = re.compile(r"service_(host|port\w*)=.*|port(_\d+_\w+)?=\w+://.*|port_\d+_\w+=.*", re.DOTALL)
 """What Kubernetes sets in every container beside a service called `lastunit-gateway`: not meant for us."""
@@ -31,11 +32,14 @@ class ConfigError(WireError):
 
 
 class GatewayConfig(BaseSettings):
-    """Everything that can be set. Site files are paths, relative to the configuration file."""
+    """Everything that can be set. Site files and models are paths, relative to the configuration file."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
 
     sites: list[Path] = Field(default=[], description="site files, one for each site that this gateway serves")
+    models: list[Path] = Field(
+        default=[], description="sensor models of sites, as `lastunit calibrate` wrote them, at most one for each"
+    )
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///lastunit.db"), description="sqlite:///<file> or postgresql://<user>@<host>/<name>"
     )
@@ -74,7 +78,8 @@ def load_config(file: Path | None, **overrides: Any) -> GatewayConfig:
         raise ConfigError("\n".join(lines)) from error
     if file is None:
         return config
-    return config.model_copy(update={"sites": [file.parent / path for path in config.sites]})
+    beside = {key: [file.parent / path for path in getattr(config, key)] for key in _PATHS}
+    return config.model_copy(update=beside)
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -90,8 +95,9 @@ def _environment(environment: Mapping[str, str]) -> dict[str, Any]:
         raise ConfigError("\n".join(unknown))
     try:
         return EnvSettingsSource(GatewayConfig)()
-    except SettingsError as error:  # only `sites` is not plain text
-        raise ConfigError(f'{ENV_PREFIX}SITES: expected a JSON list such as ["site.yaml"]') from error
+    except SettingsError as error:  # only lists of paths are not plain text
+        key = "models" if 'field "models"' in str(error) else "sites"
+        raise ConfigError(f'{ENV_PREFIX}{key.upper()}: expected a JSON list such as ["{_PATHS[key]}"]') from error
 
 
 def _close_to(key: str, shown: str) -> str:

@@ -32,11 +32,13 @@ from gateway.http.ports import (
     StockRow,
     ZoneRow,
 )
+from gateway.http.survey_rows import SiteModel
 from gateway.ledger import series
 from gateway.ledger.desk import Desk
 from gateway.ledger.difference_rows import NOWHERE, difference_page
 from gateway.ledger.post import counts_of
 from gateway.limits import PAGE_MAX_ROWS
+from gateway.model_view import ModelViews
 from gateway.relay import last_seq
 from gateway.site_health import site_healths
 from gateway.site_view import SKU_COLUMNS, SiteViews, at_site, stock_of, stock_rows, together, zone_rows
@@ -60,6 +62,7 @@ class Queries:
         self._clock = clock
         self._ingest = ingest
         self._views = SiteViews(clock)
+        self._models = ModelViews(clock)
         self.desk = Desk(database, clock)
 
     # -- availability
@@ -314,6 +317,12 @@ class Queries:
             found[figure.name].append(FigureAt(iso(figure.at_us), figure.value))
         newest = {figure.name: FigureAt(iso(figure.at_us), figure.value) for figure in latest}
         return SiteAccuracy(site, newest, iso(since_us), found)
+
+    async def model(self, site: str) -> SiteModel:
+        """Return a site's sensor model as it is shown."""
+        async with self._database.read() as connection:
+            view = await self._views.one(connection, site)
+            return SiteModel(site, None) if view is None else await self._models.load(connection, view.site)
 
     async def differences(
         self, site: str, *, after_gtin: str = "", limit: int = 100, gtin: str | None = None

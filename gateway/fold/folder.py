@@ -4,6 +4,7 @@ Pure: no IO, no clock, no randomness; `received_us` of an entry is the only time
 order of their numbers, each once.
 
 * `site`: the description of the site. Zones that are new are empty; what is known about items stays.
+* `model`: the sensor model of the site, or that it has none any more; what is known about items stays.
 * `data`: a durable message. Of a `ReadBatch` the antennas that the sending edge owns are kept, EPCs become item
   numbers, and the tracker decides. A `CountBatch` is part of a cycle count, a `ScanBatch` may hold sales and
   receipts (`gateway.fold.witness`). All other kinds only count.
@@ -84,6 +85,10 @@ class Folder:
             outputs.site_changed = True
         elif state.tracker is None:
             raise FoldError(f"entry {entry.n} is {entry.kind.value!r}: the site is described first")
+        elif entry.kind is Kind.MODEL:
+            assert state.site is not None
+            state.enter_model(entry.body)
+            self._read_site(state.site)
         elif entry.kind is Kind.TICK:
             self._tick(entry, state.tracker, outputs)
         elif entry.kind is Kind.EVIDENCE:

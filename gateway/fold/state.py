@@ -24,7 +24,9 @@ import msgspec
 import numpy as np
 
 from gateway.fold.cycle_count import OpenCounts, SavedCounts
+from gateway.fold.site_model import model_for
 from gateway.presence import make_tracker, restore_tracker
+from gateway.presence.model import Model
 from gateway.presence.tracker import SnapshotError, Tracker
 from gateway.storage.site_register import decode_site
 from wire.site import OUT, Site
@@ -64,10 +66,10 @@ class Rules(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """How a tracker is made, and made again from its snapshot."""
+    """How a tracker is made, and made again from its snapshot; with the site's sensor model, if it has one."""
 
-    make: Callable[[Site], Tracker] = make_tracker
-    restore: Callable[[Site, bytes], Tracker] = restore_tracker
+    make: Callable[[Site, Model | None], Tracker] = make_tracker
+    restore: Callable[[Site, bytes, Model | None], Tracker] = restore_tracker
 
 
 class _Version(msgspec.Struct, array_like=True):
@@ -98,6 +100,7 @@ class _Snapshot(_Snapshot1, array_like=True):
     refreshed_us: int
     turn: int
     measured_us: int
+    model: bytes
 
 
 class FoldState:
@@ -110,6 +113,7 @@ class FoldState:
         self.now_us = 0
         self.site_body = b""
         self.site: Site | None = None
+        self.model_body = b""
         self.tracker: Tracker | None = None
         self.items: list[ItemKey] = []
         self.index: dict[ItemKey, int] = {}
@@ -137,12 +141,24 @@ class FoldState:
     def enter_site(self, body: bytes) -> Site:
         """Take a new description of the site; what the tracker knows is carried over."""
         site = decode_site(body)
-        if self.tracker is None:
-            self.tracker = self.presence.make(site)
-        else:
-            self.tracker = self.presence.restore(site, self.tracker.snapshot())
+        self._renew(site)
         self.site, self.site_body = site, body
         return site
+
+    def enter_model(self, body: bytes) -> None:
+        """Take a new sensor model of the site, or (empty) none; what the tracker knows is carried over."""
+        assert self.site is not None
+        self.model_body = body
+        self._renew(self.site)
+
+    def _renew(self, site: Site) -> None:
+        """Make the tracker, or make it again, for this site and the model that is held."""
+        model = model_for(site, self.model_body)
+        self.figures["models_unfit"] += model is None and bool(self.model_body)
+        if self.tracker is None:
+            self.tracker = self.presence.make(site, model)
+        else:
+            self.tracker = self.presence.restore(site, self.tracker.snapshot(), model)
 
     def item(self, key: ItemKey) -> int:
         """Return the number of an item, a new one if it was never seen."""
@@ -202,6 +218,7 @@ class FoldState:
                 refreshed_us=self.refreshed_us,
                 turn=self.turn,
                 measured_us=self.measured_us,
+                model=self.model_body,
             )
         )
 
@@ -215,9 +232,11 @@ class FoldState:
         saved = _decode(snapshot)
         state = cls(presence)
         state.n, state.m, state.now_us = saved.n, saved.m, saved.now_us
+        state.model_body = saved.model if isinstance(saved, _Snapshot) else b""
         if saved.site:
             state.site_body, state.site = saved.site, decode_site(saved.site)
-            state.tracker = state.presence.restore(state.site, saved.tracker)
+            model = model_for(state.site, state.model_body)
+            state.tracker = state.presence.restore(state.site, saved.tracker, model)
         for gtin, serial in zip(saved.gtins, saved.serials, strict=True):
             state._add(ItemKey(gtin, serial))
         state.places = saved.places

@@ -1,4 +1,4 @@
-"""How right a site's figures are, and where they differ from the book and from counts."""
+"""How right a site's figures are, by which sensor model, and where they differ from the book and from counts."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeAlias
@@ -14,6 +14,7 @@ from gateway.http.openapi import described
 from gateway.http.parameters import gtin_parameter
 from gateway.http.ports import DifferencePage, Queries, SiteAccuracy
 from gateway.http.site_parameter import SiteId
+from gateway.http.survey_rows import SiteModel
 
 CauseName: TypeAlias = Literal["unread", "sold_unrecorded", "left_unpaid", "misplaced", "untagged", "not_booked"]
 """`gateway.accuracy.reconcile.Cause`, spelt out for the document."""
@@ -41,6 +42,20 @@ def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:
         """
         await known_site(queries, site)
         return answer.uncached(await queries.accuracy(site, clock() - since_s * 1_000_000))
+
+    @router.get(
+        "/v1/sites/{site}/model",
+        summary="The sensor model of a site",
+        response_class=Response,
+        responses=described((SiteModel,), {"a survey of two zones": examples.MODEL}, problem.UNKNOWN_SITE),
+    )
+    async def model(site: SiteId) -> Response:
+        """How well each zone and antenna is read, and which zones are taken for each other, as the survey found.
+
+        `model` is null for a site without a survey.
+        """
+        await known_site(queries, site)
+        return answer.uncached(await queries.model(site))
 
     @router.get(
         "/v1/sites/{site}/differences",

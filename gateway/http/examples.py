@@ -32,6 +32,7 @@ from gateway.http.rows import (
     Sites,
     StreamFigures,
 )
+from gateway.http.survey_rows import AntennaSurvey, ConfusionRow, SiteModel, Survey, ZoneSurvey
 from gateway.http.told import ApprovalBody, BookBody, BookTotal, EvidenceBody
 from wire.messages import DeviceHealth
 
@@ -222,4 +223,34 @@ ACCURACY: Final = SiteAccuracy(
     },
     "2026-11-22T04:45:00.123Z",
     {"blind_share": [FigureAt("2026-11-22T05:44:00.050Z", 0.0), FigureAt(_AT, 0.25)]},
+)
+MODEL: Final = SiteModel(
+    SITE,
+    Survey(
+        made_at="2026-11-20T07:30:00+00:00",
+        age_s=166_500,
+        since="2026-11-20T08:02:11.431Z",
+        made_from=["monday.csv"],
+        items=24,
+        windows=9_431,
+        seconds=1_260.0,
+        quiet_s=0.0,
+        sensitivity_dbm=-77.5,
+        read_sd_db=2.4,
+        macro_recall=0.93,
+        zones=[
+            ZoneSurvey("BACK", 12, 12, 250.0, 0.44, 0.31, 0.04, 0.97),
+            ZoneSurvey("FLOOR", 12, 11, 252.0, 0.36, 0.22, 0.08, 0.89),
+        ],
+        antennas=[
+            AntennaSurvey("R1:1", "BACK", 0.31, -58.2, "FLOOR", 0.02),
+            AntennaSurvey("R2:1", "FLOOR", 0.22, -61.0, "BACK", 0.03),
+        ],
+        confusion=ConfusionRow(
+            told=["BACK", "FLOOR"],
+            held_out=True,
+            seconds={"BACK": [14_550.0, 450.0], "FLOOR": [1_663.0, 13_457.0]},
+        ),
+        warnings=[],
+    ),
 )

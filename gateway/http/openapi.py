@@ -22,6 +22,7 @@ from gateway.http.rows import (
     Movements,
     Sites,
 )
+from gateway.http.survey_rows import SiteModel
 from gateway.http.told import ApprovalBody, BookBody, EvidenceBody
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -38,6 +39,7 @@ ANSWERS: Final = (
     Edges,
     HealthAnswer,
     SiteAccuracy,
+    SiteModel,
     DifferencePage,
     EvidenceTaken,
     BookTaken,

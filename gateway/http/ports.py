@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from gateway.http.survey_rows import SiteModel
 from wire.messages import EdgeState
 
 if TYPE_CHECKING:  # the typed client reads these rows, and needs nothing of the fold
@@ -373,6 +374,10 @@ class Queries(Protocol):
 
     async def accuracy(self, site: str, since_us: int) -> SiteAccuracy:
         """Return a site's figures of accuracy: the newest, and those from an instant on."""
+        ...
+
+    async def model(self, site: str) -> SiteModel:
+        """Return a site's sensor model as it is shown."""
         ...
 
     async def differences(

@@ -2,9 +2,11 @@
 
 Theory of operation. The replay's clock begins with the second of the first read and goes on to that of the last. For
 each second: hard evidence that happened before its end, then the window of its reads, then a tick, as a gateway would
-have met them. A change stands at the time at which it was *decided*: the window's end, the evidence's own time. So
-what is said of a time rests on nothing that came after it. Items are met (numbered) in the second in which they are
-read or named first.
+have met them. A change stands at the time at which it was *decided* (`ZoneChange.decided_us`): the item's own last
+read in the window where that decided, else the window's end, or the evidence's own time. So what is said of a time
+rests on nothing that came after the second it lies in. Changes come in the order of their times: one that was decided
+before what a second ago was told (a late read) stands at that. Items are met (numbered) in the second in which they
+are read or named first.
 
 Pure: no IO, no clock. `Replay.steps` gives control back after each second, so that the tracker can be asked.
 """
@@ -28,6 +30,7 @@ from gateway.replay.windows import Windows
 from wire.site import OUT, Site
 
 _NEVER_MET: Final = -1
+_BEFORE_ALL_US: Final = -(2**63)
 
 
 class Change(NamedTuple):
@@ -39,7 +42,7 @@ class Change(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A second has passed: the clock, and what was decided in it."""
+    """A second has passed: the clock, and what was decided in it, in the order of time."""
 
     now_us: int
     changes: list[Change]
@@ -74,6 +77,7 @@ class Replay:
     tag_of_item: list[int] = field(default_factory=list)
     _item_of_tag: NDArray[np.int32] = field(default_factory=lambda: np.full(1_024, _NEVER_MET, np.int32))
     _places: list[str] = field(default_factory=list)
+    _told_us: int = _BEFORE_ALL_US
 
     def epc(self, item: int) -> str:
         """Return the EPC of an item, as the file first wrote it."""
@@ -97,17 +101,17 @@ class Replay:
                 changes = self._witness(waiting.until((now + 1) * US))
                 inventory_ms = looks.window(np.bincount(here, minlength=len(antennas)) > 0)
                 window = windows.window(now, mine, self._items(mine.tag), inventory_ms)
-                changes += self._changed(window.end_us, self.tracker.observe(window))
-                changes += self._changed(window.end_us, self.tracker.tick(window.end_us))
+                changes += self._changed(self.tracker.observe(window))
+                changes += self._changed(self.tracker.tick(window.end_us))
                 self.figures.seconds += 1
                 self.figures.windows += 1
                 self.figures.observations += len(window.item)
                 self.figures.duplicates = windows.duplicates
-                yield Step(window.end_us, changes)
+                yield Step(window.end_us, self._in_order(changes, window.end_us))
             clock_s = second + 1
         rest = list(waiting.until(None))
         if rest:
-            yield Step(rest[-1].at_us, self._witness(rest))
+            yield Step(rest[-1].at_us, self._in_order(self._witness(rest), rest[-1].at_us))
 
     # -- reads
 
@@ -151,14 +155,27 @@ class Replay:
 
     # -- decisions
 
-    def _changed(self, at_us: int, changes: list[ZoneChange]) -> list[Change]:
-        """Note what the tracker decided at `at_us`; a change to where an item is already is none."""
+    def _changed(self, changes: list[ZoneChange]) -> list[Change]:
+        """Note what the tracker decided; a change to where an item is already is none."""
         done = []
         for change in changes:
             if self._places[change.item] != change.to_zone:
                 self._places[change.item] = change.to_zone
-                done.append(Change(at_us, change.item, change.to_zone))
+                done.append(Change(change.decided_us, change.item, change.to_zone))
         self.figures.movements += len(done)
+        return done
+
+    def _in_order(self, changes: list[Change], end_us: int) -> list[Change]:
+        """Return a second's changes by time: none before what was told already, none after the second's end."""
+        latest: dict[int, int] = {}
+        done = []
+        for change in changes:
+            since_us = max(self._told_us, latest.get(change.item, _BEFORE_ALL_US))
+            at_us = latest[change.item] = min(max(change.at_us, since_us), end_us)
+            done.append(Change(at_us, change.item, change.zone))
+        done.sort(key=lambda change: change.at_us)
+        if done:
+            self._told_us = done[-1].at_us
         return done
 
     def _witness(self, events: Iterable[Event]) -> list[Change]:
@@ -172,7 +189,7 @@ class Replay:
             else:
                 items = self._items(np.array([event.tag for event in group], np.int32))
                 evidence = Evidence(kind, at_us, items=np.unique(items))
-            done += self._changed(at_us, self.tracker.witness(evidence))
+            done += self._changed(self.tracker.witness(evidence))
         return done
 
 
@@ -199,6 +216,6 @@ def _no_reads() -> Reads:
 def replay(
     site: Site, reads: Iterable[Reads], tracker: Tracker, tags: Tags, events: Iterable[Event] = ()
 ) -> Iterator[Change]:
-    """Yield every change of place that `tracker` decides over `reads` and `events`, in the order of decision."""
+    """Yield every change of place that `tracker` decides over `reads` and `events`, in the order of time."""
     for step in Replay(site, tracker, tags).steps(reads, events):
         yield from step.changes

@@ -16,16 +16,17 @@ from gateway.storage.schema import site_input, site_log
 
 
 class Kind(StrEnum):
-    """What an entry is: the site's description, a durable message, the passing of time, or evidence."""
+    """What an entry is: the site's description or sensor model, a durable message, the passing of time, or evidence."""
 
     SITE = "site"
+    MODEL = "model"
     DATA = "data"
     TICK = "tick"
     EVIDENCE = "evidence"
 
 
 class NewEntry(NamedTuple):
-    """An entry before it has a number. A tick has no body: its time is `received_us`."""
+    """An entry before it has a number. A tick has no body: its time is `received_us`; a model's is empty for none."""
 
     received_us: int
     kind: Kind

@@ -8,7 +8,7 @@ Five groups, each written by one part only:
   `zone_state`, `change`, `book_line`, `count_result`, `count_cell`, `count_item`, `accuracy`. Movements, places and
   counts are a deterministic function of `site_input`; how many entries one commit takes shows only in `stock.version`
   and in which changes share an event. They commit together under `site_fold.applied_n = :previous AND fence = :mine`.
-* **what people say** (catalogue, composition root): `sku`, `site`, `unknown_gtin`.
+* **what people say** (catalogue, composition root): `sku`, `site`, `site_model`, `unknown_gtin`.
 * **what people and tills say of stock** (the desk): `source_event`, `book`, `approval`. Evidence itself is an entry of
   `site_input`. The fold adds its lines to `book.now` too: both lock the site's row of `site_fold` first.
 * **who may write** (leases, relay): `lease`, `feed`.
@@ -76,6 +76,15 @@ site = Table(
     Column("updated_us", BigInteger, nullable=False),
 )
 
+site_model = Table(
+    "site_model",
+    metadata,
+    Column("site", _id(), primary_key=True),
+    Column("config", LargeBinary, nullable=False),  # the sensor model as JSON, the same bytes as its newest log entry
+    Column("config_hash", String(64), nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)
+
 sku = Table(
     "sku",
     metadata,
@@ -132,7 +141,7 @@ site_input = Table(
     Column("received_us", BigInteger, nullable=False),
     Column("kind", String(8), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    CheckConstraint("kind IN ('site', 'data', 'tick', 'evidence')", name="kind"),
+    CheckConstraint("kind IN ('site', 'model', 'data', 'tick', 'evidence')", name="kind"),
 )
 
 quarantine = Table(

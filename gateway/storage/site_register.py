@@ -1,19 +1,19 @@
-"""The sites that this gateway serves, as their site files say; a new description enters the site's input log.
+"""The sites that this gateway serves, as their site files say, and their sensor models.
 
-The description is part of the log because the fold depends on it: whoever folds the same log again must meet the same
-zones and antennas at the same place in it.
+A new description or model enters the site's input log. They are part of the log because the fold depends on them:
+whoever folds the same log again must meet the same zones, antennas and survey at the same place in it.
 """
 
 import hashlib
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage import input_log
 from gateway.storage.input_log import Kind, NewEntry
 from gateway.storage.schema import site as site_table
-from gateway.storage.schema import site_fold, site_log
+from gateway.storage.schema import site_fold, site_log, site_model
 from gateway.storage.statement import insert_into, upsert_into
 from wire.site import Site
 
@@ -49,4 +49,22 @@ async def register_site(connection: AsyncConnection, site: Site, now_us: int) ->
     }
     await connection.execute(upsert_into(connection, site_table), row)
     await input_log.append(connection, site.id, [NewEntry(now_us, Kind.SITE, body)])
+    return True
+
+
+async def register_model(connection: AsyncConnection, site: str, body: bytes, now_us: int) -> bool:
+    """Make `body` the sensor model of a site that was registered in this transaction; empty: it has none.
+
+    Returns whether that is new (and was logged).
+    """
+    digest = hashlib.sha256(body).hexdigest() if body else None
+    known = select(site_model.c.config_hash).where(site_model.c.site == site)
+    if (await connection.execute(known)).scalar_one_or_none() == digest:
+        return False
+    if body:
+        row = {"site": site, "config": body, "config_hash": digest, "updated_us": now_us}
+        await connection.execute(upsert_into(connection, site_model), row)
+    else:
+        await connection.execute(delete(site_model).where(site_model.c.site == site))
+    await input_log.append(connection, site, [NewEntry(now_us, Kind.MODEL, body)])
     return True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lastunit.commands.mend import complain, mendable, read_site_file
+from lastunit.commands.mend import complain, mendable, read_model_file, read_site_file
 
 if TYPE_CHECKING:
     from gateway.presence.model import Model
@@ -50,8 +50,6 @@ def calibrate(
 
         lastunit calibrate --show model.json --site store-001.yaml
     """
-    from gateway.presence.model import check_model, decode_model
-
     if site is None:
         raise complain("--site is missing: a model belongs to the zones and antennas of a site file")
     if show is not None:
@@ -59,8 +57,7 @@ def calibrate(
             raise complain("--show prints a model that was made before: it goes with --site and --json only")
         with mendable():
             described = read_site_file(site)
-            shown = decode_model(show.read_bytes(), str(show))
-            check_model(shown, described, str(show))
+            shown = read_model_file(show, described)
         _print(shown, described, [], as_json=as_json)
         return
     walks = _walks(reads or [], truth or [])

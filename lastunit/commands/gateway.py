@@ -30,6 +30,10 @@ ConfigFile = Annotated[
     ),
 ]
 SiteFiles = Annotated[list[Path] | None, typer.Option("--site", help="Site file; may stand several times.")]
+ModelFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--model", help="Sensor model of a site (docs/calibrate.md); may stand several times."),
+]
 DatabaseUrl = Annotated[
     str | None,
     typer.Option("--database", help=f"sqlite:///FILE or postgresql://USER@HOST/NAME; {DATABASE} by default."),
@@ -49,6 +53,7 @@ def gateway(
     context: typer.Context,
     config: ConfigFile = None,
     site: SiteFiles = None,
+    model: ModelFiles = None,
     database: DatabaseUrl = None,
     broker: Annotated[
         str | None, typer.Option(help=f"mqtt://HOST:PORT or mqtts://HOST:PORT; {BROKER} by default.")
@@ -64,6 +69,8 @@ def gateway(
     The HTTP side listens on the loopback only, until API keys exist.
 
         lastunit gateway --site store-001.yaml --broker mqtt://127.0.0.1:1883 --database sqlite:///lastunit.db
+
+        lastunit gateway --site store-001.yaml --model model.json
     """
     if context.invoked_subcommand is not None:
         return
@@ -74,13 +81,14 @@ def gateway(
     from gateway.storage.readiness import DatabaseError
 
     with mendable(NotLoopbackError, UrlError, DatabaseError):
-        chosen = load(config, database, broker_url=broker, http_port=port, sites=_absolute(site))
+        files = {"sites": _absolute(site), "models": _absolute(model)}
+        chosen = load(config, database, broker_url=broker, http_port=port, **files)
         run_gateway(chosen, create_app)
 
 
-def _absolute(sites: list[Path] | None) -> list[Path] | None:
+def _absolute(paths: list[Path] | None) -> list[Path] | None:
     """Paths of the command line are relative to where it was typed, not to the configuration file."""
-    return [path.absolute() for path in sites] if sites else None
+    return [path.absolute() for path in paths] if paths else None
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lastunit.commands.mend import complain, mendable, read_site_file
+from lastunit.commands.mend import complain, mendable, read_model_file, read_site_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,9 @@ def replay(
     events: Annotated[
         Path | None, typer.Option(help="CSV with t,kind,epc,gtin: sales, receipts and returns, told to the engine.")
     ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The site's sensor model, as `lastunit calibrate` wrote it (docs/calibrate.md).")
+    ] = None,
     promises: Annotated[
         Path | None, typer.Option(help="Write here what channels would have been promised: t,gtin,zone,q,settled.")
     ] = None,
@@ -42,24 +45,28 @@ def replay(
 
     t is seconds from the start, or ISO 8601 with its offset; what is written has the same form. A change stands at
     the time at which it was decided. OUT: not in the site. Rows may be a minute out of order. What cannot be used is
-    counted and shown. docs/replay.md tells all about the files.
+    counted and shown. A model for other antennas than those of the site file is refused. docs/replay.md tells all about
+    the files.
 
     Exit code 1 when rows were bad, late or of antennas that the site file does not have, or no tag was an item; 2 when
     nothing was written.
 
         lastunit replay reads.csv --site store-001.yaml --out estimates.csv
 
+        lastunit replay reads.csv --site store-001.yaml --model model.json --out estimates.csv
+
         lastunit replay reads.ndjson.gz --site store-001.yaml --out estimates.csv --events events.csv --json
     """
     from gateway.presence import make_tracker
     from gateway.replay.file_run import FileRun
 
-    inputs = [reads, site] + ([events] if events is not None else [])
+    inputs = [reads, site, *(path for path in (events, model) if path is not None)]
     outputs = [out] + ([promises] if promises is not None else [])
     _check_outputs(inputs, outputs, force=force)
     with mendable():
         described = read_site_file(site)
-        run = FileRun(described, make_tracker(described), reads, events)
+        surveyed = read_model_file(model, described) if model is not None else None
+        run = FileRun(described, make_tracker(described, surveyed), reads, events)
         began_s = time.perf_counter()
         promised = _play(run, out, promises, target)
         wall_s = time.perf_counter() - began_s

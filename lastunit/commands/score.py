@@ -49,7 +49,7 @@ def score(
 
         lastunit replay case/reads.csv --site store-001.yaml --out estimates.csv --promises promises.csv
 
-        lastunit score case estimates.csv --site store-001.yaml --promises promises.csv
+        lastunit score case estimates.csv --promises promises.csv
     """
     from lastunit.scoring.errors import ScoreError
     from lastunit.scoring.report import as_object, as_text

@@ -34,7 +34,7 @@ def simulate(
 
     Without --out every LLRP reader of the site file becomes a real LLRP server at its address (port 0: a free one), for
     `lastunit edge` or any other client. With --out the same run becomes reads.csv, truth.csv, items.csv, events.csv,
-    catalogue.csv and antennas.csv.
+    catalogue.csv and antennas.csv, with the site file beside them as site.yaml: a case for replay, score and calibrate.
 
         lastunit simulate --site store-001.yaml --level realistic --seed 1
 
@@ -45,24 +45,29 @@ def simulate(
     from simulator.store import Store
 
     if out is not None:
-        _check_folder(out, force=force)
+        _check_folder(out, site, force=force)
     with mendable(StoreError, PersonaError):
         described = read_site_file(site)
         store = Store(described, level.value, seed=seed, items=items, hours=hours, busy=busy)
         if out is None:
             asyncio.run(_live(described, store, hours))
         else:
-            _write(store, out, round(hours * 3_600), as_json=as_json)
+            _write(store, out, site.read_bytes(), round(hours * 3_600), as_json=as_json)
 
 
-def _check_folder(out: Path, *, force: bool) -> None:
+def _check_folder(out: Path, site: Path, *, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise complain(f"--out {out} is a file: name a folder, it is made if missing")
     if (out / "reads.csv").exists() and not force:
         raise complain(f"{out} holds a run already (reads.csv): choose another folder, or say --force to overwrite it")
+    copy = out / "site.yaml"
+    if copy.exists() and not force and site.exists() and copy.read_bytes() != site.read_bytes():
+        raise complain(
+            f"{copy} is another site file than {site}: choose another folder, or say --force to overwrite it"
+        )
 
 
-def _write(store: "Store", out: Path, seconds: int, *, as_json: bool) -> None:
+def _write(store: "Store", out: Path, described: bytes, seconds: int, *, as_json: bool) -> None:
     import msgspec
 
     from simulator.case import write_case
@@ -71,6 +76,7 @@ def _write(store: "Store", out: Path, seconds: int, *, as_json: bool) -> None:
         print(f"\r{done / of:4.0%}  {done // 60} of {of // 60} minutes ", end="", file=sys.stderr, flush=True)
 
     figures = write_case(store, out, max(1, seconds), progress)
+    (out / "site.yaml").write_bytes(described)
     print(file=sys.stderr)
     if as_json:
         print(msgspec.json.encode(figures).decode())

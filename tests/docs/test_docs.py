@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from gateway.config import GatewayConfig
+from gateway.presence.model import encode_model
 from tests.docs.commands import DOCS, ROOT, Command, commands_of
+from tests.gateway.small_model import small_model
 from tests.servers.mosquitto import Mosquitto, free_port
+from wire.site_file import parse_site
 
 READY = {
     "gateway": "broker_connected",
@@ -35,6 +38,7 @@ class Shop:
         while "127.0.0.1:0" in text:
             text = text.replace("127.0.0.1:0", f"127.0.0.1:{free_port()}", 1)
         (folder / "store-001.yaml").write_text(text, encoding="utf-8")
+        (folder / "store-001-model.json").write_bytes(encode_model(small_model(parse_site(text))))
         (folder / "epcs.txt").write_text("3066C4409047E140075BCD15\n")
         self._running: list[tuple[Command, subprocess.Popen[bytes]]] = []
         self._env = os.environ | {

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.fold.state import Presence
+from gateway.presence.model import Model
 from gateway.presence.tracker import Evidence, EvidenceKind, Inventory, Window, ZoneChange
 from wire.site import OUT, Site, ZoneKind
 
@@ -48,6 +49,7 @@ class PlainTracker:
         self._new_goods = next(zone.id for zone in site.zones if zone.kind is ZoneKind.BACK_ROOM)
         self._saved = _Saved([], [], [], [], 0, [])
         self.heard: list[Evidence] = []
+        self.model: Model | None = None
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -134,14 +136,19 @@ class PlainTracker:
 def plain(*, revision: int = 1, deaf_to: str = "") -> Presence:
     """Return how to make plain trackers; bytes that are of another tracker give one that has met nothing."""
 
-    def restore(site: Site, snapshot: bytes) -> PlainTracker:
+    def make(site: Site, model: Model | None) -> PlainTracker:
         tracker = PlainTracker(site, revision=revision, deaf_to=deaf_to)
+        tracker.model = model
+        return tracker
+
+    def restore(site: Site, snapshot: bytes, model: Model | None) -> PlainTracker:
+        tracker = make(site, model)
         saved: Any = msgspec.msgpack.decode(snapshot)
         if len(saved) == len(_Saved.__struct_fields__):
             tracker._saved = msgspec.convert(saved, _Saved)
         return tracker
 
-    return Presence(lambda site: PlainTracker(site, revision=revision, deaf_to=deaf_to), restore)
+    return Presence(make, restore)
 
 
 __all__ = ["Inventory", "PlainTracker", "plain"]

@@ -62,7 +62,8 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, named: str) -> None:
         ("FOO", "1", r"LASTUNIT_GATEWAY_FOO: unknown key; see docs/gateway\.md"),
         ("DATABASE", "x", r"LASTUNIT_GATEWAY_DATABASE: .*did you mean LASTUNIT_GATEWAY_DATABASE_URL"),
         ("PORT", "8080", r"LASTUNIT_GATEWAY_PORT: .*did you mean LASTUNIT_GATEWAY_HTTP_PORT"),
-        ("SITES", "shop.yaml", r"LASTUNIT_GATEWAY_SITES: expected a JSON list"),
+        ("SITES", "shop.yaml", r"LASTUNIT_GATEWAY_SITES: expected a JSON list such as \[\"site.yaml\"\]"),
+        ("MODELS", "model.json", r"LASTUNIT_GATEWAY_MODELS: expected a JSON list such as \[\"model.json\"\]"),
     ],
 )
 def test_a_mistake_in_the_environment_is_named(

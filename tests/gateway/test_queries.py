@@ -74,7 +74,9 @@ async def test_what_can_be_sold_is_what_lies_in_sellable_zones(queries: Queries)
     found = await queries.availability(SHIRT_S)
     assert found is not None
     (site,) = found.sites
-    assert (site.atp, site.on_hand, site.confidence, site.status) == (2, 3, None, "live")
+    assert (site.atp, site.on_hand, site.promised, site.status) == (2, 3, 2, "live")
+    assert site.confidence is not None
+    assert 0.95 <= site.confidence < 1
     assert site.zones == {"BACK": 1, "FIT": 1, "FLOOR": 1}
     assert site.as_of == iso(T0_US + 4 * SECOND_US + 50_000)  # the fold's clock
     assert (found.atp, found.on_hand, found.status, found.as_of) == (2, 3, "live", site.as_of)
@@ -179,16 +181,17 @@ async def test_a_change_says_what_moved_and_the_public_one_does_not(queries: Que
     (row,) = [row for row in page.rows if row.gtin == SHIRT_M]
     event = json.loads(row.body)
     assert next(iter(event)) == "seq"
-    assert {key: event[key] for key in ("seq", "kind", "site", "atp", "on_hand", "confidence", "status", "reason")} == {
+    assert {key: event[key] for key in ("seq", "kind", "site", "atp", "on_hand", "promised", "status", "reason")} == {
         "seq": row.seq,
         "kind": "stock",
         "site": SITE.id,
         "atp": 1,
         "on_hand": 1,
-        "confidence": None,
+        "promised": 1,
         "status": "live",
         "reason": "appeared",
     }
+    assert 0.95 <= event["confidence"] < 1
     (move,) = event["moves"]
     assert (move["serial"], move["from"], move["to"]) == ("1", "OUT", "BACK")
     assert move["first_read_at"] <= move["decided_at"]

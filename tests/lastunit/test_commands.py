@@ -30,10 +30,17 @@ DEMO_KEYS = {
     "visible_ms_p50",
     "visible_ms_p99",
     "decision_ms_p99",
+    "pipeline_ms_p99",
 }
 COMMANDS = (
     "demo",
     "simulate",
+    "replay",
+    "score",
+    "calibrate",
+    "reconcile",
+    "reconcile list",
+    "reconcile approve",
     "edge",
     "gateway",
     "gateway migrate",
@@ -261,7 +268,7 @@ def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
         done = run(tmp_path, "simulate", "--site", "store.yaml", "--hours", "0.02", "--seed", "5", "--out", folder)
         assert done.returncode == 0, done.stderr
     names = sorted(file.name for file in (tmp_path / "a").iterdir())
-    assert {"reads.csv", "truth.csv", "items.csv", "events.csv"} <= set(names)
+    assert {"reads.csv", "truth.csv", "items.csv", "events.csv", "site.yaml"} <= set(names)
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from lastunit.demo.cells import cell_exact
+from lastunit.demo.figures import latency_figures
 from lastunit.demo.latency import LatencyMeter, Sample, percentile
 
 SHIRT = ("store", "09506000134352", "7")
@@ -36,6 +37,13 @@ def test_a_stay_that_ended_unseen_is_counted_and_gives_no_sample() -> None:
     meter.went(SHIRT, "FIT")
     meter.shown(SHIRT, "FLOOR", 0, 500 * MS)
     assert (meter.samples, meter.overtaken) == ([], 1)
+
+
+def test_what_is_not_the_trackers_is_the_pipelines() -> None:
+    meter = LatencyMeter()
+    meter.samples += [Sample(1_400.0, 200.0), Sample(9_000.0, 8_700.0)]
+    found = latency_figures(meter)
+    assert (found["visible_ms_p99"], found["decision_ms_p99"], found["pipeline_ms_p99"]) == (9_000, 8_700, 1_200)
 
 
 def test_an_item_nobody_put_there_gives_no_sample() -> None:

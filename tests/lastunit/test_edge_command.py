@@ -77,6 +77,10 @@ def test_a_case_that_is_there_is_overwritten_only_by_force(folder: Path) -> None
     assert "case holds a run already (reads.csv)" in _refused(folder, reads, *call, "case")
     assert run(folder, *call, "case", "--force").returncode == 0
     assert reads.read_bytes() == written
+    assert (folder / "case" / "site.yaml").read_text() == SITE_YAML
+    (folder / "mine").mkdir()
+    refused = _refused(folder, folder / "mine" / "site.yaml", *call, "mine")
+    assert "mine/site.yaml is another site file than store.yaml" in refused
     told = run(folder, "simulate", "--help").stdout
     assert all(file.name in told for file in (folder / "case").iterdir())
 

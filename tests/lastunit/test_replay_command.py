@@ -63,6 +63,27 @@ def test_a_packed_file_gives_the_same_bytes(case: Path, tmp_path: Path) -> None:
     assert "times real time" in plain.stdout
 
 
+def test_a_sensor_model_is_taken_and_one_for_other_antennas_refused(case: Path, tmp_path: Path) -> None:
+    header, *rows = (case / "reads.csv").read_text().splitlines()
+    some = [row for row in rows if float(row.partition(",")[0]) < 240]
+    (tmp_path / "reads.csv").write_text("\n".join([header, *some]) + "\n")
+    survey = (case / "reads.csv", "--truth", case / "truth.csv", "--site", SITE, "--out", tmp_path / "model.json")
+    assert CliRunner().invoke(app, ["calibrate", *map(str, survey)]).exit_code == 0
+    plain = run(tmp_path, "reads.csv", "--site", SITE, "--out", "plain.csv")
+    surveyed = run(tmp_path, "reads.csv", "--site", SITE, "--out", "surveyed.csv", "--model", "model.json")
+    assert (plain.exit_code, surveyed.exit_code) == (0, 0), plain.stderr + surveyed.stderr
+    assert (tmp_path / "plain.csv").read_bytes() != (tmp_path / "surveyed.csv").read_bytes()
+
+    (tmp_path / "site.yaml").write_text(SITE.read_text().replace("{port: 1,", "{port: 9,", 1))
+    refused = run(tmp_path, "reads.csv", "--site", "site.yaml", "--out", "refused.csv", "--model", "model.json")
+    assert refused.exit_code == 2
+    assert "model.json: antennas differ from those of site" in refused.stderr
+    assert not (tmp_path / "refused.csv").exists()
+    over = run(tmp_path, "reads.csv", "--site", SITE, "--out", "model.json", "--model", "model.json", "--force")
+    assert over.exit_code == 2
+    assert "model.json is named twice" in over.stderr
+
+
 def test_rows_that_cannot_be_used_are_told_and_make_exit_code_1(case: Path, tmp_path: Path) -> None:
     lines = (case / "reads.csv").read_text().splitlines()
     epc = lines[1].split(",")[3]

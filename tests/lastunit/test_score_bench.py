@@ -1,6 +1,5 @@
 """The accuracy bench: what it feeds to a tracker, and what it makes of the figures."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,10 +10,11 @@ from bench._presence_case import Case, simulated, site_of, surveyed
 from bench._presence_run import run_case
 from bench._presence_table import COLUMNS, difference_row, mean_row, t_quantile
 from bench.presence import main, seeds_of
-from gateway.presence.simple import SimpleTracker
+from gateway.presence import make_tracker
 from gateway.presence.tracker import Evidence, EvidenceKind, Window, ZoneChange
 from lastunit.scoring.figures import Figures
 from simulator.sites import SITES, read_demo_site
+from tests.gateway.plain_tracker import PlainTracker
 from wire.site import Site
 
 
@@ -23,17 +23,13 @@ def case() -> Case:
     return simulated("boutique", "realistic", 11, 0.25, items=80)
 
 
-class Diary(SimpleTracker):
-    """The simple tracker, which also keeps what it was told."""
+class Diary(PlainTracker):
+    """A tracker that is quick, and also keeps what it was told."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self.windows: list[Window] = []
         self.evidence: list[Evidence] = []
-        self.met: list[str] = []
-
-    def meet(self, gtins: Sequence[str]) -> None:
-        self.met += gtins
 
     def observe(self, window: Window) -> list[ZoneChange]:
         assert window.item.max(initial=-1) < len(self.met)
@@ -88,9 +84,9 @@ def test_events_are_told_when_they_are_asked_for(case: Case) -> None:
 
 
 def test_replay_says_nearly_the_same(case: Case) -> None:
-    """It infers the looks; the simple tracker hardly rests on them."""
+    """It infers the looks, and decides by them as the gateway does."""
     site = site_of("boutique")
-    direct, replayed = (run_case(site, case, SimpleTracker, by_replay=by).figures for by in (False, True))
+    direct, replayed = (run_case(site, case, make_tracker, by_replay=by).figures for by in (False, True))
     assert direct.cell_exact == pytest.approx(replayed.cell_exact, abs=0.02)
     assert direct.item_zone == pytest.approx(replayed.item_zone, abs=0.01)
     assert 0.5 < direct.cell_exact < 1.0
@@ -139,11 +135,11 @@ def test_differences_are_paired_by_seed() -> None:
 
 
 def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    simple, product = "gateway.presence.simple:SimpleTracker", "gateway.presence:make_tracker"
+    plain, product = "tests.gateway.plain_tracker:PlainTracker", "gateway.presence:make_tracker"
     words = ["--sites", "boutique", "--levels", "easy", "--seeds", "11,13", "--hours", "0.2", "--items", "60"]
-    assert main([*words, "--cache", str(tmp_path), "--tracker", simple, "--against", product]) == 0
+    assert main([*words, "--cache", str(tmp_path), "--tracker", plain, "--against", product]) == 0
     rows = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("| boutique easy")]
-    assert [row[2].strip() for row in rows] == ["SimpleTracker", "make_tracker", "SimpleTracker less make_tracker"]
+    assert [row[2].strip() for row in rows] == ["PlainTracker", "make_tracker", "PlainTracker less make_tracker"]
     assert all(len(row) == len(COLUMNS) + 5 for row in rows)
     assert len(list(tmp_path.glob("boutique-easy-*.npz"))) == 2
     assert main(["--sites", "storesim"]) == 2

@@ -1,7 +1,7 @@
 // The size matrices: one table for each style, a row for each colour, a column for each size.
 
 import { element, setText } from "./nodes.js";
-import { stateOf, titleOf } from "./stock.js";
+import { stateOf, titleOf, toSell } from "./stock.js";
 
 const WORDS = { out: "out", refill: "refill", last: "last", fine: "" };
 const SPOKEN = { out: "sold out", refill: "to refill from the back", last: "last unit", fine: "" };
@@ -19,6 +19,7 @@ function spoken(cell) {
   const parts = [`${cell.on_hand} in the store`, `${cell.floor} on the floor`, `${cell.back} in the back`];
   if (cell.other > 0) parts.push(`${cell.other} in fitting rooms or at the checkout`);
   if (SPOKEN[stateOf(cell)]) parts.push(SPOKEN[stateOf(cell)]);
+  if (cell.promised != null && cell.promised < cell.atp) parts.push(toSell(cell));
   if (cell.status !== "live") parts.push("not being read now");
   return parts.join(", ");
 }
@@ -43,7 +44,7 @@ class CellView {
     const state = stateOf(cell);
     this.node.dataset.state = state;
     this.node.dataset.status = cell.status;
-    this.node.title = `${cell.title} ${cell.colour} ${cell.size}\n${Object.entries(cell.zones).map(([zone, units]) => `${zone} ${units}`).join(", ") || "nowhere"}\nto sell: ${cell.atp} · GTIN ${cell.gtin}`;
+    this.node.title = `${cell.title} ${cell.colour} ${cell.size}\n${Object.entries(cell.zones).map(([zone, units]) => `${zone} ${units}`).join(", ") || "nowhere"}\n${toSell(cell)} · GTIN ${cell.gtin}`;
     setText(this.total, `${cell.status === "live" ? "" : "~"}${cell.on_hand}`);
     setText(this.mark, WORDS[state]);
     setText(this.floor, `F${cell.floor}`);

@@ -13,6 +13,12 @@ export function stateOf(cell) {
   return "fine";
 }
 
+/** What can be sold, and how many units of it are there with a probability of 0.95, where that is known. */
+export function toSell(cell) {
+  const sure = cell.status === "live" && cell.promised != null && cell.atp > 0;
+  return sure ? `to sell: ${cell.atp}, 95 % sure of ${cell.promised}` : `to sell: ${cell.atp}`;
+}
+
 export class Stock {
   constructor(answer) {
     this.site = answer.site;
@@ -54,7 +60,8 @@ export class Stock {
     const groups = { floor: 0, back: 0, other: 0 };
     for (const [zone, units] of Object.entries(event.zones)) groups[this.zones.get(zone)?.group ?? "other"] += units;
     Object.assign(cell, groups, {
-      zones: event.zones, on_hand: event.on_hand, atp: event.atp, status: event.status, version: event.version,
+      zones: event.zones, on_hand: event.on_hand, atp: event.atp, promised: event.promised, status: event.status,
+      version: event.version,
     });
     return cell;
   }

@@ -31,6 +31,7 @@ from gateway.http.ports import (
     StockRow,
     ZoneRow,
 )
+from gateway.http.survey_rows import SiteModel
 from wire.site import OUT, SELLABLE_KINDS, ZoneKind
 
 START_US = 1_795_326_300_000_000
@@ -262,6 +263,9 @@ class MemoryGateway:
 
     async def accuracy(self, site: str, since_us: int) -> SiteAccuracy:
         return SiteAccuracy(site, {}, iso(since_us), {})
+
+    async def model(self, site: str) -> SiteModel:
+        return SiteModel(site, None)
 
     async def differences(
         self,

@@ -23,6 +23,7 @@ WRITES = {
 PATHS = {
     *WRITES,
     "/v1/sites/{site}/accuracy",
+    "/v1/sites/{site}/model",
     "/v1/sites/{site}/differences",
     "/v1/availability",
     "/v1/sites",
@@ -82,7 +83,7 @@ async def test_every_example_is_what_the_schema_says(document: dict[str, Any]) -
             decoded = msgspec.convert(example["value"], answer)
             assert msgspec.json.decode(msgspec.json.encode(decoded)) == example["value"]
             seen += 1
-    assert seen == 12
+    assert seen == 13
     assert msgspec.json.decode(examples.CHANGE, type=Change).version == 17
     assert "serial" not in examples.CHANGE_SSE
 

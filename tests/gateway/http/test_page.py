@@ -101,6 +101,28 @@ async def test_an_older_event_changes_nothing(served: Served, browser: Browser) 
     assert result == [None, [4, 3], 0, 1, True]
 
 
+async def test_a_cell_tells_how_many_units_are_certain_only_while_that_is_known(
+    served: Served, browser: Browser
+) -> None:
+    async with browser.page(served.url) as page:
+        result = await page.evaluate(
+            """async () => {
+              const { Stock, toSell } = await import('/page/stock.js');
+              const stock = new Stock(await (await fetch('/v1/sites/store-001/stock')).json());
+              const [gtin, cell] = [...stock.cells.entries()].find(([, found]) => found.size === 'M');
+              const event = { gtin, version: cell.version + 1, zones: { BACK: 3 }, on_hand: 3, atp: 3, status: 'live' };
+              const told = [toSell(cell)];
+              told.push(toSell(stock.apply({ ...event, promised: 2 })));
+              stock.applyZone('BACK', { status: 'blind' });
+              told.push(toSell(cell));
+              stock.applyZone('BACK', { status: 'live' });
+              told.push(toSell(stock.apply({ ...event, version: event.version + 1, promised: null })));
+              return told;
+            }"""
+        )
+    assert result == ["to sell: 3", "to sell: 3, 95 % sure of 2", "to sell: 3", "to sell: 3"]
+
+
 async def test_the_page_resumes_after_the_gateway_was_away(gateway: MemoryGateway, browser: Browser) -> None:
     """The same port comes back with changes that happened meanwhile: the browser resumes by its last event id."""
     sock = listen()
@@ -366,7 +388,7 @@ async def test_without_scripts_the_page_says_where_the_numbers_are(served: Serve
 async def test_the_documentation_opens_without_any_network(served: Served, browser: Browser) -> None:
     async with browser.page(f"{served.url}/docs", PHONE) as page:
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Last Unit API")
-        await expect(page.locator("section.operation")).to_have_count(12)
+        await expect(page.locator("section.operation")).to_have_count(13)
         width = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert width[0] <= width[1]
         await page.screenshot(path=artefact("docs-phone.png"))

@@ -61,7 +61,7 @@ def test_the_target_is_kept() -> None:
 
 def test_a_sku_is_settled_when_none_of_its_items_moved_for_five_minutes() -> None:
     diary = Guesses()
-    diary.says = {0: [change(2, "BACK")], 419: [change(2, "FLOOR")]}  # decided at 1 s and at 420 s
+    diary.says = {0: [change(2, "BACK", 1)], 419: [change(2, "FLOOR", 420)]}  # decided at 1 s and at 420 s
     found = promised(diary, 722, 0.95)
     moved = [row.gtin for row in found if not row.settled]
     assert len(set(moved)) == 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gateway.presence import Window, ZoneChange, make_tracker
 from gateway.presence.tracker import Evidence, EvidenceKind
-from gateway.replay import Antennas, Change, Event, Reads, Replay, Step, Tags, replay
+from gateway.replay import Antennas, Event, Reads, Replay, Step, Tags, replay
 from gateway.replay.file_run import FileRun
 from gateway.replay.instant import START_US, US
 from gateway.replay.reads import ReadsParser
@@ -66,8 +66,9 @@ class Diary:
         return b""
 
 
-def change(item: int, to_zone: str, from_zone: str = OUT) -> ZoneChange:
-    return ZoneChange(item, from_zone, to_zone, START_US, START_US, START_US, None, "moved")
+def change(item: int, to_zone: str, at_s: float, from_zone: str = OUT) -> ZoneChange:
+    at_us = START_US + round(at_s * US)
+    return ZoneChange(item, from_zone, to_zone, START_US, START_US, at_us, None, "moved")
 
 
 def play(text: str, events: Sequence[Event] = (), tracker: Diary | None = None) -> tuple[Diary, Replay, list[Step]]:
@@ -126,16 +127,33 @@ def test_items_are_met_when_they_are_read_and_not_when_the_file_is() -> None:
     assert diary.gtins == [GTIN] * 3
 
 
+def told(steps: Sequence[Step]) -> list[tuple[float, int, str]]:
+    return [((change.at_us - START_US) / US, change.item, change.zone) for step in steps for change in step.changes]
+
+
+TWO = file_of([(0, "R1", 1, epc(1), -50), (0, "R1", 1, epc(2), -50), (2, "R1", 1, epc(1), -50)])
+
+
 def test_a_change_stands_when_it_was_decided_and_only_if_it_changes_something() -> None:
     diary = Diary()
-    diary.says = {0: [change(0, "BACK")], 1: [change(0, "BACK")], 2: [change(0, OUT), change(0, "FLOOR")]}
-    _, run, steps = play(file_of([(0, "R1", 1, epc(1), -50), (2, "R1", 1, epc(1), -50)]), tracker=diary)
-    assert [change for step in steps for change in step.changes] == [
-        Change(START_US + US, 0, "BACK"),
-        Change(START_US + 3 * US, 0, OUT),
-        Change(START_US + 3 * US, 0, "FLOOR"),
-    ]
+    diary.says = {0: [change(0, "BACK", 0.4)], 1: [change(0, "BACK", 1.2)], 2: [change(0, OUT, 3), change(0, "FIT", 3)]}
+    _, run, steps = play(TWO, tracker=diary)
+    assert told(steps) == [(0.4, 0, "BACK"), (3.0, 0, OUT), (3.0, 0, "FIT")]
     assert run.figures.movements == 3
+
+
+def test_changes_of_a_second_are_told_by_their_times_and_those_of_an_item_in_the_order_of_decision() -> None:
+    diary = Diary()
+    diary.says = {0: [change(0, "BACK", 0.8), change(0, "FIT", 0.6), change(1, "FLOOR", 0.2)]}
+    _, _, steps = play(TWO, tracker=diary)
+    assert told(steps) == [(0.2, 1, "FLOOR"), (0.8, 0, "BACK"), (0.8, 0, "FIT")]
+
+
+def test_no_change_stands_before_what_was_told_or_after_its_second() -> None:
+    diary = Diary()
+    diary.says = {0: [change(0, "BACK", 0.9)], 1: [change(1, "FLOOR", 0.3)], 2: [change(0, "FIT", 9.0)]}
+    _, _, steps = play(TWO, tracker=diary)
+    assert told(steps) == [(0.9, 0, "BACK"), (0.9, 1, "FLOOR"), (3.0, 0, "FIT")]
 
 
 def test_foreign_tags_show_that_a_reader_looks_and_are_no_items() -> None:
@@ -184,22 +202,19 @@ def test_a_simulated_store_is_played_as_a_whole(case: Path) -> None:
 
 @settings(max_examples=3, deadline=None)
 @given(st.integers(60, 540))
-def test_an_estimate_rests_on_nothing_that_comes_after_it(case: Path, end_s: int) -> None:
+def test_an_estimate_rests_on_nothing_that_comes_after_its_second(case: Path, end_s: int) -> None:
+    end_us = START_US + end_s * US
+
     def until(blocks: Iterator[Reads]) -> Iterator[Reads]:
         for block in blocks:
-            yield block.rows(block.at_us < START_US + end_s * US)
+            yield block.rows(block.at_us < end_us)
 
     whole, part = run_of(case), run_of(case)
-    tags = part.tags
-    blocks = part.parser.parse([(case / "reads.csv").read_bytes()])
-    cut = [
-        ((change.at_us - START_US) / US, tags.epcs[part.replay.tag_of_item[change.item]], change.zone)
-        for step in part.replay.steps(until(blocks))
-        for change in step.changes
-    ]
     whole._events = None
-    assert cut == [row for row in estimates(whole) if row[0] <= end_s]
-    assert cut
+    blocks = part.parser.parse([(case / "reads.csv").read_bytes()])
+    cut = list(part.replay.steps(until(blocks)))
+    assert cut == [step for step in whole.steps() if step.now_us <= end_us]
+    assert any(step.changes for step in cut)
 
 
 def test_the_order_of_rows_within_a_minute_means_nothing(case: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Evidence beyond reads, books, counts and figures of accuracy; how sure a row of stock is."""
+"""Evidence beyond reads, sensor models, books, counts and figures of accuracy; how sure a row of stock is."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-KINDS = "kind IN ('site', 'data', 'tick', 'evidence')"
+KINDS = "kind IN ('site', 'model', 'data', 'tick', 'evidence')"
 KINDS_BEFORE = "kind IN ('site', 'data', 'tick')"
 
 
@@ -21,6 +21,14 @@ def upgrade() -> None:
     _allow(KINDS)
     _counts()
     _books()
+    op.create_table(
+        "site_model",
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("config", sa.LargeBinary(), nullable=False),
+        sa.Column("config_hash", sa.String(length=64), nullable=False),
+        sa.Column("updated_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("site", name=op.f("pk_site_model")),
+    )
     op.create_table(
         "accuracy",
         sa.Column("site", sa.String(length=64), nullable=False),
@@ -148,10 +156,14 @@ def _allow(kinds: str) -> None:
 
 
 def downgrade() -> None:
-    """Take the tables back to the revision before. Evidence in a log stops it: its sites could not be folded again."""
+    """Take the tables back to the revision before.
+
+    Evidence or a sensor model in a log stops it: its sites could not be folded again.
+    """
     for table in ("approval", "source_event", "accuracy", "book_line", "book", "count_item", "count_cell"):
         op.drop_table(table)
     op.drop_table("count_result")
+    op.drop_table("site_model")
     _allow(KINDS_BEFORE)
     op.drop_column("site_fold", "rules_n")
     op.drop_column("site_fold", "rules")
