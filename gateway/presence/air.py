@@ -20,9 +20,6 @@ RING_STEP_US: Final = 5_000_000
 RING: Final = 2_880
 """Four hours in steps of five seconds. A silence of more looks than that says nothing new."""
 
-ALIVE_US: Final = 20_000_000
-"""A reader that reported nothing for so long is not looking: five turns of a four-port reader."""
-
 LOOK_LATE_US: Final = 600_000_000
 """A look that arrives so late tells of the past only: a backlog makes no zone live."""
 
@@ -79,6 +76,7 @@ class Air:
         unit = self.unit_ms[rows]
         self.unit_ms[rows] = np.where(unit > 0, unit + 0.05 * (ms - unit), ms)
         weight[rows] = np.minimum(ms / self.unit_ms[rows], 2.0)
+        weight[self.silent_target] = 0.0
         self._fill_ring(end_us)
         self.looks += weight
         self.looked_end_us[rows] = end_us
@@ -90,7 +88,6 @@ class Air:
             if end_us > since:
                 self.device_s[device] += (end_us - since) / 1e6
                 self.device_end_us[device] = end_us
-        weight[self.silent_target] = 0.0
         return weight
 
     def _fill_ring(self, end_us: int) -> None:
@@ -111,6 +108,12 @@ class Air:
         newest = int(self.ring_at[0])
         step = np.clip(since_us // RING_STEP_US, newest - RING + 1, newest)
         return np.maximum(self.looks[antennas] - self.ring[(step % RING)[:, None], antennas], 0.0)
+
+    def looks_of(self, since_us: NDArray[np.int64], antenna: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the looks of each antenna since its own instant, shape [n]."""
+        newest = int(self.ring_at[0])
+        step = np.clip(since_us // RING_STEP_US, newest - RING + 1, newest)
+        return np.maximum(self.looks[antenna] - self.ring[step % RING, antenna], 0.0)
 
     def learn_spread(self, residual: NDArray[np.float64], reads: NDArray[np.float64]) -> None:
         """Take residuals of reads against mature fingerprints of `reads` reads each into the read variance."""

@@ -21,6 +21,11 @@ class Span(NamedTuple):
     now_us: int
 
 
+def changed_rows(before: NDArray[np.int16], after: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Return the rows that are shown elsewhere; from one place outside to another is no change."""
+    return np.flatnonzero((before != after) & ((before >= 0) | (after >= 0)))
+
+
 def tell_changes(
     zones: tuple[str, ...], state: Columns, before: NDArray[np.int16], masses: NDArray[np.float32], span: Span
 ) -> list[ZoneChange]:
@@ -29,7 +34,7 @@ def tell_changes(
     Where the item's own read made the difference, the decision is dated at that read, otherwise at the step's end.
     """
     after, now_us = state["zone"], span.now_us
-    rows = np.flatnonzero((before != after) & ((before >= 0) | (after >= 0)))
+    rows = changed_rows(before, after)
     changes = []
     for row, item in enumerate(rows.tolist()):
         was, now, seen = int(before[item]), int(after[item]), int(state["seen_us"][item])

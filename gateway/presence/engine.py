@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from gateway.presence import leaving
 from gateway.presence.air import Air
-from gateway.presence.changes import Span, tell_changes
+from gateway.presence.changes import Span, changed_rows, tell_changes
 from gateway.presence.fingerprint import SLOTS, Fingerprints
 from gateway.presence.heard import Heard, Moment
 from gateway.presence.home import Home
@@ -48,9 +48,6 @@ WARM_US: Final = 900_000_000
 """In the first quarter of an hour items are met where they always were; after it new ones arrive in stock rooms."""
 
 BLIND_US: Final = 20_000_000
-LOOK_LATE_US: Final = 600_000_000
-"""A look that arrives so late tells of the past only: a backlog makes no zone live."""
-
 STILL_US: Final = 120_000_000
 LEARN_US: Final = 60_000_000
 LEARN_AFTER_US: Final = 240_000_000
@@ -60,6 +57,9 @@ SOLD_KEPT_US: Final = 600_000_000
 
 TOLD_FADES: Final = (0.02, 0.3)
 """What was told is certain at first; a minute later it is a prior: beside it this much of elsewhere."""
+
+ASK_ROWS: Final = 4_096
+"""Rows in one matrix product: 30 MB; a store that begins has all of its items due at once."""
 
 YOUNG_TURNS, TURNS, OLD_TURNS = 3, 10, 40
 """Items are judged when they were read, and else in turn: of young, middling and old segments one in so many a look."""
@@ -151,6 +151,8 @@ class Engine:
             self._pass(window.end_us)
             return []
         repeated = window.end_us <= self.air.looked_end_us
+        rest = index[known & (window.inventory_ms <= 0)]  # a window that was too large goes on with looks of no time
+        repeated[rest] &= window.end_us < self.air.looked_end_us[rest]
         span = window.start_us, window.end_us
         weight = self.air.look(index[known], window.inventory_ms[known], span, self.logged_us)
         seconds = self._pass(window.end_us)
@@ -216,10 +218,12 @@ class Engine:
         on_time = (antenna >= 0) & np.where(strict, last_us > newest_us, last_us >= newest_us)
         self.late += int(((antenna >= 0) & ~on_time).sum())
         rows = np.flatnonzero(on_time)
-        tell = -window.rssi_peak_cdbm[rows], window.rssi_mean_cdbm[rows], last_us[rows], antenna[rows], item[rows]
+        tell = -window.rssi_peak_cdbm[rows], -window.rssi_mean_cdbm[rows], -last_us[rows], antenna[rows], item[rows]
         rows = rows[np.lexsort(tell)]
         pair = item[rows] * len(self.plan.antennas) + antenna[rows]
         rows = rows[np.unique(pair, return_index=True)[1]]
+        if len(rows) > SLOTS:
+            rows = rows[_loudest(item[rows], window.rssi_mean_cdbm[rows])]
         return Heard(
             item[rows],
             antenna[rows],
@@ -299,17 +303,21 @@ class Engine:
 
     def _ask(self, rows: NDArray[np.int64]) -> None:
         """Ask where the rows are; keeps the posterior as a mixture."""
-        state = self.state
-        patch_of = self.likelihood.patch_of(state, rows)
+        patch_of = self.likelihood.patch_of(self.state, rows)
         for number in np.unique(patch_of).tolist():
-            part = rows[patch_of == number]
-            patch = self.likelihood.patches[number]
-            post = self.likelihood.of(self.likelihood.features(state, self.air, part, patch), number)
-            post *= self.prior.of(state, part, number)
-            post *= self.home.of(state, part, number)
-            post += 1e-12
-            post /= post.sum(1, keepdims=True)
-            self.prior.keep(state, part, post, patch.positions)
+            mine = rows[patch_of == number]
+            for start in range(0, len(mine), ASK_ROWS):
+                self._ask_patch(mine[start : start + ASK_ROWS], number)
+
+    def _ask_patch(self, rows: NDArray[np.int64], number: int) -> None:
+        """Ask where rows of one patch are."""
+        state, patch = self.state, self.likelihood.patches[number]
+        post = self.likelihood.of(self.likelihood.features(state, self.air, rows, patch), number)
+        post *= self.prior.of(state, rows, number)
+        post *= self.home.of(state, rows, number)
+        post += 1e-12
+        post /= post.sum(1, keepdims=True)
+        self.prior.keep(state, rows, post, patch.positions)
 
     # -- the quick part
 
@@ -408,6 +416,7 @@ class Engine:
             self.turn += 1
             stale = (state["sold_us"] > 0) & (state["seen_us"] - state["sold_us"] > SOLD_KEPT_US)
             state["sold_us"][stale] = 0
+            state["cause"][stale] = 0
             age_us = now - state["seg_us"]
             young = (age_us < physics.young_s * 1e6) & (state["seen_us"] > state["judged_us"])
             every = np.where(age_us < physics.young_s * 1e6, YOUNG_TURNS, np.where(age_us < OLD_US, TURNS, OLD_TURNS))
@@ -472,7 +481,7 @@ class Engine:
             self.home.renew(state, rows, np.array(self.gtins))
 
     def _tell(self, before: NDArray[np.int16], now_us: int, since_us: int) -> list[ZoneChange]:
-        rows = np.flatnonzero(before != self.state["zone"])
+        rows = changed_rows(before, self.state["zone"])
         if not len(rows):
             return []
         return tell_changes(self.plan.zones, self.state, before, self.shown_mass(rows), Span(since_us, now_us))
@@ -517,3 +526,11 @@ class Engine:
         made[known, :-1] = mass * (1 - out)[:, None]
         made[known, -1] = out
         return np.asarray(made / made.sum(1, keepdims=True), np.float32)
+
+
+def _loudest(item: NDArray[np.int64], rssi: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return which reads to keep, in order: of each item (ordered) the loudest `SLOTS`."""
+    order = np.lexsort((np.arange(len(item)), -rssi, item))
+    first = np.searchsorted(item[order], item[order])
+    rank = np.arange(len(item)) - first
+    return np.sort(order[rank < SLOTS])

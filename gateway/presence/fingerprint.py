@@ -42,6 +42,9 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "can_s": (np.float32, (), 0),
     "missed": (np.float32, (), 0),
 }
+FULL: Final = 4_096.0
+"""Reads or looks after which a fingerprint counts half: it follows slow changes, and its sums stay exact."""
+
 DOUBLING_DB: Final = 6.0
 """Of two antennas the louder is kept, unless the other has twice the reads for so many decibels."""
 
@@ -97,7 +100,7 @@ class Fingerprints:
             ("seg_looks", "seg_us", "seg_free_s", "seg_s"),
             ("can_looks", "can_us", "can_free_s", "can_s"),
         ):
-            step = air.looks_since(state[since][rows], antenna)[np.arange(len(rows)), np.arange(len(rows))]
+            step = air.looks_of(state[since][rows], antenna)
             share = np.where(air.loud[antenna], 1.0, free_share(state[free][rows], state[whole][rows]))
             state[looks][rows, place] = step * share
         newer = state["can_us"][rows] > 0
@@ -179,6 +182,9 @@ class Fingerprints:
             state[segment][calm] += state[candidate][calm]
             state[candidate][calm] = 0
         state["can_us"][calm] = now_us
+        full = calm[(state["seg_reads"][calm] > FULL).any(1) | (state["seg_looks"][calm] > FULL).any(1)]
+        for segment, _ in _PAIRS:
+            state[segment][full] *= np.float32(0.5)
         broken = rows[doubt > physics.break_at]
         silent = state["can_reads"][broken].sum(1) == 0
         state["doubt"][broken[silent]] = physics.break_at

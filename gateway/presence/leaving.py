@@ -31,7 +31,6 @@ PEAK_MEMORY_S: Final = 60.0
 """A loud read at an exit is forgotten when none followed for so long: the item stands there, or went back."""
 
 SOLD_SILENCE_S: Final = 25.0
-CARRIED_S: Final = 180.0
 GIVE_UP_S: Final = 400.0
 
 SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {

@@ -12,6 +12,7 @@ from gateway.presence.model import Model
 from gateway.presence.physics import NOMINAL, Physics
 from gateway.presence.prior import ANYWHERE
 from gateway.presence.snapshot import Saved
+from gateway.presence.tracker import SnapshotError
 from gateway.presence.witness import PendingSale
 from wire.site import Site
 
@@ -59,8 +60,8 @@ class SavedEngine(Engine):
         saved = snapshot.decode(data)
         engine = cls(site, physics, model)
         for name in _NUMBERS:
-            setattr(engine, name, saved.numbers[name])
-        engine.witnesses.unmatched = saved.numbers["unmatched"]
+            setattr(engine, name, saved.numbers.get(name, 0))
+        engine.witnesses.unmatched = saved.numbers.get("unmatched", 0)
         engine.witnesses.pending = [PendingSale(sku, at_us) for sku, at_us in saved.pending]
         for gtin in saved.gtins:
             engine._sku_of(gtin)
@@ -72,10 +73,13 @@ class SavedEngine(Engine):
             and saved.positions == positions
             and saved.position_zone == position_zone
         )
-        if same:
-            engine._load(saved)
-        else:
-            engine._carry_over(saved)
+        try:
+            if same:
+                engine._load(saved)
+            else:
+                engine._carry_over(saved)
+        except (KeyError, ValueError) as error:
+            raise SnapshotError(f"snapshot of the presence engine: {error}") from error
         return engine
 
     def _load(self, saved: Saved) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gateway.presence.columns import Columns
 from gateway.presence.item_state import GONE, UNPLACED
 from gateway.presence.plan import Plan
+from gateway.presence.prior import ANYWHERE
 from gateway.presence.tracker import Evidence, EvidenceKind
 from wire.site import OUT, ZoneKind
 
@@ -105,13 +106,14 @@ class Witness:
     def _place(self, rows: NDArray[np.int64], zone: int, cause: str) -> NDArray[np.int64]:
         """Put rows where evidence says that they are."""
         state = self._state
+        moved = rows[state["zone"][rows] != zone]
+        state["cause"][moved] = CAUSES.index(cause)
         state["zone"][rows] = zone
         state["calm_zone"][rows] = zone
         state["quick_zone"][rows] = zone if zone >= 0 else UNPLACED
-        state["cause"][rows] = CAUSES.index(cause)
         state["sold_us"][rows] = 0
         state["missed"][rows] = 0
-        state["prior"][rows] = max(zone, 0)
+        state["prior"][rows] = zone if zone >= 0 else ANYWHERE
         state["prior_stay"][rows] = 0
         state["mass"][rows] = 0
         if zone >= 0:
@@ -136,6 +138,7 @@ class Witness:
         moved = now if self._till >= 0 or blind else now[:0]
         self._place(moved, GONE if blind else self._till, "sold")
         state["told_us"][now] = at_us
+        state["settled"][rows] = False
         state["sold_us"][rows] = max(at_us, 1)
         return np.asarray(moved, np.int64)
 
@@ -189,6 +192,7 @@ class Witness:
         state["missed"][unseen] += np.float32(-UNSEEN_WEIGHT * np.log(1 - coverage))
         state["mass"][unseen, zone] *= np.float32(1 - coverage)
         state["mass"][unseen] /= np.maximum(state["mass"][unseen].sum(1, keepdims=True), 1e-9)
+        state["settled"][unseen] = False
         gone = unseen[state["missed"][unseen] > GONE_AFTER_COUNT]
         self._place(gone, GONE, "counted")
         moved = rows[state["zone"][rows] != zone]
