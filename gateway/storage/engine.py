@@ -8,6 +8,8 @@ returns, and readers never wait. The reading engine begins plainly, and sees one
 PostgreSQL needs neither; there the same code locks rows with `SELECT ... FOR UPDATE`, which SQLite leaves out.
 """
 
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -22,6 +24,7 @@ from gateway.storage.errors import UrlError
 BUSY_TIMEOUT_MS: Final = 10_000
 """How long SQLite waits for a writer in another process (migration, command line) before it gives up."""
 
+WAL_RETRY_S: Final = 0.02
 READERS_MAX: Final = 8
 WRITERS_MAX: Final = 8
 """PostgreSQL connections of one process: ingest, relay, leases and a few sites at once."""
@@ -83,6 +86,20 @@ def _sqlite_engine(url: URL, begin: str, connections: int) -> AsyncEngine:
     return engine
 
 
+def _write_ahead(cursor: Any) -> None:
+    """Switch to the write-ahead log: of two that do so to a new file at once SQLite refuses one without any wait."""
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            return
+
+
 def prepare_sqlite(engine: Any, begin: str) -> None:
     """Make a SQLite engine begin its transactions with `begin`, and set the durability of each connection."""
 
@@ -91,7 +108,7 @@ def prepare_sqlite(engine: Any, begin: str) -> None:
         dbapi_connection.isolation_level = None  # the driver must not begin transactions of its own
         cursor = dbapi_connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
