@@ -103,14 +103,8 @@ class Air:
                 self.ring[at % RING] = self.looks
         self.ring_at[0] = step
 
-    def looks_since(self, since_us: NDArray[np.int64], antennas: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the looks of `antennas` since each instant, shape [instants, antennas]; at most the ring's hours."""
-        newest = int(self.ring_at[0])
-        step = np.clip(since_us // RING_STEP_US, newest - RING + 1, newest)
-        return np.maximum(self.looks[antennas] - self.ring[(step % RING)[:, None], antennas], 0.0)
-
-    def looks_of(self, since_us: NDArray[np.int64], antenna: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the looks of each antenna since its own instant, shape [n]."""
+    def looks_since(self, since_us: NDArray[np.int64], antenna: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the looks of each antenna since its instant, at most the ring's hours; the two are broadcast."""
         newest = int(self.ring_at[0])
         step = np.clip(since_us // RING_STEP_US, newest - RING + 1, newest)
         return np.maximum(self.looks[antenna] - self.ring[step % RING, antenna], 0.0)

@@ -1,5 +1,6 @@
 """Tells what changed: the decisions of the engine as the fold takes them."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,6 +15,10 @@ from wire.site import OUT
 LEFT_SURE: Final = 0.95
 
 
+Mass = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""Rows to the probability of each zone, shape [rows, zones]."""
+
+
 class Span(NamedTuple):
     """The time of the step that changed something, UTC microseconds."""
 
@@ -21,20 +26,19 @@ class Span(NamedTuple):
     now_us: int
 
 
-def changed_rows(before: NDArray[np.int16], after: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Return the rows that are shown elsewhere; from one place outside to another is no change."""
-    return np.flatnonzero((before != after) & ((before >= 0) | (after >= 0)))
-
-
 def tell_changes(
-    zones: tuple[str, ...], state: Columns, before: NDArray[np.int16], masses: NDArray[np.float32], span: Span
+    zones: tuple[str, ...], state: Columns, before: NDArray[np.int16], mass: Mass, span: Span
 ) -> list[ZoneChange]:
-    """Return what is shown elsewhere than `before`, ordered by item; `masses` [changed, zones] are those of now.
+    """Return what is shown elsewhere than `before`, ordered by item; `mass` gives the rows' probabilities of now.
 
+    From one place outside to another is no change.
     Where the item's own read made the difference, the decision is dated at that read, otherwise at the step's end.
     """
     after, now_us = state["zone"], span.now_us
-    rows = changed_rows(before, after)
+    rows = np.flatnonzero((before != after) & ((before >= 0) | (after >= 0)))
+    if not len(rows):
+        return []
+    masses = mass(rows)
     changes = []
     for row, item in enumerate(rows.tolist()):
         was, now, seen = int(before[item]), int(after[item]), int(state["seen_us"][item])

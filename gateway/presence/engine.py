@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from gateway.presence import leaving
 from gateway.presence.air import Air
-from gateway.presence.changes import Span, changed_rows, tell_changes
+from gateway.presence.changes import Span, tell_changes
 from gateway.presence.fingerprint import SLOTS, Fingerprints
 from gateway.presence.heard import Heard, Moment
 from gateway.presence.home import Home
@@ -481,10 +481,7 @@ class Engine:
             self.home.renew(state, rows, np.array(self.gtins))
 
     def _tell(self, before: NDArray[np.int16], now_us: int, since_us: int) -> list[ZoneChange]:
-        rows = changed_rows(before, self.state["zone"])
-        if not len(rows):
-            return []
-        return tell_changes(self.plan.zones, self.state, before, self.shown_mass(rows), Span(since_us, now_us))
+        return tell_changes(self.plan.zones, self.state, before, self.shown_mass, Span(since_us, now_us))
 
     # -- what is known
 

@@ -100,7 +100,7 @@ class Fingerprints:
             ("seg_looks", "seg_us", "seg_free_s", "seg_s"),
             ("can_looks", "can_us", "can_free_s", "can_s"),
         ):
-            step = air.looks_of(state[since][rows], antenna)
+            step = air.looks_since(state[since][rows], antenna)
             share = np.where(air.loud[antenna], 1.0, free_share(state[free][rows], state[whole][rows]))
             state[looks][rows, place] = step * share
         newer = state["can_us"][rows] > 0

@@ -45,7 +45,6 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "exit_at_s": (np.float64, (), 0),
     "rate_long": (np.float32, (), 0.1),
     "rate_short": (np.float32, (), 0.1),
-    "rate_last": (np.float32, (), 0.1),
     "rate_us": (np.int64, (), 0),
     "muted_us": (np.int64, (), 0),
 }
@@ -88,7 +87,6 @@ class Leaving:
         every = np.bincount(row, minlength=size)[rows]
         state["rate_long"][rows] = state["rate_long"][rows] * fade_long + inside / LONG_S
         state["rate_short"][rows] = state["rate_short"][rows] * fade_short + every / SHORT_S
-        state["rate_last"][rows] = state["rate_short"][rows]
         state["rate_us"][rows] = last_us.max()
         passing = row[portal]
         loud = portal & ~ignored
@@ -128,7 +126,7 @@ class Leaving:
         state, physics = self._state, self._physics
         silent = self.silence_s(rows)
         long = self.rate(rows, now_us)
-        last = state["rate_last"][rows]
+        last = state["rate_short"][rows]  # as it was when the item was last read
         at_exit = (state["portal_us"][rows] > 0) & (state["portal_us"][rows] >= state["inside_us"][rows] - 5_000_000)
         need = np.maximum(physics.exit_silence_s, -np.log(physics.exit_delta) / np.maximum(long, RATE_FLOOR))
         loud = state["peak"][rows] >= physics.exit_peak_dbm

@@ -112,7 +112,7 @@ class Likelihood:
         share = np.where(
             air.loud[patch.antennas], 1.0, free_share(state["seg_free_s"][rows], state["seg_s"][rows])[:, None]
         )
-        looks = air.looks_since(state["seg_us"][rows], patch.antennas) * share
+        looks = air.looks_since(state["seg_us"][rows, None], patch.antennas) * share
         looks[at] = state["seg_looks"][where]
         reads, total, hits = (np.zeros((len(rows), size)) for _ in range(3))
         reads[at], total[at], hits[at] = (state[name][where] for name in ("seg_reads", "seg_sum", "seg_hits"))

@@ -63,13 +63,11 @@ class Prior:
         zone = plan.position_zone
         walk = np.exp(-distance / physics.walk_m) + physics.walk_flat
         walk *= plan.reach[np.ix_(zone, zone)]
-        stock = np.array([kind in STOCK_KINDS for kind in plan.zone_kind])[zone]
-        walk[np.ix_(~stock, stock)] *= physics.back_in
+        self.stock = np.array([kind in STOCK_KINDS for kind in plan.zone_kind])[zone]
+        walk[np.ix_(~self.stock, self.stock)] *= physics.back_in
         self.walk = (walk / walk.sum(1, keepdims=True)).astype(np.float32)
         near = np.exp(-(distance**2) / (2 * physics.home_sd_m**2))
         self.near = (near / near.sum(1, keepdims=True)).astype(np.float32)
-        kinds = np.array([kind in STOCK_KINDS for kind in plan.zone_kind])
-        self.stock = kinds[zone]
         self.floor = np.array([kind in FLOOR_KINDS for kind in plan.zone_kind])[zone]
         self.zone_of = zone
         self.zone_sums = np.zeros((len(plan.x), len(plan.zones)), np.float32)
