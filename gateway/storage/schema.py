@@ -1,6 +1,7 @@
 """The tables of the gateway, as SQLAlchemy Core: one definition for SQLite and PostgreSQL.
 
-Five groups, each written by one part only:
+Here is what follows from the sites' input logs, and what leads to them; what commerce adds (postings, holds, keys,
+channels) stands in `gateway.storage.commerce`. Five groups, each written by one part only:
 
 * **what came in** (ingest): `stream`, `site_log`, `site_input`, `quarantine`, `gap`, `edge_state`. A stream's
   watermark and the entry that it admits are written in one transaction.
@@ -16,8 +17,6 @@ Five groups, each written by one part only:
 Every instant is an integer, UTC microseconds, and ends in `_us`. A place is a zone's id, or `OUT`.
 """
 
-from typing import Final
-
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -26,7 +25,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -35,39 +33,14 @@ from sqlalchemy import (
     text,
 )
 
-from wire.limits import ID_MAX_CHARS
-
-NAMING: Final = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "pk": "pk_%(table_name)s",
-}
-"""Names that are the same on every database, so that a migration can find a constraint again."""
-
-metadata: Final = MetaData(naming_convention=NAMING)
-
-_GTIN: Final = 14
-_SERIAL: Final = 64
-"""SGTIN-198 holds 20 characters; percent-escaped in a URI they may be three times as long."""
-
-_SOURCE: Final = 140
-"""A sender's name for an event (128 characters), or an edge and its session, or what we put before a name."""
-
-_BIG_ID: Final = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite counts up by itself only in a column of its own INTEGER type (64 bits there)."""
-
-
-def _id() -> String:
-    return String(ID_MAX_CHARS)
-
+from gateway.storage.metadata import BIG_ID, GTIN_CHARS, SERIAL_CHARS, SOURCE_CHARS, id_type, metadata
 
 # -- what people say
 
 site = Table(
     "site",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("name", Text, nullable=False),
     Column("timezone", Text, nullable=False),
     Column("gln", String(13), nullable=False),
@@ -79,7 +52,7 @@ site = Table(
 site_model = Table(
     "site_model",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("config", LargeBinary, nullable=False),  # the sensor model as JSON, the same bytes as its newest log entry
     Column("config_hash", String(64), nullable=False),
     Column("updated_us", BigInteger, nullable=False),
@@ -88,7 +61,7 @@ site_model = Table(
 sku = Table(
     "sku",
     metadata,
-    Column("gtin", String(_GTIN), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), primary_key=True),
     Column("style", Text, nullable=False),
     Column("colour", Text, nullable=False),
     Column("size", Text, nullable=False),
@@ -106,7 +79,7 @@ unknown_gtin = Table(
     # `sku`): a table filled by the fold could miss a GTIN that the catalogue drops at the same moment.
     "unknown_gtin",
     metadata,
-    Column("gtin", String(_GTIN), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), primary_key=True),
     Column("decision", String(16), nullable=False),
     Column("note", Text, nullable=False),
     Column("decided_us", BigInteger, nullable=False),
@@ -118,8 +91,8 @@ unknown_gtin = Table(
 stream = Table(
     "stream",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("edge", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("edge", id_type(), primary_key=True),
     Column("stream", LargeBinary(16), primary_key=True),
     Column("last_seq", BigInteger, nullable=False),
     Column("opened_us", BigInteger, nullable=False),
@@ -129,14 +102,14 @@ stream = Table(
 site_log = Table(
     "site_log",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("last_n", BigInteger, nullable=False),
 )
 
 site_input = Table(
     "site_input",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("n", BigInteger, primary_key=True, autoincrement=False),
     Column("received_us", BigInteger, nullable=False),
     Column("kind", String(8), nullable=False),
@@ -147,11 +120,11 @@ site_input = Table(
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("id", BIG_ID, primary_key=True, autoincrement=True),
     Column("received_us", BigInteger, nullable=False),
     Column("topic", Text, nullable=False),
-    Column("site", _id()),  # NULL: the topic names no site of ours
-    Column("edge", _id()),
+    Column("site", id_type()),  # NULL: the topic names no site of ours
+    Column("edge", id_type()),
     Column("stream", LargeBinary(16)),
     Column("seq", BigInteger),
     Column("code", String(32), nullable=False),
@@ -164,16 +137,16 @@ quarantine = Table(
 gap = Table(
     "gap",
     metadata,
-    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
-    Column("site", _id(), nullable=False),
-    Column("edge", _id(), nullable=False),
+    Column("id", BIG_ID, primary_key=True, autoincrement=True),
+    Column("site", id_type(), nullable=False),
+    Column("edge", id_type(), nullable=False),
     Column("cause", String(32), nullable=False),
     Column("stream", LargeBinary(16)),
     Column("from_seq", BigInteger, nullable=False),
     Column("to_seq", BigInteger, nullable=False),
     Column("from_us", BigInteger),
     Column("to_us", BigInteger),
-    Column("device", _id()),
+    Column("device", id_type()),
     Column("observations", BigInteger),
     Column("detail", Text, nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
@@ -183,8 +156,8 @@ gap = Table(
 edge_state = Table(
     "edge_state",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("edge", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("edge", id_type(), primary_key=True),
     Column("what", String(16), nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("received_us", BigInteger, nullable=False),
@@ -196,7 +169,7 @@ edge_state = Table(
 site_fold = Table(
     "site_fold",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("applied_n", BigInteger, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("now_us", BigInteger, nullable=False),  # the newest tick: the fold's idea of now
@@ -208,7 +181,7 @@ site_fold = Table(
 checkpoint = Table(
     "checkpoint",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("n", BigInteger, primary_key=True, autoincrement=False),
     Column("taken_us", BigInteger, nullable=False),
     Column("version", SmallInteger, nullable=False),
@@ -220,13 +193,13 @@ movement = Table(
     # Double entry: one unit leaves the account `credit` and arrives in the account `debit`. Never updated or deleted.
     "movement",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("m", BigInteger, primary_key=True, autoincrement=False),
     Column("n", BigInteger, nullable=False),  # the log entry that it follows from
-    Column("gtin", String(_GTIN), nullable=False),
-    Column("serial", String(_SERIAL), nullable=False),
-    Column("credit", _id(), nullable=False),
-    Column("debit", _id(), nullable=False),
+    Column("gtin", String(GTIN_CHARS), nullable=False),
+    Column("serial", String(SERIAL_CHARS), nullable=False),
+    Column("credit", id_type(), nullable=False),
+    Column("debit", id_type(), nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("happened_us", BigInteger, nullable=False),
     Column("first_read_us", BigInteger, nullable=False),
@@ -241,22 +214,23 @@ movement = Table(
 item = Table(
     "item",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("gtin", String(_GTIN), primary_key=True),
-    Column("serial", String(_SERIAL), primary_key=True),
-    Column("zone", _id(), nullable=False),
+    Column("site", id_type(), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), primary_key=True),
+    Column("serial", String(SERIAL_CHARS), primary_key=True),
+    Column("zone", id_type(), nullable=False),
     Column("since_us", BigInteger, nullable=False),
     Column("m", BigInteger, nullable=False),  # its newest movement
     Column("probability", Float(53)),
+    Column("sellable", Float(53)),  # probability that it is in a zone where it can be sold; NULL: not known
     Index("ix_item_site_gtin_zone", "site", "gtin", "zone"),
 )
 
 stock_count = Table(
     "stock_count",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("gtin", String(_GTIN), primary_key=True),
-    Column("zone", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), primary_key=True),
+    Column("zone", id_type(), primary_key=True),
     Column("quantity", Integer, nullable=False),
     CheckConstraint("quantity >= 0", name="not_negative"),
 )
@@ -265,22 +239,28 @@ stock = Table(
     # The row that a change of a SKU at a site locks first, in key order.
     "stock",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("gtin", String(_GTIN), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), primary_key=True),
     Column("version", BigInteger, nullable=False),
     Column("on_hand", Integer, nullable=False),
     Column("sellable", Integer, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
     Column("confidence", Float(53)),  # probability that `sellable` units are sellable; NULL: not known
     Column("promised", Integer),  # units that are sellable with the target's probability; NULL: not known
+    # What commerce makes of it (`gateway.ledger.retell`):
+    Column("ladder", LargeBinary),  # float32: P(at least 1, 2, ... units can be promised to one more buyer)
+    Column("held", Integer, nullable=False, server_default=text("0")),  # units of active holds
+    Column("untagged", Integer, nullable=False, server_default=text("0")),  # units without tags that are for sale
+    Column("unplaced", Integer, nullable=False, server_default=text("0")),  # units that are sold, item not known yet
+    Column("next_expiry_us", BigInteger),  # when the first of its holds expires
     Index("ix_stock_gtin", "gtin"),
 )
 
 zone_state = Table(
     "zone_state",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("zone", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("zone", id_type(), primary_key=True),
     Column("status", String(8), nullable=False),
     Column("as_of_us", BigInteger, nullable=False),  # the newest window in which an antenna really looked here
     Column("since_us", BigInteger, nullable=False),  # since when the status is what it is
@@ -291,12 +271,13 @@ change = Table(
     # `seq` is NULL until the relay has seen the row committed: no reader's cursor can skip a row.
     "change",
     metadata,
-    Column("id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("id", BIG_ID, primary_key=True, autoincrement=True),
     Column("seq", BigInteger),
-    Column("site", _id(), nullable=False),
-    Column("gtin", String(_GTIN), nullable=False),  # empty: the change is of a zone, not of a SKU
+    Column("site", id_type(), nullable=False),
+    Column("gtin", String(GTIN_CHARS), nullable=False),  # empty: the change is of a zone, not of a SKU
     Column("created_us", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),  # JSON object without `seq`
+    Column("ladder", LargeBinary),  # that of the stock row after it: each channel's own `atp` follows from it
     UniqueConstraint("seq"),
     Index("ix_change_waiting", "id", sqlite_where=text("seq IS NULL"), postgresql_where=text("seq IS NULL")),
 )
@@ -307,14 +288,14 @@ book_line = Table(
     # What evidence does to the book of a SKU: the lines behind `book.now`. Never updated or deleted.
     "book_line",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("n", BigInteger, primary_key=True, autoincrement=False),  # the log entry that it follows from
     Column("line", Integer, primary_key=True, autoincrement=False),
-    Column("gtin", String(_GTIN), nullable=False),
+    Column("gtin", String(GTIN_CHARS), nullable=False),
     Column("kind", String(8), nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("units", Integer, nullable=False),  # more, or below 0 fewer
-    Column("source", String(_SOURCE), nullable=False),
+    Column("source", String(SOURCE_CHARS), nullable=False),
     CheckConstraint("units <> 0", name="units"),
     Index("ix_book_line_site_gtin_at_us", "site", "gtin", "at_us"),
 )
@@ -322,10 +303,10 @@ book_line = Table(
 count_result = Table(
     "count_result",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("n", BigInteger, primary_key=True, autoincrement=False),
-    Column("zone", _id(), nullable=False),
-    Column("source", String(_SOURCE), nullable=False),
+    Column("zone", id_type(), nullable=False),
+    Column("source", String(SOURCE_CHARS), nullable=False),
     Column("started_us", BigInteger, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("expected", Integer, nullable=False),
@@ -340,9 +321,9 @@ count_cell = Table(
     # The last count of each zone, by SKU.
     "count_cell",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("gtin", String(_GTIN), primary_key=True),
-    Column("zone", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), primary_key=True),
+    Column("zone", id_type(), primary_key=True),
     Column("n", BigInteger, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("expected", Integer, nullable=False),
@@ -353,19 +334,19 @@ count_item = Table(
     # Items of the last count of each zone that were not where they were believed to be.
     "count_item",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("gtin", String(_GTIN), primary_key=True),
-    Column("serial", String(_SERIAL), primary_key=True),
-    Column("zone", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), primary_key=True),
+    Column("serial", String(SERIAL_CHARS), primary_key=True),
+    Column("zone", id_type(), primary_key=True),
     Column("finding", String(16), nullable=False),
-    Column("place", _id(), nullable=False),
+    Column("place", id_type(), nullable=False),
     CheckConstraint("finding IN ('unseen', 'elsewhere', 'new')", name="finding"),
 )
 
 accuracy = Table(
     "accuracy",
     metadata,
-    Column("site", _id(), primary_key=True),
+    Column("site", id_type(), primary_key=True),
     Column("name", String(32), primary_key=True),
     Column("at_us", BigInteger, primary_key=True, autoincrement=False),
     Column("value", Float(53), nullable=False),
@@ -377,8 +358,8 @@ source_event = Table(
     # A sender's own name for what it told us: the same again gets the same answer, another under that name none.
     "source_event",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("id", String(_SOURCE), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("id", String(SOURCE_CHARS), primary_key=True),
     Column("sha256", LargeBinary(32), nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
     Column("answer", LargeBinary, nullable=False),  # JSON
@@ -388,12 +369,12 @@ book = Table(
     # Another system's total of a SKU, and what evidence made of it since.
     "book",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("gtin", String(_GTIN), primary_key=True),
+    Column("site", id_type(), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), primary_key=True),
     Column("quantity", Integer, nullable=False),
     Column("as_of_us", BigInteger, nullable=False),
     Column("now", Integer, nullable=False),  # with the lines after `as_of_us`, and with corrections
-    Column("source", String(_SOURCE), nullable=False),
+    Column("source", String(SOURCE_CHARS), nullable=False),
     Column("updated_us", BigInteger, nullable=False),
 )
 
@@ -401,9 +382,9 @@ approval = Table(
     # Who decided what about a difference. Never updated or deleted.
     "approval",
     metadata,
-    Column("site", _id(), primary_key=True),
-    Column("id", String(_SOURCE), primary_key=True),
-    Column("gtin", String(_GTIN), nullable=False),
+    Column("site", id_type(), primary_key=True),
+    Column("id", String(SOURCE_CHARS), primary_key=True),
+    Column("gtin", String(GTIN_CHARS), nullable=False),
     Column("cause", String(16), nullable=False),
     Column("who", String(64), nullable=False),
     Column("decision", String(16), nullable=False),

@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from gateway.storage.engine import Database, parse_url
 from gateway.storage.errors import UrlError
 from gateway.storage.migrate import migrate
-from gateway.storage.schema import metadata
+from gateway.storage.commerce import metadata
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gateway.storage.schema import metadata
+from gateway.storage.commerce import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(
