@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 
 from gateway.answers import GapRow, ItemRow, QuarantineRow, SkuRow, UnknownGtin
+from gateway.availability import encode_ladder
 from gateway.clock import Clock, iso, iso_or_none
 from gateway.http.ports import (
     Availability,
@@ -36,12 +37,14 @@ from gateway.http.survey_rows import SiteModel
 from gateway.ledger import series
 from gateway.ledger.desk import Desk
 from gateway.ledger.difference_rows import NOWHERE, difference_page
+from gateway.ledger.picture import SkuKey
 from gateway.ledger.post import counts_of
+from gateway.ledger.retell import pictures_of
 from gateway.limits import PAGE_MAX_ROWS
 from gateway.model_view import ModelViews
 from gateway.relay import last_seq
 from gateway.site_health import site_healths
-from gateway.site_view import SKU_COLUMNS, SiteViews, at_site, stock_of, stock_rows, together, zone_rows
+from gateway.site_view import SKU_COLUMNS, SiteViews, at_site, stock_of, stock_rows, zone_rows
 from gateway.stock_event import with_seq
 from gateway.storage.engine import Database
 from gateway.storage.schema import change, edge_state, gap, item, movement, quarantine, site_fold, site_log, sku, stock
@@ -82,16 +85,55 @@ class Queries:
                 known += list(await connection.scalars(part))
             if not known:
                 return []
-            stored = await stock_of(connection, known, site)
-            names = {name for name, _ in stored} if site is None else {site}
+            views = await self._views.load(connection, None if site is None else [site])
+            stored = await stock_of(connection, known, site, views, self._clock())
             rows: dict[str, list[SiteAvailability]] = {gtin: [] for gtin in known}
-            for name, view in (await self._views.load(connection, names)).items():
+            for name in sorted({key.site for key in stored} if site is None else views):
                 counts = await counts_of(connection, name, known)
                 for gtin in known:
-                    row = stored.get((name, gtin))
+                    row = stored.get(SkuKey(name, gtin))
                     if row is not None or site is not None:
-                        rows[gtin].append(at_site(name, gtin, view, counts[gtin], row))
-        return [together(gtin, rows[gtin], self._clock()) for gtin in known]
+                        rows[gtin].append(at_site(name, gtin, views[name], counts[gtin], row))
+        return [Availability(gtin, rows[gtin]) for gtin in known]
+
+    async def availability_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[SiteAvailability | None]:
+        """Return the row of each (GTIN, site), in order; None where catalogue or gateway know nothing of it."""
+        by_site: dict[str, list[str]] = defaultdict(list)
+        for gtin, site in sorted(set(pairs)):
+            by_site[site].append(gtin)
+        found: dict[tuple[str, str], SiteAvailability] = {}
+        async with self._database.read() as connection:
+            views = await self._views.load(connection, by_site)
+            for site, view in views.items():
+                known: list[str] = []
+                for low in range(0, len(by_site[site]), MANY):
+                    part = select(sku.c.gtin).where(sku.c.gtin.in_(by_site[site][low : low + MANY]))
+                    known += list(await connection.scalars(part))
+                stored = await stock_of(connection, known, site, views, self._clock())
+                counts = await counts_of(connection, site, known)
+                for gtin in known:
+                    row = stored.get(SkuKey(site, gtin))
+                    found[gtin, site] = at_site(site, gtin, view, counts[gtin], row)
+        return [found.get(pair) for pair in pairs]
+
+    async def ladder_without(self, site: str, gtin: str, hold: str) -> bytes:
+        """Return the ladder of a SKU at a site as it is without one hold."""
+        key = SkuKey(site, gtin)
+        async with self._database.read() as connection:
+            views = await self._views.load(connection, [site])
+            sellable = {name: view.sellable for name, view in views.items()}
+            picture = (await pictures_of(connection, [key], sellable, self._clock()))[key]
+        return encode_ladder(picture.ladder(hold))
+
+    async def stock_page(self, site: str, after_gtin: str, limit: int) -> tuple[int, list[StockRow]]:
+        """Return a site's SKUs after a GTIN, and the cursor that they are true at."""
+        async with self._database.read() as connection:
+            cursor = await last_seq(connection)
+            view = await self._views.one(connection, site)
+            if view is None:
+                return cursor, []
+            limit = min(limit, PAGE_MAX_ROWS)
+            return cursor, await stock_rows(connection, view, after_gtin, limit, None, now_us=self._clock())
 
     async def site_stock(
         self, site: str, *, after_gtin: str = "", limit: int = PAGE_MAX_ROWS, style: str | None = None
@@ -101,7 +143,8 @@ class Queries:
             view = await self._views.one(connection, site)
             if view is None:
                 return []
-            return await stock_rows(connection, view, after_gtin, min(limit, PAGE_MAX_ROWS), style)
+            limit = min(limit, PAGE_MAX_ROWS)
+            return await stock_rows(connection, view, after_gtin, limit, style, now_us=self._clock())
 
     async def snapshot(self, site: str) -> Snapshot:
         """Return all of a site's rows and the cursor that they are true at."""
@@ -111,8 +154,10 @@ class Queries:
             if view is None:
                 return Snapshot(cursor, site, [], [])
             rows: list[StockRow] = []
-            while page := await stock_rows(connection, view, rows[-1].gtin if rows else "", PAGE_MAX_ROWS, None):
+            after = ""
+            while page := await stock_rows(connection, view, after, PAGE_MAX_ROWS, None, now_us=self._clock()):
                 rows += page
+                after = page[-1].gtin
             return Snapshot(cursor, site, rows, await zone_rows(connection, view))
 
     async def sku(self, gtin: str) -> SkuRow | None:
@@ -166,6 +211,7 @@ class Queries:
                 applied_n=folded[name].applied_n,
                 behind=folded[name].last_n - folded[name].applied_n,
                 now=iso_or_none(view.now_us),
+                location=view.site.location,
             )
             for name, view in views.items()
         ]

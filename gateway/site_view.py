@@ -1,28 +1,27 @@
 """A site as one transaction sees it, and the rows that follow: stock by SKU, zones, availability."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import (
     BLIND,
     LIVE,
-    NOT_KNOWN,
-    STALE,
     UNKNOWN,
     Look,
-    Promise,
-    Sureness,
-    promise,
-    said,
+    Standing,
+    encode_ladder,
     sellable_zones,
+    standing,
 )
 from gateway.clock import Clock, iso, iso_or_none
-from gateway.http.ports import Availability, SiteAvailability, StockRow, ZoneRow
+from gateway.http.ports import SiteAvailability, StockRow, ZoneRow
+from gateway.ledger.picture import BOOK, MIXED, RFID, SkuKey
 from gateway.ledger.post import counts_of
+from gateway.ledger.retell import pictures_of
 from gateway.limits import FOLD_DEAD_S
 from gateway.storage.schema import site as site_table
 from gateway.storage.schema import site_fold, sku, stock, stock_count, zone_state
@@ -41,14 +40,28 @@ SKU_COLUMNS: Final = (
     sku.c.max_floor,
     sku.c.price,
 )
-_SEVERITY: Final = {LIVE: 0, UNKNOWN: 1, STALE: 2}
 
 
 class StoredStock(NamedTuple):
     """What a row of stock says that does not follow from the counts."""
 
-    version: int
-    sure: Sureness
+    version: int = 0
+    ladder: bytes = b""
+    known: bool = False
+    held: int = 0
+    untagged: int = 0
+
+
+STOCK_COLUMNS: Final = (
+    stock.c.site,
+    stock.c.gtin,
+    stock.c.version,
+    stock.c.ladder,
+    stock.c.promised,
+    stock.c.held,
+    stock.c.untagged,
+    stock.c.next_expiry_us,
+)
 
 
 class SiteView:
@@ -60,9 +73,14 @@ class SiteView:
         self.looks = looks
         self.sellable = sellable_zones(site)
 
-    def promise(self, units: Mapping[str, int]) -> Promise:
-        """Return what can be promised of `units` by zone."""
-        return promise(units, self.sellable, self.looks, self.now_us)
+    def standing(self, units: Mapping[str, int]) -> Standing:
+        """Return how `units` by zone stand."""
+        return standing(units, self.sellable, self.looks, self.now_us)
+
+    @property
+    def reads(self) -> bool:
+        """Whether any antenna of the site reads tags."""
+        return any(device.antennas for device in self.site.devices)
 
 
 class SiteViews:
@@ -112,58 +130,66 @@ def at_site(
     site: str, gtin: str, view: SiteView, units: Mapping[str, int], stored: StoredStock | None
 ) -> SiteAvailability:
     """Return one SKU at one site; `stored` is what its row of stock says, None where it has none."""
-    version, sure = stored or StoredStock(0, NOT_KNOWN)
-    made = view.promise(units)
-    sure = said(made, sure)
+    row = stored or StoredStock()
+    made = view.standing(units)
+    tagged = any(units.values())
+    truth = (MIXED if tagged else BOOK) if row.untagged else RFID if tagged or view.reads else BOOK
     return SiteAvailability(
         site=site,
         gtin=gtin,
-        atp=made.atp,
-        on_hand=made.on_hand,
-        confidence=sure.confidence,
-        promised=sure.promised,
+        on_hand=made.on_hand + row.untagged,
         status=made.status,
         as_of=iso(made.as_of_us),
-        version=version,
+        version=row.version,
         zones={zone: quantity for zone, quantity in sorted(units.items()) if quantity},
+        ladder=row.ladder,
+        known=row.known,
+        held=row.held,
+        untagged=row.untagged,
+        truth=truth,
     )
 
 
-def together(gtin: str, sites: list[SiteAvailability], now_us: int) -> Availability:
-    """Return one SKU over its sites: the worst status, the oldest `as_of`."""
-    return Availability(
-        gtin=gtin,
-        atp=sum(row.atp for row in sites),
-        on_hand=sum(row.on_hand for row in sites),
-        confidence=None,
-        status=max((row.status for row in sites), key=_SEVERITY.__getitem__, default=LIVE),
-        as_of=min((row.as_of for row in sites), default=iso(now_us)),
-        sites=sites,
-    )
-
-
-async def stock_of(
-    connection: AsyncConnection, gtins: list[str], site: str | None
-) -> dict[tuple[str, str], StoredStock]:
-    """Return what is stored of each (site, GTIN) that has a stock row, at one site or all."""
-    found: dict[tuple[str, str], StoredStock] = {}
-    for low in range(0, len(gtins), MANY):
-        columns = (stock.c.site, stock.c.gtin, stock.c.version, stock.c.confidence, stock.c.promised)
-        query = select(*columns).where(stock.c.gtin.in_(gtins[low : low + MANY]))
-        if site is not None:
-            query = query.where(stock.c.site == site)
-        for row in await connection.execute(query):
-            found[row.site, row.gtin] = StoredStock(row.version, Sureness(row.confidence, row.promised))
+async def stored_of(
+    connection: AsyncConnection, rows: Iterable[Row[Any]], views: Mapping[str, SiteView], now_us: int
+) -> dict[SkuKey, StoredStock]:
+    """Return what rows of stock (`STOCK_COLUMNS`) say; those of which a hold expired since are looked at anew."""
+    found: dict[SkuKey, StoredStock] = {}
+    lapsed: list[SkuKey] = []
+    for row in rows:
+        key = SkuKey(row.site, row.gtin)
+        known = row.promised is not None
+        found[key] = StoredStock(row.version, bytes(row.ladder or b""), known, row.held, row.untagged)
+        if row.next_expiry_us is not None and row.next_expiry_us <= now_us:
+            lapsed.append(key)
+    if lapsed:
+        sellable = {name: view.sellable for name, view in views.items()}
+        for key, picture in (await pictures_of(connection, lapsed, sellable, now_us)).items():
+            ladder = encode_ladder(picture.ladder())
+            found[key] = found[key]._replace(ladder=ladder, known=picture.known, held=picture.held)
     return found
 
 
+async def stock_of(
+    connection: AsyncConnection, gtins: list[str], site: str | None, views: Mapping[str, SiteView], now_us: int
+) -> dict[SkuKey, StoredStock]:
+    """Return what is stored of each (site, GTIN) that has a stock row, at one site or all."""
+    rows: list[Row[Any]] = []
+    for low in range(0, len(gtins), MANY):
+        query = select(*STOCK_COLUMNS).where(stock.c.gtin.in_(gtins[low : low + MANY]))
+        if site is not None:
+            query = query.where(stock.c.site == site)
+        rows += (await connection.execute(query)).all()
+    return await stored_of(connection, rows, views, now_us)
+
+
 async def stock_rows(
-    connection: AsyncConnection, view: SiteView, after_gtin: str, limit: int, style: str | None
+    connection: AsyncConnection, view: SiteView, after_gtin: str, limit: int, style: str | None, *, now_us: int
 ) -> list[StockRow]:
-    """Return a page of a site's SKUs, ordered by GTIN."""
+    """Return a page of a site's SKUs, ordered by GTIN; holds that are over by `now_us` count as gone."""
     site = view.site.id
     query = (
-        select(*SKU_COLUMNS, stock.c.version, stock.c.promised)
+        select(*SKU_COLUMNS, *(column for column in STOCK_COLUMNS if column.name != "gtin"))
         .join(stock, stock.c.gtin == sku.c.gtin)
         .where(stock.c.site == site, stock.c.gtin > after_gtin)
         .order_by(stock.c.gtin)
@@ -173,20 +199,23 @@ async def stock_rows(
         query = query.where(sku.c.style == style)
     found = (await connection.execute(query)).all()
     counts = await counts_of(connection, site, [row.gtin for row in found])
+    stored = await stored_of(connection, found, {site: view}, now_us)
     rows = []
     for row in found:
         units = counts[row.gtin]
-        made = view.promise(units)
+        made, said = view.standing(units), stored[SkuKey(site, row.gtin)]
         rows.append(
             StockRow(
                 **{column.name: getattr(row, column.name) for column in SKU_COLUMNS},
-                atp=made.atp,
-                on_hand=made.on_hand,
+                on_hand=made.on_hand + said.untagged,
                 status=made.status,
                 as_of=iso(made.as_of_us),
-                version=row.version,
+                version=said.version,
                 zones={zone: quantity for zone, quantity in sorted(units.items()) if quantity},
-                promised=said(made, Sureness(None, row.promised)).promised,
+                ladder=said.ladder,
+                known=said.known,
+                held=said.held,
+                untagged=said.untagged,
             )
         )
     return rows

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.availability import BLIND, LIVE, NOT_KNOWN, Promise, Sureness
+from gateway.availability import BLIND, LIVE, Offer, Standing
 from gateway.clock import iso
 from gateway.ledger.movement import Movement
 from gateway.limits import CHANGE_MOVES_MAX
@@ -36,8 +36,8 @@ class StockChange(msgspec.Struct, frozen=True, kw_only=True):
     site: str
     atp: int
     on_hand: int
+    held: int
     confidence: float | None
-    promised: int | None
     status: str
     version: int
     as_of: str
@@ -64,25 +64,26 @@ ZONE: Final = "zone"
 def stock_body(
     site: str,
     gtin: str,
-    made: Promise,
-    sure: Sureness = NOT_KNOWN,
+    made: Standing,
+    offered: Offer,
     *,
+    held: int,
     version: int,
     zones: Mapping[str, int],
     movements: Sequence[Movement],
     reason: str,
 ) -> bytes:
-    """Return the event of one SKU after its `movements`, in order; JSON without `seq`."""
+    """Return the event of one SKU after its `movements`, in order; JSON without `seq`. `offered` is the default offer."""
     shown = movements[-CHANGE_MOVES_MAX:]
     return msgspec.json.encode(
         StockChange(
             kind=STOCK,
             gtin=gtin,
             site=site,
-            atp=made.atp,
+            atp=offered.atp,
             on_hand=made.on_hand,
-            confidence=sure.confidence,
-            promised=sure.promised,
+            held=held,
+            confidence=offered.confidence,
             status=made.status,
             version=version,
             as_of=iso(made.as_of_us),

@@ -111,6 +111,8 @@ class Site:
     walls: tuple[Wall, ...] = ()
     gln: str = ""
     company_prefixes: tuple[str, ...] = ()
+    location: tuple[float, float] | None = None
+    """Latitude and longitude, degrees (WGS 84)."""
 
     def zone(self, zone_id: str) -> Zone:
         """Return a zone by its id. Raises `KeyError`."""

@@ -80,6 +80,11 @@ class _Wall(_Strict, rename={"start": "from", "end": "to"}):
     loss_db: Annotated[float, Meta(ge=0, le=100)] = 12.0
 
 
+class _Location(_Strict):
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    lon: Annotated[float, Meta(ge=-180, le=180)]
+
+
 class _Site(_Strict):
     site: str
     zones: Annotated[tuple[_Zone, ...], Meta(min_length=1, max_length=SITE_MAX_ZONES)]
@@ -90,6 +95,7 @@ class _Site(_Strict):
     passages: tuple[tuple[str, str], ...] = ()
     walls: tuple[_Wall, ...] = ()
     devices: Annotated[tuple[_Device, ...], Meta(max_length=SITE_MAX_DEVICES)] = ()
+    location: _Location | None = None
 
 
 _OPTIONS: Final = ("keepalive_s", "baud")
@@ -315,6 +321,7 @@ def _site(shape: _Site) -> Site:
         walls=tuple(Wall(wall.start, wall.end, wall.loss_db) for wall in shape.walls),
         gln=shape.gln,
         company_prefixes=shape.company_prefixes,
+        location=None if shape.location is None else (shape.location.lat, shape.location.lon),
     )
 
 

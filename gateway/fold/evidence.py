@@ -30,7 +30,9 @@ class EvidenceEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Evidence about the named `items`, or about `quantity` units of `gtin`, whichever they are.
 
     `id` is the sender's own name for the event. `zone` is a zone of the site, `OUT` for what is gone, or empty where
-    the kind needs none. `coverage` is of a count: the share of the zone's tags that such a sweep sees.
+    the kind needs none. `coverage` is of a count: the share of the zone's tags that such a sweep sees. `posted`: what
+    it means to commerce is posted already (`gateway.trade`). `untagged` of the `quantity` are units without tags: they
+    concern the book, never an item.
     """
 
     id: Annotated[str, Meta(min_length=1, max_length=EVIDENCE_ID_MAX_CHARS)]
@@ -42,6 +44,8 @@ class EvidenceEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     zone: Annotated[str, Meta(max_length=ID_MAX_CHARS)] = ""
     coverage: Annotated[float, Meta(ge=0, le=1)] = 1.0
     who: Annotated[str, Meta(max_length=EVIDENCE_WHO_MAX_CHARS)] = ""
+    posted: bool = False
+    untagged: Annotated[int, Meta(ge=0, le=EVIDENCE_MAX_UNITS)] = 0
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(EvidenceEntry)

@@ -22,7 +22,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.availability import Sureness
 from gateway.fold.evidence import decode_evidence
 from gateway.fold.limits import MEASURE_US
 from gateway.fold.measure import measure, of_count
@@ -83,6 +82,8 @@ class Folder:
         if entry.kind is Kind.SITE:
             self._read_site(state.enter_site(entry.body))
             outputs.site_changed = True
+            assert self._publisher is not None
+            outputs.publish((state.items[number], chance) for number, chance in self._publisher.publish_all().items())
         elif state.tracker is None:
             raise FoldError(f"entry {entry.n} is {entry.kind.value!r}: the site is described first")
         elif entry.kind is Kind.MODEL:
@@ -106,7 +107,7 @@ class Folder:
         state.figures["counts_expired"] += state.open_counts.expire(state.now_us)
         assert self._publisher is not None
         if self._publisher.due():
-            outputs.publish((state.items[number], p) for number, p in self._publisher.refresh().items())
+            outputs.publish((state.items[number], chance) for number, chance in self._publisher.refresh().items())
         if state.now_us - state.measured_us >= MEASURE_US:
             state.measured_us = state.now_us
             outputs.figures += measure(state, tracker)
@@ -247,7 +248,7 @@ class Folder:
             )
         assert self._publisher is not None
         published = self._publisher.publish(sorted(set(moved)), anyhow=True) if moved else {}
-        outputs.publish((state.items[number], probability) for number, probability in published.items())
+        outputs.publish((state.items[number], chance) for number, chance in published.items())
 
     def _report_zones(self, tracker: Tracker, outputs: Outputs) -> None:
         """Say of every zone with antennas whether it is looked at; one that never was, or lost them, is blind."""
@@ -263,12 +264,6 @@ class Folder:
                 since[zone] = state.now_us
                 other.pop(zone, None)
             outputs.zones[zone] = ZoneReport(zone, live, state.looked_us.get(zone, 0), since[zone], turned)
-
-    def sureness(self, outputs: Outputs) -> dict[str, Sureness]:
-        """Return how sure the units are of each SKU that `outputs` touch, as of now."""
-        if self._publisher is None:
-            return {}
-        return self._publisher.sureness(self.state.of_sku if outputs.site_changed else outputs.touched_skus())
 
 
 def _inventories(table: list[AntennaLook]) -> Iterable[Inventory]:

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from gateway.availability import Sureness, sellable_zones, sureness
+from gateway.availability import sellable_zones
 from gateway.fold.limits import (
     REFRESH_TOUCHED_MAX,
     REFRESH_TURN,
@@ -22,6 +22,7 @@ from gateway.fold.limits import (
     REFRESH_TURN_MIN,
     REFRESH_US,
 )
+from gateway.fold.outputs import Chance
 from gateway.fold.state import NEVER, FoldState
 from gateway.presence.tracker import Tracker
 from wire.site import OUT
@@ -45,13 +46,13 @@ class Publisher:
         """Whether five seconds of logged time went by since the last look."""
         return self._state.says_probability and self._state.now_us - self._state.refreshed_us >= REFRESH_US
 
-    def refresh(self) -> dict[int, float]:
-        """Look at the items that are due; return the probability of each whose band changed."""
+    def refresh(self) -> dict[int, Chance]:
+        """Look at the items that are due; return the probabilities of each whose band changed."""
         self._state.refreshed_us = self._state.now_us
         return self.publish(sorted({*self._take_touched(), *self._take_turn()}))
 
-    def publish(self, numbers: Iterable[int], *, anyhow: bool = False) -> dict[int, float]:
-        """Look at these items; return the probability of the place of each whose band changed (`anyhow`: of each)."""
+    def publish(self, numbers: Iterable[int], *, anyhow: bool = False) -> dict[int, Chance]:
+        """Look at these items; return the probabilities of each whose band changed (`anyhow`: of each)."""
         state = self._state
         placed = [number for number in numbers if state.places[number] != NEVER]
         if not placed or not state.says_probability:
@@ -59,28 +60,19 @@ class Publisher:
         chances = self._tracker.probabilities(np.array(placed, np.int32)).astype(np.float64)
         columns = np.array([self._column.get(state.places[number], -1) for number in placed])
         here = np.where(columns >= 0, chances[np.arange(len(placed)), columns], 0.0)
-        bands = np.digitize(here, EDGES) | (np.digitize(chances @ self._can_sell, EDGES) << _BITS)
+        sellable = np.clip(chances @ self._can_sell, 0.0, 1.0)
+        bands = np.digitize(here, EDGES) | (np.digitize(sellable, EDGES) << _BITS)
         published = {}
-        for number, band, probability in zip(placed, bands.tolist(), here.tolist(), strict=True):
+        rows = zip(placed, bands.tolist(), np.clip(here, 0.0, 1.0).tolist(), sellable.tolist(), strict=True)
+        for number, band, probability, can_sell in rows:
             if anyhow or band != state.bands[number]:
                 state.bands[number] = band
-                published[number] = min(max(probability, 0.0), 1.0)
+                published[number] = Chance(probability, can_sell)
         return published
 
-    def sureness(self, gtins: Iterable[str]) -> dict[str, Sureness]:
-        """Return how sure the units of each SKU are that lie in sellable zones; empty when nothing is published."""
-        state = self._state
-        if not state.says_probability:
-            return {}
-        of_sku = {gtin: state.present(gtin) for gtin in gtins}
-        numbers = [number for members in of_sku.values() for number in members]
-        sku = np.repeat(np.arange(len(of_sku)), [len(members) for members in of_sku.values()])
-        chances = np.zeros(0)
-        if numbers:
-            chances = self._tracker.probabilities(np.array(numbers, np.int32)).astype(np.float64) @ self._can_sell
-        atp = [sum(state.places[n] in self._sellable for n in members) for members in of_sku.values()]
-        found = sureness(np.clip(chances, 0.0, 1.0), sku.astype(np.int64), atp)
-        return dict(zip(of_sku, found, strict=True))
+    def publish_all(self) -> dict[int, Chance]:
+        """Publish the probabilities of all items: what can be sold is another matter by a new description."""
+        return self.publish(range(len(self._state.items)), anyhow=True)
 
     def _take_touched(self) -> list[int]:
         """Take items that were read, the next ones from where the last look ended."""

@@ -32,7 +32,8 @@ from gateway.fold.outputs import Outputs
 from gateway.fold.state import FoldState, ItemKey, Presence
 from gateway.ledger import book
 from gateway.ledger.counted import write_count
-from gateway.ledger.post import Belief, Posting, post, resell
+from gateway.ledger.post import Posting, post, resell
+from gateway.ledger.retell import Shelf
 from gateway.ledger.series import write_figures
 from gateway.limits import CHECKPOINT_ENTRIES, CHECKPOINT_S, FOLD_BUDGET_S, FOLD_MAX_ENTRIES
 from gateway.steps import Step, pass_by
@@ -150,12 +151,10 @@ class SiteFold:
             entries = await entries_after(connection, self.site, previous, self._rules.max_entries)
         if not entries:
             return 0
-        outputs, belief = await asyncio.to_thread(
-            _fold_within, self._folder, entries, self._rules.budget_s, self._corrected
-        )
+        outputs = await asyncio.to_thread(_fold_within, self._folder, entries, self._rules.budget_s, self._corrected)
         self._step("fold.folded")
         async with self._database.write() as connection:
-            await self._commit(connection, previous, outputs, belief)
+            await self._commit(connection, previous, outputs)
             self._step("fold.written")
         self._step("fold.committed")
         self._corrected = Outputs()
@@ -163,7 +162,7 @@ class SiteFold:
         self.folded += count
         return count
 
-    async def _commit(self, connection: AsyncConnection, previous: int, outputs: Outputs, belief: Belief) -> None:
+    async def _commit(self, connection: AsyncConnection, previous: int, outputs: Outputs) -> None:
         state = self.state
         await self._advance(connection, previous)
         self._step("fold.fenced")
@@ -173,10 +172,10 @@ class SiteFold:
             zone: Look(zone not in state.blind_since_us, state.looked_us.get(zone, 0))
             for zone in state.blind_since_us.keys() | state.live_since_us.keys()
         }
-        posting = Posting(self.site, sellable, looks, state.now_us)
-        await post(connection, posting, outputs.movements, belief)
+        posting = Posting(self.site, Shelf(sellable, looks, state.now_us), self._clock())
+        await post(connection, posting, outputs.facts())
         if outputs.site_changed:
-            await resell(connection, posting, belief)
+            await resell(connection, posting)
         await self._write_zones(connection, outputs)
         await book.write_lines(connection, self.site, outputs.lines)
         for n, count in outputs.counts:
@@ -257,10 +256,10 @@ def _fold_all(folder: Folder, entries: list[Entry]) -> None:
         folder.fold(entry)
 
 
-def _fold_within(folder: Folder, entries: list[Entry], budget_s: float, before: Outputs) -> tuple[Outputs, Belief]:
+def _fold_within(folder: Folder, entries: list[Entry], budget_s: float, before: Outputs) -> Outputs:
     """Fold entries for about `budget_s`, at least one; how many has no bearing on the state that they lead to.
 
-    What follows from them goes behind `before`; beliefs are those after the last of them.
+    What follows from them goes behind `before`.
     """
     outputs = Outputs()
     outputs.extend(before)
@@ -269,4 +268,4 @@ def _fold_within(folder: Folder, entries: list[Entry], budget_s: float, before: 
         outputs.extend(folder.fold(entry))
         if time.monotonic() >= until:
             break
-    return outputs, Belief(outputs.published, folder.sureness(outputs))
+    return outputs

@@ -9,7 +9,7 @@ handhelds. Whatever cannot be used is counted by its reason in the fold's figure
 * A sale without an item is the tracker's to place. Receipts and returns without items concern the book only.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -35,13 +35,18 @@ _PURPOSES: Final = {"sale": EvidenceKind.SALE, "receive": EvidenceKind.RECEIPT}
 
 @dataclass(frozen=True, slots=True)
 class BookLine:
-    """What one piece of evidence does to the book of one SKU: `units` more, or fewer."""
+    """What one piece of evidence does to the book of one SKU: `units` more, or fewer.
+
+    `serials` are the items, if they are named. `posted`: what it does to their states was posted when it was taken.
+    """
 
     source: str
     kind: EvidenceKind
     at_us: int
     gtin: str
     units: int
+    serials: tuple[str, ...] = ()
+    posted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Witness:
         if entry.zone and entry.zone not in self._zones:
             self._figures["evidence_unknown_zone"] += 1
         said.coverage = entry.coverage
+        said.posted = entry.posted
         said.zone = self._zones.get(entry.zone, "") if entry.kind is not EvidenceKind.SALE else ""
         if said.zone == OUT and entry.kind is not EvidenceKind.PLACE:
             said.zone = ""
@@ -180,12 +186,18 @@ class _Said:
     quantity: int = 0
     zone: str = ""
     coverage: float = 1.0
+    posted: bool = False
 
     def lines(self) -> Iterator[BookLine]:
         """Yield what it does to the book, one line for each SKU."""
-        units = Counter(name.gtin for name in dict.fromkeys(self.names))
+        serials: dict[str, list[str]] = defaultdict(list)
+        for name in dict.fromkeys(self.names):
+            serials[name.gtin].append(name.serial)
+        units = {gtin: len(names) for gtin, names in serials.items()}
         if self.gtin and not self.names:
-            units[self.gtin] += self.quantity
+            units[self.gtin] = self.quantity
         for gtin, times in sorted(units.items()):
             if self.kind in UNITS and times:
-                yield BookLine(self.source, self.kind, self.at_us, gtin, UNITS[self.kind] * times)
+                change = UNITS[self.kind] * times
+                named = tuple(serials.get(gtin, ()))
+                yield BookLine(self.source, self.kind, self.at_us, gtin, change, named, self.posted)

@@ -17,10 +17,12 @@ from gateway.http import (
     operations_routes,
     page_routes,
     refusals,
+    session_routes,
     stock_routes,
 )
+from gateway.http.access import closed, seal
+from gateway.http.gate import Access, Gate
 from gateway.http.limits import HealthLimits, StreamLimits
-from gateway.http.loopback import LoopbackOnly
 from gateway.http.parameters import strict_query
 from gateway.http.ports import ChangeFeed, Queries
 from gateway.http.security_headers import SecurityHeaders
@@ -43,16 +45,23 @@ def utc_us() -> int:
     return time.time_ns() // 1_000
 
 
-def _following(tail: Tail) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _following(tail: Tail, access: Access | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await tail.begin()
         follower = asyncio.create_task(tail.follow(), name="change-tail")
+        keys = None
+        if access is not None:
+            await access.begin()
+            keys = asyncio.create_task(access.ring.follow(), name="key-ring")
         try:
             yield
         finally:
             tail.close()
             await follower
+            if keys is not None:
+                keys.cancel()
+                await asyncio.gather(keys, return_exceptions=True)
 
     return lifespan
 
@@ -61,13 +70,15 @@ def create_app(
     queries: Queries,
     feed: ChangeFeed,
     *,
+    access: Access | None = None,
     clock: Callable[[], int] = utc_us,
     stream_limits: StreamLimits | None = None,
     health_limits: HealthLimits | None = None,
 ) -> FastAPI:
     """Return the ASGI application; `app.state.tail.close()` ends its streams (`gateway.http.serve` does that).
 
-    `clock` gives UTC microseconds. The application decides nothing, and writes by the desk of `queries` only.
+    `access` holds the keys; without it there are none, and only this machine may ask. `clock` gives UTC microseconds.
+    The application decides nothing, and writes by the desk of `queries` only.
     """
     tail = Tail(queries, feed, stream_limits or StreamLimits())
     app = FastAPI(
@@ -78,19 +89,22 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         openapi_tags=TAGS,
-        lifespan=_following(tail),
+        lifespan=_following(tail, access),
+        dependencies=[Depends(closed)],
     )
     app.state.tail = tail
     strict = [Depends(strict_query)]
     app.include_router(availability_routes.routes(queries, clock), dependencies=strict)
     app.include_router(stock_routes.routes(queries), dependencies=strict)
-    app.include_router(change_routes.routes(queries, tail), dependencies=strict)
+    app.include_router(change_routes.routes(queries, tail, access), dependencies=strict)
     app.include_router(desk_routes.routes(queries, clock), dependencies=strict)
     app.include_router(accuracy_routes.routes(queries, clock), dependencies=strict)
     app.include_router(operations_routes.routes(queries, tail, health_limits or HealthLimits()), dependencies=strict)
     docs_routes.install(app, lambda: openapi.document(app))
     page_routes.install(app)
+    session_routes.install(app, access)
     refusals.install(app)
-    app.add_middleware(LoopbackOnly)
+    seal(app)
+    app.add_middleware(Gate, access=access)
     app.add_middleware(SecurityHeaders)
     return app

@@ -1,60 +1,89 @@
-"""`GET /v1/availability`: what can be sold of one SKU, at one site or at all of them."""
+"""What can be sold: of one SKU, of many pairs at once, and of a whole site with the cursor that it is true at."""
 
 from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from msgspec import Meta
 from starlette.responses import Response
 
+from gateway.geo import Location, distance_km
 from gateway.http import answer, examples, problem
+from gateway.http.access import Caller, check_site, requires
+from gateway.http.body import body_of, invalid, request_body
 from gateway.http.known_site import known_site
+from gateway.http.limits import BATCH_MAX_BYTES, BATCH_MAX_PAIRS, SNAPSHOT_DEFAULT, SNAPSHOT_MAX
+from gateway.http.offered import availability_row, snapshot_row, validator
 from gateway.http.openapi import described
 from gateway.http.parameters import gtin_parameter
 from gateway.http.ports import Queries, SiteAvailability
 from gateway.http.problem import Problem, RefusedError
-from gateway.http.rows import AvailabilityOfSites, AvailabilityRow
+from gateway.http.refusals import shown
+from gateway.http.rows import AvailabilityBatch, AvailabilityOfSites, AvailabilityRow, StockSnapshot
+from gateway.http.told import gtin_of
 from wire.limits import ID_MAX_CHARS
 
-MICROS = 1_000_000
+RADIUS_MAX_KM: Final = 20_038.0
+"""Half of the Earth's circumference: everywhere."""
+
+Reader = Annotated[Caller, Depends(requires("stock:read"))]
 
 
-def age_s(as_of: str, now_us: int) -> float | None:
-    """Seconds from an instant to `now_us`, not below 0; None when nobody ever looked."""
-    if not as_of:
+class PairBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One SKU at one site."""
+
+    gtin: Annotated[str, Meta(max_length=64)]
+    site: Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS)]
+
+
+class BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pairs of SKU and site to be answered at once."""
+
+    pairs: Annotated[list[PairBody], Meta(min_length=1, description=f"up to {BATCH_MAX_PAIRS}")]
+
+
+def location_parameter(text: str) -> Location:
+    """Return latitude and longitude. Raises `RefusedError`."""
+    parts = text.split(",")
+    try:
+        lat, lon = (float(part) for part in parts)
+    except ValueError:
+        lat = lon = float("nan")
+    if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        detail = f"parameter near: found {shown(text)}, expected latitude,longitude in degrees, such as 52.52,13.405"
+        raise RefusedError(Problem(problem.INVALID_PARAMETER, detail, {"parameter": "near", "value": shown(text)}))
+    return lat, lon
+
+
+async def _distances(queries: Queries, near: str | None, radius_km: float | None) -> dict[str, float] | None:
+    """Return how far each site is whose place is known and that is near enough; None when nobody asked."""
+    if near is None:
+        if radius_km is not None:
+            detail = "radius_km needs a place: add near=latitude,longitude"
+            raise RefusedError(Problem(problem.INVALID_PARAMETER, detail, {"parameter": "near"}))
         return None
-    then_us = round(datetime.fromisoformat(as_of).timestamp() * MICROS)
-    return max(0, now_us - then_us) // 1_000 / 1_000
+    here = location_parameter(near)
+    far = {row.site: distance_km(here, row.location) for row in await queries.sites() if row.location is not None}
+    return {site: round(km, 1) for site, km in far.items() if radius_km is None or km <= radius_km}
 
 
-def availability_row(row: SiteAvailability, now_us: int) -> AvailabilityRow:
-    """Return the answer's row. Nothing holds units yet and no channel keeps any back: both are 0."""
-    return AvailabilityRow(
-        gtin=row.gtin,
-        site=row.site,
-        atp=row.atp,
-        on_hand=row.on_hand,
-        held=0,
-        safety=0,
-        confidence=row.confidence,
-        promised=row.promised,
-        status=row.status,
-        as_of=row.as_of,
-        oldest_read_s=age_s(row.as_of, now_us),
-        version=row.version,
-        zones=row.zones,
-    )
-
-
-def _validator(row: SiteAvailability) -> tuple[object, ...]:
-    """Everything of a row but its clock."""
-    return (row.site, row.version, row.status, row.atp, row.on_hand, row.confidence, row.promised, row.zones)
+async def _without(queries: Queries, row: SiteAvailability, hold: str | None) -> SiteAvailability:
+    if hold is None:
+        return row
+    return msgspec.structs.replace(row, ladder=await queries.ladder_without(row.site, row.gtin, hold))
 
 
 def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:
     """Return the routes over these queries; `clock` gives UTC microseconds."""
     router = APIRouter(tags=["availability"])
+    _one(router, queries, clock)
+    _many(router, queries, clock)
+    _all(router, queries, clock)
+    return router
 
+
+def _one(router: APIRouter, queries: Queries, clock: Callable[[], int]) -> None:
     @router.get(
         "/v1/availability",
         summary="What can be sold of one SKU",
@@ -70,6 +99,8 @@ def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:
     )
     async def availability(
         request: Request,
+        caller: Reader,
+        *,
         gtin: Annotated[
             str,
             Query(description="GTIN-8, -12, -13 or -14 with its check digit", max_length=64, examples=[examples.GTIN]),
@@ -77,12 +108,22 @@ def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:
         site: Annotated[
             str | None, Query(description="one site; without it all sites", min_length=1, max_length=ID_MAX_CHARS)
         ] = None,
+        near: Annotated[
+            str | None, Query(description="latitude,longitude: the nearest sites come first", max_length=64)
+        ] = None,
+        radius_km: Annotated[
+            float | None, Query(description="with `near`: only sites within this", gt=0, le=RADIUS_MAX_KM)
+        ] = None,
+        exclude_hold: Annotated[
+            str | None, Query(description="a reservation of yours that is not to count", min_length=1, max_length=36)
+        ] = None,
     ) -> Response:
         """With `site` the answer is that site's row; without it an object with the rows of all sites.
 
         Poll it with `If-None-Match`: 304 says that nothing but the clock moved. Better: follow `/v1/changes`.
         """
         number = gtin_parameter(gtin)
+        distances = await _distances(queries, near, radius_km)
         found = await queries.availability(number, site)
         if found is None or (site is not None and not found.sites):
             if site is not None:
@@ -91,10 +132,79 @@ def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:
                 detail = f"GTIN {number} is not in the catalogue"
                 raise RefusedError(Problem(problem.UNKNOWN_GTIN, detail, {"value": number}))
         now_us = clock()
-        rows = [availability_row(row, now_us) for row in found.sites]
-        validators = [_validator(row) for row in found.sites]
+        seen = [row for row in found.sites if caller.sees(row.site) and (distances is None or row.site in distances)]
+        rows = [
+            availability_row(
+                await _without(queries, row, exclude_hold), caller.policy, now_us, (distances or {}).get(row.site)
+            )
+            for row in seen
+        ]
+        if distances is not None:
+            rows.sort(key=lambda row: (row.distance_km or 0.0, row.site))
+        validators = [validator(row) for row in rows]
         if site is not None and rows:
             return answer.live(request, rows[0], validators)
-        return answer.live(request, AvailabilityOfSites(found.gtin, found.atp, found.on_hand, rows), validators)
+        atp, on_hand = sum(row.atp for row in rows), sum(row.on_hand for row in rows)
+        return answer.live(request, AvailabilityOfSites(found.gtin, atp, on_hand, rows), validators)
 
-    return router
+
+def _many(router: APIRouter, queries: Queries, clock: Callable[[], int]) -> None:
+    @router.post(
+        "/v1/availability:batch",
+        summary="What can be sold of many SKUs",
+        response_class=Response,
+        responses=described(
+            (AvailabilityBatch,),
+            {"two pairs": examples.AVAILABILITY_BATCH},
+            problem.INVALID_BODY,
+            problem.TOO_LARGE,
+            problem.NOT_JSON,
+            problem.TOO_MANY_PAIRS,
+        ),
+        openapi_extra=request_body(
+            BatchBody, {"two pairs": BatchBody([PairBody(examples.GTIN, examples.SITE), PairBody(examples.GTIN, "x")])}
+        ),
+    )
+    async def batch(request: Request, caller: Reader) -> Response:
+        """A row for each pair, in the order asked; pairs that nobody knows are listed in `unknown`."""
+        body = await body_of(request, BatchBody, BATCH_MAX_BYTES)
+        if len(body.pairs) > BATCH_MAX_PAIRS:
+            detail = f"{len(body.pairs)} pairs: at most {BATCH_MAX_PAIRS} at once; send the rest in another request"
+            members: dict[str, problem.Member] = {"parameter": "pairs", "expected": f"at most {BATCH_MAX_PAIRS}"}
+            raise RefusedError(Problem(problem.TOO_MANY_PAIRS, detail, members))
+        pairs = []
+        for number, pair in enumerate(body.pairs):
+            check_site(caller, pair.site)
+            pairs.append((gtin_of(f"pairs[{number}].gtin", pair.gtin), pair.site))
+        if len(set(pairs)) < len(pairs):
+            raise invalid("pairs", len(pairs), "each pair once")
+        now_us = clock()
+        found = await queries.availability_pairs(pairs)
+        rows = [availability_row(row, caller.policy, now_us) for row in found if row is not None]
+        unknown = [f"{gtin}@{site}" for (gtin, site), row in zip(pairs, found, strict=True) if row is None]
+        return answer.uncached(AvailabilityBatch(rows, unknown))
+
+
+def _all(router: APIRouter, queries: Queries, clock: Callable[[], int]) -> None:
+    @router.get(
+        "/v1/snapshot",
+        summary="All rows of a site, and the cursor that they are true at",
+        response_class=Response,
+        responses=described((StockSnapshot,), {"one page": examples.STOCK_SNAPSHOT}, problem.UNKNOWN_SITE),
+    )
+    async def snapshot(
+        caller: Reader,
+        site: Annotated[str, Query(description="the site", min_length=1, max_length=ID_MAX_CHARS)],
+        after: Annotated[str, Query(description="`next` of the page before", max_length=14)] = "",
+        limit: Annotated[int, Query(description="rows of a page", ge=1, le=SNAPSHOT_MAX)] = SNAPSHOT_DEFAULT,
+    ) -> Response:
+        """Page through it by `next`, then follow `/v1/changes` from the `cursor` of the *first* page.
+
+        Rows of later pages may be newer than that cursor, never older: drop an event whose `version` is not newer.
+        """
+        await known_site(queries, site)
+        cursor, found = await queries.stock_page(site, after, limit)
+        now_us = clock()
+        rows = [snapshot_row(site, row, caller.policy, now_us) for row in found]
+        following = rows[-1].gtin if len(rows) == limit else None
+        return answer.uncached(StockSnapshot(site, cursor, rows, following))

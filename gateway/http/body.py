@@ -12,6 +12,7 @@ from fastapi import Request
 from gateway.http import problem
 from gateway.http.problem import Problem, RefusedError
 from gateway.http.refusals import shown
+from gateway.http.schemas import reference
 
 T = TypeVar("T")
 
@@ -54,5 +55,5 @@ def invalid(member: str, value: object, expected: str) -> RefusedError:
 def request_body(kind: type[Any], examples: dict[str, object]) -> dict[str, Any]:
     """Return the OpenAPI description of a body."""
     shown_examples = {name: {"value": msgspec.to_builtins(value)} for name, value in examples.items()}
-    content = {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}, "examples": shown_examples}
+    content = {"schema": reference(kind), "examples": shown_examples}
     return {"requestBody": {"required": True, "content": {JSON: content}}}

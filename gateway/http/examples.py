@@ -20,6 +20,7 @@ from gateway.http.ports import (
     ZoneCount,
 )
 from gateway.http.rows import (
+    AvailabilityBatch,
     AvailabilityOfSites,
     AvailabilityRow,
     Edge,
@@ -30,6 +31,7 @@ from gateway.http.rows import (
     Movements,
     SiteEntry,
     Sites,
+    StockSnapshot,
     StreamFigures,
 )
 from gateway.http.survey_rows import AntennaSurvey, ConfusionRow, SiteModel, Survey, ZoneSurvey
@@ -49,7 +51,6 @@ AVAILABILITY_ROW: Final = AvailabilityRow(
     held=0,
     safety=0,
     confidence=0.97,
-    promised=3,
     status="live",
     as_of=_AT,
     oldest_read_s=0.4,
@@ -57,6 +58,8 @@ AVAILABILITY_ROW: Final = AvailabilityRow(
     zones={"BACK": 2, "FLOOR_A": 1, "FIT": 1},
 )
 AVAILABILITY_OF_SITES: Final = AvailabilityOfSites(GTIN, 3, 4, [AVAILABILITY_ROW])
+AVAILABILITY_BATCH: Final = AvailabilityBatch([AVAILABILITY_ROW], [f"{GTIN}@x"])
+STOCK_SNAPSHOT: Final = StockSnapshot(SITE, 412, [AVAILABILITY_ROW], GTIN)
 
 _ZONES: Final = [
     ZoneTile("BACK", "back_room", "back", True, "BACK", "live", _AT, _BEFORE, 2),
@@ -88,7 +91,7 @@ SITE_STOCK: Final = SiteStock(
             4,
             [
                 ColourRow(
-                    "navy", "navy", [Cell(GTIN, "M", 4, 1, 2, 1, 3, "live", 17, {"BACK": 2, "FLOOR_A": 1, "FIT": 1}, 3)]
+                    "navy", "navy", [Cell(GTIN, "M", 4, 1, 2, 1, 3, "live", 17, {"BACK": 2, "FLOOR_A": 1, "FIT": 1})]
                 )
             ],
         )
@@ -112,8 +115,8 @@ MOVEMENTS: Final = Movements(
     981,
 )
 CHANGE_BODY: Final = (
-    b'{"seq":412,"kind":"stock","gtin":"09506000134352","site":"store-001","atp":3,"on_hand":4,"confidence":0.97,'
-    b'"promised":3,"status":"live","version":17,"as_of":"2026-11-22T05:45:00.123Z","reason":"moved",'
+    b'{"seq":412,"kind":"stock","gtin":"09506000134352","site":"store-001","atp":3,"on_hand":4,"held":0,"confidence":0.97,'
+    b'"status":"live","version":17,"as_of":"2026-11-22T05:45:00.123Z","reason":"moved",'
     b'"zones":{"BACK":2,"FLOOR_A":1,"FIT":1},"moves":[{"serial":"1","from":"BACK","to":"FLOOR_A",'
     b'"happened_at":"2026-11-22T05:44:58.700Z","first_read_at":"2026-11-22T05:44:58.700Z",'
     b'"decided_at":"2026-11-22T05:45:00.123Z","cause":"presence","probability":0.97}],"moves_left_out":0}'

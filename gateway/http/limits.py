@@ -7,6 +7,14 @@ MOVEMENTS_DEFAULT: Final = 50
 MOVEMENTS_MAX: Final = 500
 """A page of a few hundred rows stays below 100 KB; more is a matter of paging."""
 
+BATCH_MAX_PAIRS: Final = 1_000
+BATCH_MAX_BYTES: Final = 256 * 1024
+"""Rows of one batch: about 400 KB of answer, some tens of milliseconds."""
+
+SNAPSHOT_DEFAULT: Final = 500
+SNAPSHOT_MAX: Final = 1_000
+"""Rows of one page of a snapshot: 400 KB."""
+
 EVIDENCE_MAX_BYTES: Final = 4 * 1024 * 1024
 """Twenty thousand items as Digital Links of some 150 characters."""
 

@@ -2,7 +2,7 @@
 
 Pure: flat rows in, nested answer out. Every unit counts in exactly one of three groups by the kind of its zone: what
 a shopper can see (`floor`), what can be brought there (`back`), and what is in somebody's hands (`other`), so that
-floor + back + other = on_hand in each cell.
+floor + back + other = on_hand in each cell; units without tags count as `other`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from gateway.availability import Policy
 from gateway.http.ports import SiteRow, Snapshot, StockRow, ZoneRow
 from gateway.http.size_order import size_key
 from wire.site import ZoneKind
@@ -66,7 +67,7 @@ class Cell(msgspec.Struct, frozen=True):
     status: Status
     version: int
     zones: dict[str, int]
-    promised: Annotated[int | None, Meta(description="units that are there with a probability of 0.95")] = None
+    held: Annotated[int, Meta(description="units bound by active reservations")] = 0
 
 
 class ColourRow(msgspec.Struct, frozen=True):
@@ -119,10 +120,11 @@ def zone_tile(zone: ZoneRow) -> ZoneTile:
     )
 
 
-def _cell(row: StockRow, groups: Mapping[str, Group]) -> Cell:
+def _cell(row: StockRow, groups: Mapping[str, Group], policy: Policy) -> Cell:
     sums = {"floor": 0, "back": 0, "other": 0}
     for zone, units in row.zones.items():
         sums[groups.get(zone, "other")] += units
+    sums["other"] += row.untagged
     return Cell(
         row.gtin,
         row.size,
@@ -130,11 +132,11 @@ def _cell(row: StockRow, groups: Mapping[str, Group]) -> Cell:
         sums["floor"],
         sums["back"],
         sums["other"],
-        row.atp,
+        row.offer(policy).atp,
         row.status,
         row.version,
         row.zones,
-        row.promised,
+        row.held,
     )
 
 
@@ -157,7 +159,9 @@ def common_description(rows: Sequence[StockRow]) -> str:
     return " ".join(words).rstrip(SEPARATORS)
 
 
-def _colour_rows(colour: str, rows: Sequence[StockRow], groups: Mapping[str, Group]) -> list[ColourRow]:
+def _colour_rows(
+    colour: str, rows: Sequence[StockRow], groups: Mapping[str, Group], policy: Policy
+) -> list[ColourRow]:
     """One row, and a further one for each GTIN whose size is taken already."""
     layers: list[list[StockRow]] = []
     for row in rows:
@@ -170,30 +174,31 @@ def _colour_rows(colour: str, rows: Sequence[StockRow], groups: Mapping[str, Gro
         ColourRow(
             colour,
             colour if colour and number == 0 else f"{colour} {layer[0].gtin}".strip(),
-            [_cell(row, groups) for row in layer],
+            [_cell(row, groups, policy) for row in layer],
         )
         for number, layer in enumerate(layers)
     ]
 
 
-def _style(name: str, rows: Sequence[StockRow], groups: Mapping[str, Group]) -> Style:
+def _style(name: str, rows: Sequence[StockRow], groups: Mapping[str, Group], policy: Policy) -> Style:
     colours = [
         found
         for colour, of_colour in groupby(rows, key=lambda row: row.colour)
-        for found in _colour_rows(colour, list(of_colour), groups)
+        for found in _colour_rows(colour, list(of_colour), groups, policy)
     ]
     sizes = sorted({row.size for row in rows}, key=size_key)
     units = sum(row.on_hand for row in rows)
     return Style(name, common_description(rows), rows[0].department, sizes, units, colours)
 
 
-def _styles(rows: Iterable[StockRow], groups: Mapping[str, Group]) -> list[Style]:
+def _styles(rows: Iterable[StockRow], groups: Mapping[str, Group], policy: Policy) -> list[Style]:
     in_order = sorted(rows, key=lambda row: (row.style, row.colour, size_key(row.size), row.gtin))
-    return [_style(name, list(of_style), groups) for name, of_style in groupby(in_order, key=lambda row: row.style)]
+    by_style = groupby(in_order, key=lambda row: row.style)
+    return [_style(name, list(rows_of), groups, policy) for name, rows_of in by_style]
 
 
-def site_stock(site: SiteRow, snapshot: Snapshot) -> SiteStock:
-    """Fold a snapshot of flat rows into the matrices of its styles, by style, colour and size."""
+def site_stock(site: SiteRow, snapshot: Snapshot, policy: Policy) -> SiteStock:
+    """Fold a snapshot of flat rows into the matrices of its styles, by style, colour and size, as a channel sees it."""
     tiles = [zone_tile(zone) for zone in snapshot.zones]
     groups: dict[str, Group] = {tile.zone: tile.group for tile in tiles}
     return SiteStock(
@@ -204,5 +209,5 @@ def site_stock(site: SiteRow, snapshot: Snapshot) -> SiteStock:
         on_hand=sum(row.on_hand for row in snapshot.rows),
         skus=len(snapshot.rows),
         zones=tiles,
-        styles=_styles(snapshot.rows, groups),
+        styles=_styles(snapshot.rows, groups, policy),
     )

@@ -1,7 +1,6 @@
 """The OpenAPI document: paths from FastAPI, schemas from the structs that are encoded, problems from their table."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -10,43 +9,13 @@ from fastapi.openapi.utils import get_openapi
 
 from gateway.http import problem
 from gateway.http.event_stream import NDJSON, SSE
-from gateway.http.matrix import SiteStock
-from gateway.http.ports import Approved, BookTaken, DifferencePage, EvidenceTaken, SiteAccuracy
 from gateway.http.problem import CONTENT_TYPE, Kind, Problem
 from gateway.http.rows import (
-    AvailabilityOfSites,
-    AvailabilityRow,
     Change,
-    Edges,
-    HealthAnswer,
-    Movements,
-    Sites,
 )
-from gateway.http.survey_rows import SiteModel
-from gateway.http.told import ApprovalBody, BookBody, EvidenceBody
+from gateway.http.schemas import REFERENCE, reference, schemas
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
-
-REFERENCE: Final = "#/components/schemas/{name}"
-
-ANSWERS: Final = (
-    AvailabilityRow,
-    AvailabilityOfSites,
-    Sites,
-    SiteStock,
-    Movements,
-    Change,
-    Edges,
-    HealthAnswer,
-    SiteAccuracy,
-    SiteModel,
-    DifferencePage,
-    EvidenceTaken,
-    BookTaken,
-    Approved,
-)
-
-BODIES: Final = (EvidenceBody, BookBody, ApprovalBody)
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -74,12 +43,6 @@ _NULL: Final = "\0null"
 """Stands for null in an example while FastAPI puts the document together."""
 
 
-@cache
-def _schemas() -> dict[str, Any]:
-    _, components = msgspec.json.schema_components((*ANSWERS, *BODIES), ref_template=REFERENCE)
-    return {**components, "Problem": PROBLEM_SCHEMA}
-
-
 def _swapped(value: Any, old: object, new: object) -> Any:
     """Return plain data with each `old` in it replaced: FastAPI leaves out what is null, also in an example."""
     if isinstance(value, dict):
@@ -87,10 +50,6 @@ def _swapped(value: Any, old: object, new: object) -> Any:
     if isinstance(value, list):
         return [_swapped(member, old, new) for member in value]
     return new if value == old else value
-
-
-def _reference(answer: type) -> dict[str, str]:
-    return {"$ref": REFERENCE.format(name=answer.__name__)}
 
 
 def _problems(kinds: Sequence[Kind]) -> Responses:
@@ -107,7 +66,7 @@ def _problems(kinds: Sequence[Kind]) -> Responses:
 
 def described(answers: Sequence[type], examples: Mapping[str, object], *kinds: Kind, cached: bool = False) -> Responses:
     """Return the documentation of a route's answers: schema, examples, and the problems that it can meet."""
-    references = [_reference(answer) for answer in answers]
+    references = [reference(answer) for answer in answers]
     schema: dict[str, Any] = references[0] if len(references) == 1 else {"oneOf": references}
     shown = {name: {"value": _swapped(msgspec.to_builtins(value), None, _NULL)} for name, value in examples.items()}
     found: Responses = {
@@ -141,7 +100,7 @@ def changes_described(line: str, event: str) -> Responses:
         )
     )
     content = {
-        NDJSON: {"schema": _reference(Change), "examples": {"one line": {"value": line}}},
+        NDJSON: {"schema": reference(Change), "examples": {"one line": {"value": line}}},
         SSE: {"schema": {"type": "string"}, "examples": {"one event": {"value": event}}},
     }
     cursor = {"description": "cursor of the next long poll", "schema": {"type": "integer"}}
@@ -158,6 +117,6 @@ def document(app: FastAPI) -> dict[str, Any]:
             for operation in path.values():
                 if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                     del operation["responses"]["422"]
-        found["components"] = {"schemas": _schemas()}
+        found["components"] = {"schemas": {**schemas(), "Problem": PROBLEM_SCHEMA}}
         app.openapi_schema = _swapped(found, _NULL, None)
     return app.openapi_schema

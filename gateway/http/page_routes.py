@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from gateway.http import problem
+from gateway.http.access import public
 from gateway.http.answer import is_same
 from gateway.http.problem import Problem, RefusedError
 from gateway.http.refusals import shown
@@ -56,9 +57,11 @@ def install(app: FastAPI) -> None:
     """Add `/` and `/page/{name}`."""
     by_name = page_files()
 
+    @public
     async def index(request: Request) -> Response:
         return _answer(request, by_name[INDEX])
 
+    @public
     async def page(request: Request) -> Response:
         name = request.path_params["name"]
         file = by_name.get(name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from gateway.availability import Offer, Policy, decode_ladder, offer
 from gateway.http.survey_rows import SiteModel
 from wire.messages import EdgeState
 
@@ -35,29 +36,30 @@ class CursorAhead(LookupError):  # noqa: N818 - reads as what is wrong
 
 
 class SiteAvailability(msgspec.Struct, frozen=True):
-    """One SKU at one site."""
+    """One SKU at one site; `ladder` (float32) says what a channel may sell, `known` whether a tracker says so."""
 
     site: str
     gtin: str
-    atp: int
     on_hand: int
-    confidence: float | None
     status: str
     as_of: str
     version: int
     zones: dict[str, int]
-    promised: int | None = None
+    ladder: bytes = b""
+    known: bool = False
+    held: int = 0
+    untagged: int = 0
+    truth: str = "rfid"
+
+    def offer(self, policy: Policy) -> Offer:
+        """Return what a channel may sell of it."""
+        return offer(decode_ladder(self.ladder), policy, self.status, known=self.known)
 
 
 class Availability(msgspec.Struct, frozen=True):
     """One SKU over the sites that were asked for."""
 
     gtin: str
-    atp: int
-    on_hand: int
-    confidence: float | None
-    status: str
-    as_of: str
     sites: list[SiteAvailability]
 
 
@@ -73,13 +75,19 @@ class StockRow(msgspec.Struct, frozen=True):
     min_floor: int | None
     max_floor: int | None
     price: str | None
-    atp: int
     on_hand: int
     status: str
     as_of: str
     version: int
     zones: dict[str, int]
-    promised: int | None = None
+    ladder: bytes = b""
+    known: bool = False
+    held: int = 0
+    untagged: int = 0
+
+    def offer(self, policy: Policy) -> Offer:
+        """Return what a channel may sell of it."""
+        return offer(decode_ladder(self.ladder), policy, self.status, known=self.known)
 
 
 class SiteRow(msgspec.Struct, frozen=True):
@@ -93,6 +101,7 @@ class SiteRow(msgspec.Struct, frozen=True):
     applied_n: int
     behind: int
     now: str | None
+    location: tuple[float, float] | None = None
 
 
 class ZoneRow(msgspec.Struct, frozen=True):
@@ -344,6 +353,18 @@ class Queries(Protocol):
 
     async def availability(self, gtin: str, site: str | None = None) -> Availability | None:
         """Return a SKU's rows, or None when the catalogue does not know the GTIN."""
+        ...
+
+    async def availability_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[SiteAvailability | None]:
+        """Return the row of each (GTIN, site), in order; None where catalogue or gateway know nothing of it."""
+        ...
+
+    async def ladder_without(self, site: str, gtin: str, hold: str) -> bytes:
+        """Return the ladder of a SKU at a site as it is without one hold."""
+        ...
+
+    async def stock_page(self, site: str, after_gtin: str, limit: int) -> tuple[int, list[StockRow]]:
+        """Return a site's SKUs after a GTIN, and the cursor that they are true at."""
         ...
 
     async def snapshot(self, site: str) -> Snapshot:

@@ -55,6 +55,25 @@ FOREIGN_ITEM: Final = Kind(
     "An item of another company",
     "Send items under this site's company prefixes (`expected`), or add the prefix to the site file.",
 )
+NO_KEY: Final = Kind(
+    "no-key",
+    401,
+    "A key is needed",
+    "Send `Authorization: Bearer lu_...` (or `X-API-Key`). `lastunit keys create` makes a key; `detail` says what is "
+    "wrong with one that was sent.",
+)
+SCOPE_MISSING: Final = Kind(
+    "scope-missing", 403, "The key may not do this", "Use a key that has the scope in `expected`; `value` lists its own."
+)
+SITE_NOT_ALLOWED: Final = Kind(
+    "site-not-allowed", 403, "The key is not for this site", "`expected` lists the sites of the key."
+)
+RATE_LIMITED: Final = Kind(
+    "rate-limited",
+    429,
+    "Too many requests for this key",
+    "Wait for the seconds in Retry-After. `expected` says the key's rate; `lastunit keys create --rate` sets it.",
+)
 LOOPBACK_ONLY: Final = Kind(
     "loopback-only",
     403,
@@ -107,6 +126,9 @@ ID_REUSED: Final = Kind(
     "The id was used for something else",
     "Send a new event under an id of its own. The same event may be sent again as it was, as often as needed.",
 )
+TOO_MANY_PAIRS: Final = Kind(
+    "too-many-pairs", 422, "Too many pairs at once", "Send the pairs in several requests: `expected` says how many."
+)
 TOO_MANY_STREAMS: Final = Kind(
     "too-many-streams", 503, "All change streams are taken", "Try again after the seconds in Retry-After."
 )
@@ -125,6 +147,10 @@ KINDS: Final = (
     INVALID_BODY,
     UNKNOWN_ZONE,
     FOREIGN_ITEM,
+    NO_KEY,
+    SCOPE_MISSING,
+    SITE_NOT_ALLOWED,
+    RATE_LIMITED,
     LOOPBACK_ONLY,
     UNKNOWN_GTIN,
     UNKNOWN_SITE,
@@ -138,6 +164,7 @@ KINDS: Final = (
     NOT_JSON,
     WRONG_HOST,
     ID_REUSED,
+    TOO_MANY_PAIRS,
     INTERNAL,
     TOO_MANY_STREAMS,
     UNAVAILABLE,

@@ -22,15 +22,14 @@ class AvailabilityRow(msgspec.Struct, frozen=True):
 
     gtin: Annotated[str, Meta(pattern="^[0-9]{14}$")]
     site: str
-    atp: Annotated[int, Meta(description="available to promise: units that can be sold now")]
+    atp: Annotated[
+        int, Meta(description="available to promise: the most units that are there as surely as the channel asks")
+    ]
     on_hand: Annotated[int, Meta(description="units in the site, in whatever zone")]
     held: Annotated[int, Meta(description="units bound by active reservations")]
     safety: Annotated[int, Meta(description="units kept back by the channel's rule")]
     confidence: Annotated[
-        Fraction | None, Meta(description="probability that atp units can be sold; null: not known, or nothing to sell")
-    ]
-    promised: Annotated[
-        int | None, Meta(description="the most units that are there with a probability of 0.95; null: not known")
+        Fraction | None, Meta(description="probability that the promise is kept; null: not known, or nothing to sell")
     ]
     status: Status
     as_of: Instant
@@ -40,6 +39,9 @@ class AvailabilityRow(msgspec.Struct, frozen=True):
     ]
     version: Annotated[int, Meta(description="grows with each change of this row; drop an event that is not newer")]
     zones: Annotated[dict[str, int], Meta(description="units by zone; zones without units are left out")]
+    untagged: Annotated[int, Meta(description="units without a tag among those on hand")] = 0
+    truth: Annotated[str, Meta(description="rfid: tags say it; book: quantities that were told; mixed: both")] = "rfid"
+    distance_km: Annotated[float | None, Meta(description="from `near`; null: not asked, or no place known")] = None
 
 
 class AvailabilityOfSites(msgspec.Struct, frozen=True):
@@ -49,6 +51,22 @@ class AvailabilityOfSites(msgspec.Struct, frozen=True):
     atp: int
     on_hand: int
     rows: list[AvailabilityRow]
+
+
+class AvailabilityBatch(msgspec.Struct, frozen=True):
+    """Rows in the order asked; `unknown` are pairs as gtin@site that catalogue or gateway do not know."""
+
+    rows: list[AvailabilityRow]
+    unknown: list[str]
+
+
+class StockSnapshot(msgspec.Struct, frozen=True):
+    """Rows of a site by GTIN, of one transaction. `next` is the `after` of the next page; null at the end."""
+
+    site: str
+    cursor: Annotated[int, Meta(description="follow /v1/changes from here, when it is the first page's")]
+    rows: list[AvailabilityRow]
+    next: str | None
 
 
 class SiteEntry(msgspec.Struct, frozen=True):
@@ -116,8 +134,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     gtin: str = ""
     atp: int = 0
     on_hand: int = 0
+    held: int = 0
     confidence: float | None = None
-    promised: int | None = None
     version: int = 0
     reason: str = ""
     zones: dict[str, int] = {}

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway.http import answer, examples, problem
+from gateway.http.access import caller_of
 from gateway.http.known_site import known_site
 from gateway.http.limits import MOVEMENTS_DEFAULT, MOVEMENTS_MAX
 from gateway.http.matrix import SiteStock, ZoneTile, site_stock, zone_tile
@@ -83,7 +84,7 @@ def routes(queries: Queries) -> APIRouter:
         Load it once, then follow `/v1/changes?cursor=` and replace each cell by the newer event.
         """
         row = await known_site(queries, site)
-        found = site_stock(row, await queries.snapshot(site))
+        found = site_stock(row, await queries.snapshot(site), caller_of(request).policy)
         return answer.live(request, found, _stock_validator(found))
 
     @router.get(

@@ -2,27 +2,34 @@
 
 The rows of `stock` are locked first, in key order: a reservation locks the same rows in the same order. Then the
 movements are appended, items change place under the condition that they were where the movement says, counts change by
-what was moved, and each touched SKU gets one event. A condition that does not hold raises `LedgerError` and with it
-undoes the whole commit: a ledger that disagrees with itself must not grow.
+what was moved, states change by what that means (`gateway.ledger.consequences`), and `retell` says what can be promised
+now. A condition that does not hold raises `LedgerError` and with it undoes the whole commit: a ledger that disagrees
+with itself must not grow.
 
 Probabilities of items may be published without a movement. Their SKU gets an event when that changes how many units
-are promised; otherwise its row just says how sure it is now.
+can be promised; otherwise its row just says how sure it is now.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.availability import NOT_KNOWN, Look, Sureness, promise, said
+from gateway.fold.outputs import Chance, Facts
 from gateway.fold.state import ItemKey
+from gateway.fold.witness import BookLine
+from gateway.ledger.accounts import UNPLACED, Because, post_untagged, set_states, states_of
+from gateway.ledger.consequences import consequences
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.movement import Movement
-from gateway.stock_event import stock_body
-from gateway.storage.schema import change, item, movement, stock, stock_count
+from gateway.ledger.picture import AVAILABLE, LEFT_UNSOLD, SOLD, SkuKey
+from gateway.ledger.retell import Locked, Shelf, keys_of, lock_skus, retell
+from gateway.presence.tracker import EvidenceKind
+from gateway.storage.commerce import disposition, untagged
+from gateway.storage.schema import item, movement, stock, stock_count
 from gateway.storage.statement import MANY, insert_into, upsert_into
 from wire.site import OUT
 
@@ -32,109 +39,95 @@ SITE_CHANGED: Final = "site_changed"
 CONFIDENCE: Final = "confidence"
 """Reason of an event that no movement caused: more units, or fewer, are as sure as a promise has to be."""
 
-_BEFORE: Final = (
-    stock.c.gtin,
-    stock.c.version,
-    stock.c.sellable,
-    stock.c.promised,
-    stock.c.changed_us,
-)
+LATE_SALE_US: Final = 24 * 3_600_000_000
+"""A sale by SKU that is told within a day of a unit's leaving is that unit's: tills post late, thieves do not pay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """What a posting needs to know of its site: who looks where, what is sellable, and the fold's clock."""
+    """What a posting needs to know: the site, what `retell` needs of it, and the clock that ends holds."""
 
     site: str
-    sellable: frozenset[str]
-    looks: Mapping[str, Look]
+    shelf: Shelf
     now_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Belief:
-    """What the tracker believes beside the movements.
-
-    `published` is the probability of the place of items, `sure` how sure the units of each touched SKU are; a SKU that
-    is not in it is not known.
-    """
-
-    published: Mapping[ItemKey, float] = field(default_factory=dict)
-    sure: Mapping[str, Sureness] = field(default_factory=dict)
-
-
-async def post(
-    connection: AsyncConnection, at: Posting, movements: Sequence[Movement], belief: Belief | None = None
-) -> int:
-    """Post movements and beliefs in this transaction; return how many SKUs they touched. Raises `LedgerError`."""
-    belief = belief or Belief()
+async def post(connection: AsyncConnection, at: Posting, facts: Facts) -> int:
+    """Post what a commit says in this transaction; return how many SKUs it touched. Raises `LedgerError`."""
     by_gtin: dict[str, list[Movement]] = defaultdict(list)
-    for moved in movements:
+    for moved in facts.movements:
         by_gtin[moved.gtin].append(moved)
-    gtins = sorted(by_gtin.keys() | {gtin for gtin, _ in belief.published})
+    said = {line.gtin for line in facts.lines if not line.posted}
+    gtins = by_gtin.keys() | {gtin for gtin, _ in facts.published} | said
     if not gtins:
         return 0
-    before = await _lock_stock(connection, at, gtins)
-    if movements:
-        await connection.execute(insert(movement), [_row(at.site, moved) for moved in movements])
-        await _move_items(connection, at.site, movements)
-    await _publish(connection, at.site, belief.published)
-    zones = await _count(connection, at.site, gtins, movements)
-    told = _Told(at, belief)
-    for gtin in gtins:
-        moves = by_gtin.get(gtin, [])
-        told.sku(before[gtin], zones[gtin], moves[-1].cause if moves else CONFIDENCE, moves)
-    await told.write(connection)
-    return len(gtins)
+    keys = keys_of(at.site, gtins)
+    locked = await lock_skus(connection, keys, at.now_us)
+    if facts.movements:
+        await connection.execute(insert(movement), [_row(at.site, moved) for moved in facts.movements])
+        await _move_items(connection, at.site, facts.movements)
+    await _publish(connection, at.site, facts.published)
+    await _count(connection, at.site, sorted(by_gtin), facts.movements)
+    await _follow(connection, at, facts, locked)
+    reasons = {SkuKey(at.site, gtin): moves[-1].cause for gtin, moves in by_gtin.items()}
+    reasons |= {SkuKey(at.site, line.gtin): line.kind.value for line in facts.lines if not line.posted}
+    moves = {SkuKey(at.site, gtin): moved for gtin, moved in by_gtin.items()}
+    reasons |= {key: CONFIDENCE for key in keys if key not in reasons}
+    await retell(connection, locked, {at.site: at.shelf}, reasons, at.now_us, movements=moves)
+    return len(keys)
 
 
-class _Told:
-    """Collects the rows and events of the SKUs that one commit touches."""
+async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked: Locked) -> None:
+    """Post what movements and evidence mean to the states of items."""
+    lines = [line for line in facts.lines if not line.posted]
+    names = {(moved.gtin, moved.serial) for moved in facts.movements}
+    names |= {(line.gtin, serial) for line in lines for serial in line.serials}
+    states = {name: row.state for name, row in (await states_of(connection, names)).items()}
+    unplaced = {key.gtin: row.unplaced for key, row in locked.items()}
+    by_sku = [line for line in lines if line.kind is EvidenceKind.SALE and not line.serials]
+    left = await _left_unsold(connection, at.site, by_sku)
+    found = consequences(states, unplaced, lines, facts.movements, left=left)
+    for gtin, units, because in found.sold_by_sku:
+        await owe(connection, SkuKey(at.site, gtin), units, because, at.now_us)
+    for gtin, because in found.placed:
+        accounts = (SOLD, UNPLACED)
+        await post_untagged(connection, (at.site, gtin), 1, accounts, because=because, now_us=at.now_us)
+    await set_states(connection, at.site, list(found.states.values()), at.now_us)
 
-    def __init__(self, at: Posting, belief: Belief) -> None:
-        self._at = at
-        self._belief = belief
-        self._rows: list[dict[str, Any]] = []
-        self.events: list[dict[str, Any]] = []
 
-    def sku(self, before: Any, zones: Mapping[str, int], reason: str, movements: Sequence[Movement] = ()) -> None:
-        """Add a SKU with its units by zone, after `movements`; an event only if something is new to a channel."""
-        at, gtin = self._at, before.gtin
-        made = promise(zones, at.sellable, at.looks, at.now_us)
-        sure = self._belief.sure.get(gtin, NOT_KNOWN)
-        tell = bool(movements) or made.atp != before.sellable or sure.promised != before.promised
-        version = before.version + tell
-        self._rows.append(
-            {
-                "site": at.site,
-                "gtin": gtin,
-                "version": version,
-                "on_hand": made.on_hand,
-                "sellable": made.atp,
-                "changed_us": at.now_us if tell else before.changed_us,
-                "confidence": sure.confidence,
-                "promised": sure.promised,
-            }
-        )
-        if tell:
-            body = stock_body(
-                at.site,
-                gtin,
-                made,
-                said(made, sure),
-                version=version,
-                zones=zones,
-                movements=movements,
-                reason=reason,
-            )
-            self.events.append({"site": at.site, "gtin": gtin, "created_us": at.now_us, "body": body})
+async def owe(connection: AsyncConnection, key: SkuKey, units: int, because: Because, now_us: int) -> None:
+    """Post a sale of units that nobody can name: those without tags first; of the rest the item is not known yet."""
+    query = (
+        select(untagged.c.owner, untagged.c.quantity)
+        .where(untagged.c.site == key.site, untagged.c.gtin == key.gtin, untagged.c.state == AVAILABLE)
+        .where(untagged.c.quantity > 0)
+        .order_by(untagged.c.owner)
+    )
+    for row in (await connection.execute(query)).all():
+        taken = min(units, row.quantity)
+        if taken:
+            accounts = (AVAILABLE, SOLD)
+            await post_untagged(connection, key, taken, accounts, because=because, now_us=now_us, owner=row.owner)
+            units -= taken
+    if units:
+        await post_untagged(connection, key, units, (UNPLACED, SOLD), because=because, now_us=now_us)
 
-    async def write(self, connection: AsyncConnection) -> None:
-        """Write the rows and events."""
-        if self._rows:
-            await connection.execute(upsert_into(connection, stock), self._rows)
-        if self.events:
-            await connection.execute(insert(change), self.events)
+
+async def _left_unsold(connection: AsyncConnection, site: str, lines: Collection[BookLine]) -> dict[str, list[str]]:
+    """Return items that left unsold within a day of these sales by SKU, the newest first."""
+    if not lines:
+        return {}
+    oldest_us = min(line.at_us for line in lines) - LATE_SALE_US
+    query = (
+        select(disposition.c.gtin, disposition.c.serial)
+        .where(disposition.c.site == site, disposition.c.gtin.in_(sorted({line.gtin for line in lines})[:MANY]))
+        .where(disposition.c.state == LEFT_UNSOLD, disposition.c.since_us >= oldest_us)
+        .order_by(disposition.c.since_us.desc(), disposition.c.serial)
+    )
+    left: dict[str, list[str]] = defaultdict(list)
+    for row in await connection.execute(query):
+        left[row.gtin].append(row.serial)
+    return left
 
 
 def _row(site: str, moved: Movement) -> dict[str, Any]:
@@ -155,24 +148,7 @@ def _row(site: str, moved: Movement) -> dict[str, Any]:
     }
 
 
-async def _lock_stock(connection: AsyncConnection, at: Posting, gtins: list[str]) -> dict[str, Any]:
-    """Lock the SKUs' rows in key order, new ones included; return them."""
-    empty = {"site": at.site, "version": 0, "on_hand": 0, "sellable": 0, "changed_us": at.now_us}
-    rows = [empty | {"gtin": gtin} for gtin in gtins]
-    await connection.execute(insert_into(connection, stock).on_conflict_do_nothing(), rows)
-    found: dict[str, Any] = {}
-    for low in range(0, len(gtins), MANY):
-        query = (
-            select(*_BEFORE)
-            .where(stock.c.site == at.site, stock.c.gtin.in_(gtins[low : low + MANY]))
-            .order_by(stock.c.gtin)
-            .with_for_update()
-        )
-        found.update((row.gtin, row) for row in await connection.execute(query))
-    return found
-
-
-async def _publish(connection: AsyncConnection, site: str, published: Mapping[ItemKey, float]) -> None:
+async def _publish(connection: AsyncConnection, site: str, published: Mapping[ItemKey, Chance]) -> None:
     """Write the probabilities of items' places."""
     if not published:
         return
@@ -183,11 +159,11 @@ async def _publish(connection: AsyncConnection, site: str, published: Mapping[It
             item.c.gtin == bindparam("the_gtin"),
             item.c.serial == bindparam("the_serial"),
         )
-        .values(probability=bindparam("the_probability"))
+        .values(probability=bindparam("the_probability"), sellable=bindparam("the_sellable"))
     )
     rows = [
-        {"the_gtin": gtin, "the_serial": serial, "the_probability": probability}
-        for (gtin, serial), probability in sorted(published.items())
+        {"the_gtin": gtin, "the_serial": serial, "the_probability": chance.here, "the_sellable": chance.sellable}
+        for (gtin, serial), chance in sorted(published.items())
     ]
     await connection.execute(say, rows)
 
@@ -207,11 +183,13 @@ async def _move_items(connection: AsyncConnection, site: str, movements: Sequenc
     for key in sorted(first):
         newest = last[key]
         row: dict[str, Any] = {"site": site, "gtin": newest.gtin, "serial": newest.serial, "zone": newest.debit}
-        row |= {"since_us": newest.happened_us, "m": newest.m, "probability": newest.probability}
+        row |= {"since_us": newest.happened_us, "m": newest.m, "probability": newest.probability, "sellable": None}
         if first[key].credit == OUT:
             arriving.append(row)
         else:
-            staying.append({f"the_{name}": value for name, value in row.items()} | {"was": first[key].credit})
+            staying.append(
+                {f"the_{name}": value for name, value in row.items() if name != "sellable"} | {"was": first[key].credit}
+            )
     await _items_in(connection, site, arriving)
     await _items_within(connection, site, staying)
 
@@ -221,7 +199,7 @@ async def _items_in(connection: AsyncConnection, site: str, rows: list[dict[str,
     if not rows:
         return
     insert_item = insert_into(connection, item)
-    replaced = {name: insert_item.excluded[name] for name in ("zone", "since_us", "m", "probability")}
+    replaced = {name: insert_item.excluded[name] for name in ("zone", "since_us", "m", "probability", "sellable")}
     enter = insert_item.on_conflict_do_update(
         index_elements=["site", "gtin", "serial"], set_=replaced, where=item.c.zone == OUT
     )
@@ -247,6 +225,7 @@ async def _items_within(connection: AsyncConnection, site: str, rows: list[dict[
             since_us=bindparam("the_since_us"),
             m=bindparam("the_m"),
             probability=bindparam("the_probability"),
+            sellable=None,
         )
     )
     written = (await connection.execute(move, rows)).rowcount
@@ -254,10 +233,8 @@ async def _items_within(connection: AsyncConnection, site: str, rows: list[dict[
         raise LedgerError(f"site {site}: {len(rows) - written} of {len(rows)} items are not where they leave")
 
 
-async def _count(
-    connection: AsyncConnection, site: str, gtins: list[str], movements: Sequence[Movement]
-) -> dict[str, dict[str, int]]:
-    """Change the counts by what was moved; return the units by zone of every touched SKU, after the change."""
+async def _count(connection: AsyncConnection, site: str, gtins: list[str], movements: Sequence[Movement]) -> None:
+    """Change the counts by what was moved."""
     counts = await counts_of(connection, site, gtins)
     touched: set[tuple[str, str]] = set()
     for moved in movements:
@@ -273,7 +250,6 @@ async def _count(
     ]
     if rows:
         await connection.execute(upsert_into(connection, stock_count), rows)
-    return counts
 
 
 async def counts_of(connection: AsyncConnection, site: str, gtins: list[str]) -> dict[str, dict[str, int]]:
@@ -288,13 +264,9 @@ async def counts_of(connection: AsyncConnection, site: str, gtins: list[str]) ->
     return counts
 
 
-async def resell(connection: AsyncConnection, at: Posting, belief: Belief | None = None) -> int:
-    """Promise anew after the site's description changed; return how many SKUs that concerns. Each gets an event."""
-    query = select(*_BEFORE).where(stock.c.site == at.site).order_by(stock.c.gtin).with_for_update()
-    before = {row.gtin: row for row in await connection.execute(query)}
-    zones = await counts_of(connection, at.site, list(before))
-    told = _Told(at, belief or Belief())
-    for gtin, was in before.items():
-        told.sku(was, zones[gtin], SITE_CHANGED)
-    await told.write(connection)
-    return len(told.events)
+async def resell(connection: AsyncConnection, at: Posting) -> int:
+    """Promise anew after the site's description changed; return how many SKUs that concerns."""
+    gtins = (await connection.scalars(select(stock.c.gtin).where(stock.c.site == at.site))).all()
+    keys = keys_of(at.site, gtins)
+    locked = await lock_skus(connection, keys, at.now_us)
+    return (await retell(connection, locked, {at.site: at.shelf}, SITE_CHANGED, at.now_us)).events

@@ -29,7 +29,7 @@ class Span(NamedTuple):
 def tell_changes(
     zones: tuple[str, ...], state: Columns, before: NDArray[np.int16], mass: Mass, span: Span
 ) -> list[ZoneChange]:
-    """Return what is shown elsewhere than `before`, ordered by item; `mass` gives the rows' probabilities of now.
+    """Return what is shown elsewhere than `before` [rows], ordered by item; `mass` gives the rows' chances of now.
 
     From one place outside to another is no change.
     Where the item's own read made the difference, the decision is dated at that read, otherwise at the step's end.
@@ -38,25 +38,26 @@ def tell_changes(
     rows = np.flatnonzero((before != after) & ((before >= 0) | (after >= 0)))
     if not len(rows):
         return []
+    rows = rows[np.argsort(state["item"][rows])]
     masses = mass(rows)
     changes = []
-    for row, item in enumerate(rows.tolist()):
-        was, now, seen = int(before[item]), int(after[item]), int(state["seen_us"][item])
-        named = CAUSES[int(state["cause"][item])]
+    for place, row in enumerate(rows.tolist()):
+        was, now, seen = int(before[row]), int(after[row]), int(state["seen_us"][row])
+        named = CAUSES[int(state["cause"][row])]
         decided = seen if seen > span.since_us else now_us
         if now == GONE:
-            cause = "sold" if state["sold_us"][item] else named or "left"
+            cause = "sold" if state["sold_us"][row] else named or "left"
             happened, decided, sure = min(seen, now_us) or now_us, now_us, LEFT_SURE
         else:
             cause = named or ("appeared" if was == UNPLACED else "returned" if was == GONE else "moved")
-            happened = min(int(state["seg_us"][item]), decided) if seen and not named else decided
-            total = float(masses[row].sum())
-            sure = float(masses[row, now]) / total if total > 0 else 1.0
+            happened = min(int(state["seg_us"][row]), decided) if seen and not named else decided
+            total = float(masses[place].sum())
+            sure = float(masses[place, now]) / total if total > 0 else 1.0
         if cause != "sold" or now == GONE:
-            state["cause"][item] = 0
+            state["cause"][row] = 0
         changes.append(
             ZoneChange(
-                item=item,
+                item=int(state["item"][row]),
                 from_zone=OUT if was < 0 else zones[was],
                 to_zone=OUT if now < 0 else zones[now],
                 happened_us=happened,

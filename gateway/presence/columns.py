@@ -42,6 +42,12 @@ class Columns:
         for name, (_, _, fill) in self._shapes.items():
             self._arrays[name][rows] = fill
 
+    def keep(self, rows: NDArray[Any]) -> None:
+        """Keep these rows only, numbered in their order; the room of the others is given back."""
+        for name in self._shapes:
+            self._arrays[name] = self[name][rows]
+        self.rows = len(rows)
+
     def dump(self) -> dict[str, bytes]:
         """Return all columns as bytes, ordered by name."""
         return {name: self[name].tobytes() for name in sorted(self._shapes)}

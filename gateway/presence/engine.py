@@ -8,6 +8,9 @@ Three parts answer, each for what it is good at.
   fingerprint is in doubt, was just broken, or while it is in a zone where goods do not stay.
 * The *leaving* part: nothing leaves by silence alone.
 
+Items that have long been still, or gone, *rest* in small rows (`resting`, `tiers`); all parts work on the rows of the
+active ones. They wake and go to rest between windows, so that nothing moves by it.
+
 Deterministic, without IO or clock: the same windows, evidence and ticks give the same changes and the same bytes.
 Method and figures: docs/accuracy.md.
 """
@@ -22,23 +25,24 @@ from numpy.typing import NDArray
 from gateway.presence import leaving
 from gateway.presence.air import Air
 from gateway.presence.changes import Span, tell_changes
-from gateway.presence.fingerprint import SLOTS, Fingerprints
+from gateway.presence.fingerprint import EXCESS_DB, SLOTS, Compared, Fingerprints
 from gateway.presence.heard import Heard, Moment
-from gateway.presence.home import Home
 from gateway.presence.item_state import GONE, UNPLACED, item_columns
+from gateway.presence.judging import Judging
 from gateway.presence.leaving import Circumstances, Leaving
 from gateway.presence.model import Model
 from gateway.presence.physics import NOMINAL, Physics
-from gateway.presence.places import Likelihood
 from gateway.presence.plan import make_plan
-from gateway.presence.prior import ANYWHERE, ARRIVAL, STOCK_KINDS, Prior
+from gateway.presence.prior import ANYWHERE, ARRIVAL, STOCK_KINDS
 from gateway.presence.quick import Quick
+from gateway.presence.resting import SILENCE_S, SILENT_INTERVALS, Resting
 from gateway.presence.surveyed_quick import SurveyedQuick
-from gateway.presence.tracker import Evidence, Window, ZoneChange
+from gateway.presence.tiers import Tiers
+from gateway.presence.tracker import Evidence, EvidenceKind, Window, ZoneChange
 from gateway.presence.witness import Witness
 from wire.site import Site, ZoneKind
 
-REVISION: Final = 1
+REVISION: Final = 2
 """Raise it with every change of a rule or constant that changes decisions."""
 
 LATE_US: Final = 2_000_000
@@ -52,27 +56,21 @@ STILL_US: Final = 120_000_000
 LEARN_US: Final = 60_000_000
 LEARN_AFTER_US: Final = 240_000_000
 CARRIED_US: Final = 180_000_000
+WATCHED_US: Final = 60_000_000
+"""Who was not heard for so long is not followed second by second: silence says little of where to."""
+
 SOLD_KEPT_US: Final = 600_000_000
 """Goods that are still read so long after their sale have not left: they are followed again."""
 
 TOLD_FADES: Final = (0.02, 0.3)
 """What was told is certain at first; a minute later it is a prior: beside it this much of elsewhere."""
 
-ASK_ROWS: Final = 4_096
-"""Rows in one matrix product: 30 MB; a store that begins has all of its items due at once."""
-
-YOUNG_TURNS, TURNS, OLD_TURNS = 3, 10, 40
-"""Items are judged when they were read, and else in turn: of young, middling and old segments one in so many a look."""
-
 OLD_US: Final = 900_000_000
-SECOND_US: Final = 1_000_000
-STRONG_DB: Final = 8.0
-EXCESS_DB: Final = 6.0
-SETTLED_SURE: Final = 0.9
-SETTLED_INTERVALS: Final = 8.0
-"""A settled item that is silent for so many of its usual intervals is looked at again, with its misses."""
+GONE_OLD_US: Final = 1_800_000_000
+"""Items that were still, or out, for so long may rest."""
 
-SETTLED_SILENCE_S: Final = 60.0
+SECOND_US: Final = 1_000_000
+SETTLED_SURE: Final = 0.9
 _QUICK_KINDS: Final = frozenset({ZoneKind.FITTING_ROOM, ZoneKind.CHECKOUT})
 
 
@@ -90,18 +88,18 @@ class Engine:
         self.portal = plan.antenna_exit
         self.air = Air(len(plan.antennas), len(plan.devices), plan.antenna_device, plan.antenna_exit, physics)
         self.state = item_columns(len(plan.zones))
+        self.resting = Resting(self.air, self.portal, physics)
+        self.tiers = Tiers(self.state, self.resting)
         self.prints = Fingerprints(self.state, self.air, physics)
-        self.likelihood = Likelihood(plan, physics)
-        self.prior = Prior(plan, self.likelihood.patches, physics)
-        self.home = Home(self.prior, physics)
+        self.witnesses = Witness(plan, self.state)
+        door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
+        self.judging = Judging(plan, self.state, self.air, door, physics)
         self.leaving = Leaving(self.state, self.air, self.portal, physics)
         self.quick: Quick | SurveyedQuick = (
-            Quick(plan, self.prior, self.likelihood, self.air, physics)
+            Quick(plan, self.judging.prior, self.judging.likelihood, self.air, physics)
             if model is None
             else SurveyedQuick(plan, model, site)
         )
-        self.witnesses = Witness(plan, self.state)
-        self._door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
         self._stock = np.array([kind in STOCK_KINDS for kind in plan.zone_kind])
         self._covered = np.isin(np.arange(len(plan.zones)), plan.antenna_zone)
         inside = np.isin(np.arange(len(plan.zones)), plan.antenna_zone[~plan.antenna_exit])
@@ -113,7 +111,6 @@ class Engine:
         self.begun_us = 0
         self.looked_us = 0
         self.learned_us = 0
-        self.turn = 0
         self.logged_us = 0
         self.late = 0
         self.breaks = 0
@@ -128,11 +125,12 @@ class Engine:
 
     def meet(self, gtins: Sequence[str]) -> None:
         """Say what the next items are: their numbers follow on."""
-        first = self.state.rows
-        self.state.grow(first + len(gtins))
-        for row, gtin in enumerate(gtins, start=first):
+        items = self.tiers.items
+        first = items.rows
+        items.grow(first + len(gtins))
+        for item, gtin in enumerate(gtins, start=first):
             if gtin.isdigit():
-                self.state["sku"][row] = self._sku_of(int(gtin))
+                items["sku"][item] = self._sku_of(int(gtin))
 
     def _sku_of(self, gtin: int) -> int:
         number = self._sku.setdefault(gtin, len(self._sku))
@@ -155,31 +153,53 @@ class Engine:
         repeated[rest] &= window.end_us < self.air.looked_end_us[rest]
         span = window.start_us, window.end_us
         weight = self.air.look(index[known], window.inventory_ms[known], span, self.logged_us)
+        second = self.now_us // SECOND_US
         seconds = self._pass(window.end_us)
+        dark = self._dark_zones()
+        self._wake_in_turn(second, dark)
+        heard, still = self._to_rows(self._take(window, index, repeated), seconds)
         before = self.state["zone"].copy()
-        heard = self._take(window, index, repeated)
         self._enter(np.unique(heard.row))
-        self.dark = self._dark()
+        self.dark = dark[np.maximum(self.state["zone"], -1)]  # -1: beyond the zones
         self.dark[heard.row] = False
-        self._sense(heard, weight, seconds)
+        self._sense(heard, weight, seconds, still)
         self._leave()
-        self._place()
-        return self._tell(before, self.now_us, window.start_us)
+        self._place(second)
+        changes = self._tell(before, self.now_us, window.start_us)
+        self._rest()
+        return changes
 
     def witness(self, evidence: Evidence) -> list[ZoneChange]:
         """Take hard evidence; return what it decides, ordered by item."""
         state = self.state
-        before = state["zone"].copy()
         gtin = int(evidence.gtin) if evidence.gtin.isdigit() else -1
-        rows = self.witnesses.hear(evidence, self._sku_of(gtin) if gtin >= 0 else -1)
+        sku = self._sku_of(gtin) if gtin >= 0 else -1
+        items = self._concerned(evidence, sku)
+        before = state["zone"].copy()
+        rows = self.witnesses.hear(replace(evidence, items=items), sku)
         rows = rows[state["seen_us"][rows] > 0]
         self.prints.restart(rows, self.now_us, keep_candidate=False)
         state["broke_us"][rows] = self.now_us
         state["forgot"][rows] = 0
         state["post_weight"][rows] = 0
-        state["settled"][rows] = False
         self.quick.forget(rows)
         return self._tell(before, evidence.at_us, evidence.at_us)
+
+    def _concerned(self, evidence: Evidence, sku: int) -> NDArray[np.int32]:
+        """Wake the items that evidence may be about; return the rows of those that it names."""
+        quiet, skus = self.resting.state, self.tiers.items["sku"]
+        named = np.unique(evidence.items).astype(np.int64)
+        where = self.tiers.where(named)
+        self.tiers.open(named[where == 0])
+        wake = np.zeros(quiet.rows, bool)
+        wake[-where[where < 0] - 1] = True
+        if evidence.kind is EvidenceKind.COUNT and evidence.zone in self.plan.zones:
+            wake |= quiet["zone"] == self.plan.zones.index(evidence.zone)
+        if not len(named) and sku >= 0:
+            where = self.tiers.where(np.flatnonzero(skus == sku))
+            wake[-where[where < 0] - 1] = True
+        self.tiers.wake(np.flatnonzero(wake), self.now_us)
+        return (self.tiers.where(named) - 1).astype(np.int32)
 
     def tick(self, now_us: int) -> list[ZoneChange]:
         """Let the gateway's logged time pass: zones may go blind; nothing moves by it."""
@@ -210,18 +230,18 @@ class Engine:
         """
         antenna = index[window.antenna] if len(window.antenna) else np.zeros(0, np.int64)
         item = window.item.astype(np.int64)
-        state, last_us = self.state, window.last_us
-        strict = state["zone"][item] == GONE
+        last_us = window.last_us
+        seen_us, told_us, strict = self._heard_of(item)
         if len(repeated):
             strict |= repeated[antenna]
-        newest_us = np.maximum(state["seen_us"][item] - np.where(strict, 0, LATE_US), state["told_us"][item])
+        newest_us = np.maximum(seen_us - np.where(strict, 0, LATE_US), told_us)
         on_time = (antenna >= 0) & np.where(strict, last_us > newest_us, last_us >= newest_us)
         self.late += int(((antenna >= 0) & ~on_time).sum())
         rows = np.flatnonzero(on_time)
         tell = -window.rssi_peak_cdbm[rows], -window.rssi_mean_cdbm[rows], -last_us[rows], antenna[rows], item[rows]
         rows = rows[np.lexsort(tell)]
         pair = item[rows] * len(self.plan.antennas) + antenna[rows]
-        rows = rows[np.unique(pair, return_index=True)[1]]
+        rows = rows[np.flatnonzero(np.diff(pair, prepend=-1))]
         if len(rows) > SLOTS:
             rows = rows[_loudest(item[rows], window.rssi_mean_cdbm[rows])]
         return Heard(
@@ -232,6 +252,43 @@ class Engine:
             window.last_us[rows],
         )
 
+    def _heard_of(self, item: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Return when each item was last read, when it was told of, and whether it is gone, shape [n] each."""
+        where = self.tiers.where(item)
+        seen_us, told_us, gone = np.zeros(len(item), np.int64), np.zeros(len(item), np.int64), np.zeros(len(item), bool)
+        for table, mine, rows in (
+            (self.state, np.flatnonzero(where > 0), where - 1),
+            (self.resting.state, np.flatnonzero(where < 0), -where - 1),
+        ):
+            here = rows[mine]
+            seen_us[mine], told_us[mine] = table["seen_us"][here], table["told_us"][here]
+            gone[mine] = table["zone"][here] == GONE
+        return seen_us, told_us, gone
+
+    def _to_rows(self, heard: Heard, seconds: float) -> tuple[Heard, Compared]:
+        """Return a window's reads (`row`: items) of active items, and what those of resting ones that stay say."""
+        where = self.tiers.where(heard.row)
+        quiet = where < 0
+        tested = self.resting.hear(
+            heard.only(quiet)._replace(row=-where[quiet] - 1), self.now_us - int(seconds * SECOND_US)
+        )
+        self.tiers.wake(np.unique(-where[quiet][tested.wakes] - 1), self.now_us)
+        self.tiers.open(np.unique(heard.row[where == 0]))
+        where = self.tiers.where(heard.row)
+        awake = where > 0
+        return heard.only(awake)._replace(row=where[awake] - 1), tested.others
+
+    def _wake_in_turn(self, second: int, dark: NDArray[np.bool_]) -> None:
+        """Wake resting items that are silent, and those whose turn it is to be judged again."""
+        now_s = self.now_us // SECOND_US
+        if now_s <= second:
+            return
+        silent = self.resting.silent(now_s, now_s - second, self.now_us)
+        stale = self.resting.stale(now_s, now_s - second, dark)
+        self.tiers.wake(silent, self.now_us)
+        rows = self.tiers.wake(np.setdiff1d(stale, silent, assume_unique=True), self.now_us)
+        self.state["judged_us"][rows] = 0
+
     def _enter(self, rows: NDArray[np.int64]) -> None:
         """Begin with items that are read for the first time, or again after they had left."""
         state, now = self.state, self.now_us
@@ -241,7 +298,7 @@ class Engine:
         unknown = new[state["zone"][new] == UNPLACED]
         state["prior"][unknown] = ARRIVAL if now - self.begun_us > WARM_US else ANYWHERE
         back = rows[(state["zone"][rows] == GONE) & (state["seen_us"][rows] > 0)]
-        self.prior.carry(state, back[state["post_weight"][back].any(1)], self.physics.stay)
+        self.judging.prior.carry(state, back[state["post_weight"][back].any(1)], self.physics.stay)
         begin = np.concatenate([new, back])
         self.prints.restart(begin, now - SECOND_US, keep_candidate=False)
         state["slot"][begin] = -1
@@ -255,17 +312,22 @@ class Engine:
 
     # -- the fingerprints
 
-    def _sense(self, heard: Heard, weight: NDArray[np.float64], seconds: float) -> None:
-        """Take reads and looks into the fingerprints; break those in too much doubt."""
+    def _sense(self, heard: Heard, weight: NDArray[np.float64], seconds: float, still: Compared) -> None:
+        """Take reads and looks into the fingerprints; break those in too much doubt.
+
+        `still`: reads of items at rest, from which the antennas learn.
+        """
         state, now = self.state, self.now_us
         row, antenna = heard.row, heard.antenna
-        active = (state["seen_us"] > 0) & (state["zone"] != GONE) & ~state["settled"]
+        active = (state["seen_us"] > 0) & (state["zone"] != GONE)
         active[row[state["seen_us"][row] == 0]] = True
         rows = np.flatnonzero(active)
         free = now - state["muted_us"] >= self.physics.quiet_s * 1e6
         added = np.zeros(state.rows)
         place = self.prints.slots_of(row, antenna)
-        added += np.bincount(row, self.prints.doubt_reads(heard, place), minlength=state.rows)
+        told = self.prints.compared(heard, place)
+        Compared(*(np.concatenate(both) for both in zip(still, told, strict=True))).learn(self.air)
+        added += np.bincount(row, told.ratio, minlength=state.rows)
         reads = state["seg_reads"][row, place]
         excess = heard.rssi_dbm - self.air.crowd_db[antenna] - state["seg_sum"][row, place] / np.maximum(reads, 1)
         ignored = (now - state["seg_us"][row] > STILL_US) & (reads >= 10) & (excess < EXCESS_DB)
@@ -277,10 +339,7 @@ class Engine:
         state["can_s"][rows] += seconds
         state["can_free_s"][rows] += np.where(free[rows], seconds, 0)
         self._watch(heard, weight, free, seconds)
-        active[row] = True
-        rows = np.flatnonzero(active)
         broken = self.prints.settle_doubt(rows, added[rows], now)
-        state["settled"][rows[state["doubt"][rows] > 0]] = False
         self.breaks += len(broken)
         self._reopen(broken, self.physics.stay)
         state["broke_us"][broken] = now
@@ -297,27 +356,9 @@ class Engine:
     def _reopen(self, rows: NDArray[np.int64], stay: float) -> None:
         """Begin new segments: what was known is the prior, with weight `stay` for where it was."""
         if len(rows):
-            self._ask(rows)
-            self.prior.carry(self.state, rows, stay)
+            self.judging.ask(rows)
+            self.judging.prior.carry(self.state, rows, stay)
             self.prints.restart(rows, self.now_us)
-
-    def _ask(self, rows: NDArray[np.int64]) -> None:
-        """Ask where the rows are; keeps the posterior as a mixture."""
-        patch_of = self.likelihood.patch_of(self.state, rows)
-        for number in np.unique(patch_of).tolist():
-            mine = rows[patch_of == number]
-            for start in range(0, len(mine), ASK_ROWS):
-                self._ask_patch(mine[start : start + ASK_ROWS], number)
-
-    def _ask_patch(self, rows: NDArray[np.int64], number: int) -> None:
-        """Ask where rows of one patch are."""
-        state, patch = self.state, self.likelihood.patches[number]
-        post = self.likelihood.of(self.likelihood.features(state, self.air, rows, patch), number)
-        post *= self.prior.of(state, rows, number)
-        post *= self.home.of(state, rows, number)
-        post += 1e-12
-        post /= post.sum(1, keepdims=True)
-        self.prior.keep(state, rows, post, patch.positions)
 
     # -- the quick part
 
@@ -328,6 +369,7 @@ class Engine:
         alert |= self._is_restless(state["calm_zone"])
         self._freeze()
         alert[self.dark] = False
+        alert &= self.now_us - state["seen_us"] < WATCHED_US
         alert &= (state["zone"] != GONE) & (state["seen_us"] > 0) & (state["sold_us"] == 0)
         alert[heard.row[state["seen_us"][heard.row] == 0]] = True
         rows = np.flatnonzero(alert)
@@ -373,12 +415,11 @@ class Engine:
             dark = self.dark[rows]
             self.state["mass"][rows[dark]] = self.quick.told[dark]
 
-    def _dark(self) -> NDArray[np.bool_]:
-        """Return the items that are shown in zones at which no antenna looks: what is known of them stays."""
+    def _dark_zones(self) -> NDArray[np.bool_]:
+        """Return the zones at which no antenna looks, and False for no zone: what is known of their items stays."""
         live = np.zeros(len(self.plan.zones) + 1, bool)
         live[self.plan.antenna_zone[self._covering & (self.now_us - self.air.looked_end_us <= BLIND_US)]] = True
-        covered = np.append(self._covered, False)
-        return np.asarray((covered & ~live)[np.maximum(self.state["zone"], -1)], np.bool_)  # -1: beyond the zones
+        return np.append(self._covered, False) & ~live
 
     def _recent(self) -> NDArray[np.bool_]:
         """Return which items were broken so lately that the quick part speaks for them."""
@@ -389,7 +430,7 @@ class Engine:
 
     def _leave(self) -> None:
         state = self.state
-        present = np.flatnonzero((state["zone"] >= 0) & ~state["settled"])
+        present = np.flatnonzero(state["zone"] >= 0)
         if not len(present):
             return
         zone, calm = np.maximum(state["zone"][present], 0), state["calm_zone"][present]
@@ -407,28 +448,23 @@ class Engine:
         state["quick_zone"][gone] = UNPLACED
         state["peak"][gone] = leaving.QUIET_PEAK
 
-    def _place(self) -> None:
-        """Show each item where it is, young ones every few seconds, settled ones in turn."""
+    def _place(self, second: int) -> None:
+        """Show each item where it is; `second`: of the window before."""
         state, now, physics = self.state, self.now_us, self.physics
         alive = (state["zone"] != GONE) & (state["seen_us"] > 0)
-        if now - self.looked_us >= physics.look_s * 1e6:
-            self.looked_us = now
-            self.turn += 1
+        if now // SECOND_US > second:
             stale = (state["sold_us"] > 0) & (state["seen_us"] - state["sold_us"] > SOLD_KEPT_US)
             state["sold_us"][stale] = 0
             state["cause"][stale] = 0
-            age_us = now - state["seg_us"]
-            young = (age_us < physics.young_s * 1e6) & (state["seen_us"] > state["judged_us"])
-            every = np.where(age_us < physics.young_s * 1e6, YOUNG_TURNS, np.where(age_us < OLD_US, TURNS, OLD_TURNS))
-            turn = (np.arange(state.rows) + self.turn) % every == 0
-            ready = young | (turn & ~self.dark)
-            rows = np.flatnonzero(alive & (state["sold_us"] == 0) & ready)
+            rows = np.flatnonzero(alive & (state["sold_us"] == 0))
+            rows = self.judging.due(rows, self.dark[rows], now, second)
             if len(rows):
-                self._judge(rows)
-                self._settle(rows)
+                self.judging.judge(rows, now)
         if now - self.learned_us >= LEARN_US:
             self.learned_us = now
-            self._learn()
+            if now - self.begun_us >= LEARN_AFTER_US:
+                still = (state["zone"] >= 0) & (state["sold_us"] == 0) & (now - state["seg_us"] > STILL_US)
+                self.judging.learn(np.flatnonzero(still), self.resting, self.tiers.items["sku"], self.gtins)
         zone = state["calm_zone"]
         quick = (self._recent() | self._is_restless(zone)) & (state["quick_zone"] >= 0)
         want = np.where(quick, state["quick_zone"], zone)
@@ -437,48 +473,30 @@ class Engine:
         show = alive & (want >= 0) & (state["sold_us"] == 0) & ~thin
         state["zone"][show] = want[show]
 
-    def _judge(self, rows: NDArray[np.int64]) -> None:
-        """Ask where the rows are, and take the zone that is probable enough."""
-        state = self.state
-        self._ask(rows)
-        at, weight = state["post_at"][rows].astype(np.int64), state["post_weight"][rows]
-        masses = np.einsum("rp,rpz->rz", weight, self.prior.zone_sums[at])
-        top, best = masses.argmax(1), masses.max(1)
-        calm = state["calm_zone"][rows]
-        go = (calm < 0) | ((top != calm) & (best > self.physics.switch))
-        state["calm_zone"][rows[go]] = top[go]
-        state["mass"][rows] = masses
-        state["judged_us"][rows] = self.now_us
-        state["door"][rows] = (weight * self._door[at]).sum(1)
-
-    def _settle(self, rows: NDArray[np.int64]) -> None:
-        """Let items rest whose place is old and sure; wake those that have been silent for too long."""
-        state = self.state
-        silent_s = self.leaving.silence_s(rows)
-        usual_s = 1 / np.maximum(self.leaving.rate(rows, self.now_us), leaving.RATE_FLOOR)
-        old = (self.now_us - state["seg_us"][rows] > OLD_US) & (state["doubt"][rows] <= 0) & (state["zone"][rows] >= 0)
-        sure = (state["mass"][rows].max(1) > SETTLED_SURE) & ~self._restless[np.maximum(state["zone"][rows], 0)]
-        heard = silent_s < np.maximum(SETTLED_SILENCE_S, SETTLED_INTERVALS * usual_s)
-        state["settled"][rows] = old & sure & heard & (state["sold_us"][rows] == 0)
-
-    def _learn(self) -> None:
-        """Once a minute: how many tags get through, and where the goods of a kind hang."""
+    def _rest(self) -> None:
+        """Let items rest whose place is old and sure, those long gone, and those that were only ever told of."""
         state, now = self.state, self.now_us
-        if now - self.begun_us < LEARN_AFTER_US:
+        if now - self.looked_us < self.physics.look_s * 1e6:
             return
-        rows = np.flatnonzero((state["zone"] >= 0) & (state["sold_us"] == 0) & (now - state["seg_us"] > STILL_US))
-        slot, reads, looks = state["slot"][rows], state["seg_reads"][rows], state["seg_looks"][rows]
-        strong = state["seg_sum"][rows] / np.maximum(reads, 1) > self.physics.sensitivity_dbm + STRONG_DB
-        good = (reads >= 3) & strong & (looks >= 5) & (slot >= 0)
-        size = len(self.plan.antennas)
-        self.air.learn_through(
-            np.bincount(slot[good], state["seg_hits"][rows][good], minlength=size),
-            np.bincount(slot[good], looks[good], minlength=size),
-            np.bincount(slot[good], minlength=size),
-        )
-        self.likelihood.renew(self.air.through)
-        if self.gtins:
-            self.home.renew(state, rows, np.array(self.gtins))
+        self.looked_us = now
+        zone, seen_us, told_us = state["zone"], state["seen_us"], state["told_us"]
+        known_us = np.maximum(np.maximum(seen_us, told_us), state["sold_us"])
+        gone = (zone == GONE) & (now - known_us > GONE_OLD_US)
+        told = (zone >= 0) & (seen_us == 0) & (now - known_us > OLD_US) & (state["sold_us"] == 0)
+        still = (zone >= 0) & (state["doubt"] <= 0) & (now - state["seg_us"] > OLD_US) & (state["sold_us"] == 0)
+        still &= (state["calm_zone"] == zone) & ~self._is_restless(zone) & (state["forgot"] >= len(TOLD_FADES))
+        still &= (seen_us > told_us + LATE_US) & (state["judged_us"] > state["seg_us"] + OLD_US)
+        rows = np.flatnonzero(still)
+        sure = state["mass"][rows].max(1, initial=0) > SETTLED_SURE
+        usual_s = 1 / np.maximum(self.leaving.rate(rows, now), leaving.RATE_FLOOR)
+        heard = self.leaving.silence_s(rows) < np.maximum(SILENCE_S, SILENT_INTERVALS * usual_s)
+        rows = np.union1d(np.flatnonzero(gone | told), rows[sure & heard])
+        self.quick.forget(rows)
+        self.tiers.rest(rows)
+        if self.looked_us == self.learned_us:
+            new = self.tiers.pack()
+            if new is not None:
+                self.quick.renumber(new)
 
     def _tell(self, before: NDArray[np.int16], now_us: int, since_us: int) -> list[ZoneChange]:
         return tell_changes(self.plan.zones, self.state, before, self.shown_mass, Span(since_us, now_us))
@@ -508,20 +526,28 @@ class Engine:
 
     def probabilities(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return where each item is, shape [n, zones + 1]: rows sum to one, the last column is `OUT`."""
-        state, physics = self.state, self.physics
         made = np.zeros((len(items), len(self.plan.zones) + 1), np.float32)
-        rows = items.astype(np.int64)
-        known = rows < state.rows
-        made[~known, -1] = 1
-        rows = rows[known]
-        mass = self.shown_mass(rows)
-        zone = state["zone"][rows]
-        odds = physics.gone_odds * np.exp(np.minimum(physics.gone_weight * state["missed"][rows], 30.0))
+        made[:, -1] = 1
+        known = np.flatnonzero(items < self.tiers.items.rows)
+        where = self.tiers.where(items[known].astype(np.int64))
+        active, quiet = known[where > 0], known[where < 0]
+        rows = where[where > 0] - 1
+        made[active] = self._chances(self.shown_mass(rows), self.state["zone"][rows], self.state["missed"][rows])
+        rows, state = -where[where < 0] - 1, self.resting.state
+        mass = self.resting.mass_of(rows, len(self.plan.zones))
+        made[quiet] = self._chances(mass, state["zone"][rows], state["missed"][rows].astype(np.float32))
+        return made
+
+    def _chances(
+        self, mass: NDArray[np.float32], zone: NDArray[np.int16], missed: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the probabilities of zones and `OUT`, of rows with these masses."""
+        physics = self.physics
+        odds = physics.gone_odds * np.exp(np.minimum(physics.gone_weight * missed, 30.0))
         out = np.where(zone == GONE, 1 - physics.back_share, odds / (1 + odds))
         out = np.where((zone == UNPLACED) | (mass.sum(1) <= 0), 1.0, out)
-        mass /= np.maximum(mass.sum(1, keepdims=True), 1e-9)
-        made[known, :-1] = mass * (1 - out)[:, None]
-        made[known, -1] = out
+        mass = mass / np.maximum(mass.sum(1, keepdims=True), 1e-9)
+        made = np.concatenate([mass * (1 - out)[:, None], out[:, None]], axis=1)
         return np.asarray(made / made.sum(1, keepdims=True), np.float32)
 
 

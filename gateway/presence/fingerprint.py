@@ -10,7 +10,7 @@ doubt exceeds `break_at` the fingerprint is broken and the candidate becomes the
 to where the doubt began. Silence alone does not say where to: it keeps the fingerprint, and the doubt.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,53 @@ _PAIRS: Final = (
     ("seg_free_s", "can_free_s"),
     ("seg_s", "can_s"),
 )
+
+
+EXCESS_DB: Final = 6.0
+"""A read of a still item that is so much louder than its fingerprint does not come from where it lies."""
+
+
+class Compared(NamedTuple):
+    """Reads held against fingerprints, shape [n] each.
+
+    `ratio`: log likelihood ratio of another place; `residual`: dB above the fingerprint, which has so many `reads` at
+    that `antenna`; `doubt`: of the item, before.
+    """
+
+    ratio: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    antenna: NDArray[np.int64]
+    reads: NDArray[np.float64]
+    doubt: NDArray[np.floating[Any]]
+
+    def only(self, mine: NDArray[np.bool_]) -> "Compared":
+        """Return some of the reads."""
+        return Compared(*(part[mine] for part in self))
+
+    def learn(self, air: Air) -> None:
+        """Let the antennas learn from reads of items that are where they were."""
+        known = (self.reads >= 10) & (self.doubt < 3)
+        air.learn_spread(self.residual[known], self.reads[known])
+        steady = (self.reads >= 4) & (np.abs(self.residual) < 8)
+        air.learn_crowd(self.antenna[steady], self.residual[steady])
+
+
+def compare(
+    air: Air,
+    physics: Physics,
+    heard: Heard,
+    known: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.floating[Any]], NDArray[np.floating[Any]]],
+) -> Compared:
+    """Hold reads against fingerprints; `known`: reads, mean level (dBm) and looks at the antenna, and the doubt."""
+    reads, level, looks, doubt = known
+    fair = heard.rssi_dbm - air.crowd_db[heard.antenna]
+    variance = air.read_var[0] * (1 + 1 / np.maximum(reads, 1)) + 0.5
+    residual = fair - level
+    elsewhere = (fair - physics.elsewhere_dbm) / physics.elsewhere_sd_db
+    ratio = -0.5 * elsewhere**2 - np.log(physics.elsewhere_sd_db) + 0.5 * residual**2 / variance + 0.5 * np.log(variance)
+    new = np.log(0.08 * (looks + 1) / 0.3)
+    ratio = np.where(reads >= 1, np.clip(ratio, -1.5, 4.0), np.clip(new, -1.0, 3.5))
+    return Compared(ratio, residual, heard.antenna, reads, doubt)
 
 
 class Fingerprints:
@@ -108,28 +155,12 @@ class Fingerprints:
             newer, np.minimum(state["can_looks"][rows, place], state["seg_looks"][rows, place]), 0
         )
 
-    def doubt_reads(self, heard: Heard, place: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the log likelihood ratio of each read, shape [n], and learn from it; `place`: the reads' slots."""
-        row, antenna = heard.row, heard.antenna
-        state, air, physics = self._state, self._air, self._physics
+    def compared(self, heard: Heard, place: NDArray[np.int64]) -> "Compared":
+        """Hold reads against the fingerprints of their items; `place`: the reads' slots."""
+        state, row = self._state, heard.row
         reads = state["seg_reads"][row, place].astype(np.float64)
-        mean = state["seg_sum"][row, place] / np.maximum(reads, 1)
-        fair = heard.rssi_dbm - air.crowd_db[antenna]
-        variance = air.read_var[0] * (1 + 1 / np.maximum(reads, 1)) + 0.5
-        residual = fair - mean
-        elsewhere = (fair - physics.elsewhere_dbm) / physics.elsewhere_sd_db
-        ratio = (
-            -0.5 * elsewhere**2
-            - np.log(physics.elsewhere_sd_db)
-            + 0.5 * residual**2 / variance
-            + 0.5 * np.log(variance)
-        )
-        new = np.log(0.08 * (state["seg_looks"][row, place] + 1) / 0.3)
-        known = (reads >= 10) & (state["doubt"][row] < 3)
-        air.learn_spread(residual[known], reads[known])
-        steady = (reads >= 4) & (np.abs(residual) < 8)
-        air.learn_crowd(antenna[steady], residual[steady])
-        return np.where(reads >= 1, np.clip(ratio, -1.5, 4.0), np.clip(new, -1.0, 3.5))
+        level = state["seg_sum"][row, place] / np.maximum(reads, 1)
+        return compare(self._air, self._physics, heard, (reads, level, state["seg_looks"][row, place], state["doubt"][row]))
 
     def look(
         self,

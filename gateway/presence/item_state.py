@@ -1,4 +1,7 @@
-"""What the engine keeps of each item: the columns of all its parts, and where an item is shown."""
+"""What the engine keeps of each active item: the columns of all its parts, and where an item is shown.
+
+A row without an item (-1) is free; it holds what new rows hold.
+"""
 
 from typing import Any, Final
 
@@ -16,6 +19,7 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     **prior.SHAPES,
     **home.SHAPES,
     **leaving.SHAPES,
+    "item": (np.int32, (), -1),
     "zone": (np.int16, (), UNPLACED),
     "calm_zone": (np.int16, (), UNPLACED),
     "quick_zone": (np.int16, (), UNPLACED),
@@ -26,7 +30,6 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "sold_us": (np.int64, (), 0),
     "told_us": (np.int64, (), 0),
     "cause": (np.int8, (), 0),
-    "settled": (np.bool_, (), False),
 }
 
 

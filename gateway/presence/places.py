@@ -12,8 +12,7 @@ gives the likelihood of all positions and losses. Positions and antennas that ma
 *patch* around its strongest antenna, so that the cost does not grow with the store.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,9 @@ from numpy.typing import NDArray
 from gateway.presence.air import Air
 from gateway.presence.columns import Columns
 from gateway.presence.fingerprint import free_share
+from gateway.presence.patches import Kept, make_patches
 from gateway.presence.physics import DWELLS, LOSS_SHARES, LOSSES_DB, Physics
 from gateway.presence.plan import Plan
-
-PATCH_POSITIONS: Final = 340
-PATCH_ANTENNAS: Final = 18
-"""About ten metres around an antenna: beyond, a tag is heard by none of its antennas."""
 
 THROUGH_STEP: Final = 0.02
 """Smaller changes of what gets through are not worth new tables."""
@@ -35,37 +31,10 @@ _CENTRE_DBM: Final = -66.0
 _FEATURES: Final = 2 + len(DWELLS)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Patch:
-    """Positions [p] and antennas [q] that matter around one antenna; `local` [a] is an antenna's number here or -1."""
-
-    positions: NDArray[np.int64]
-    antennas: NDArray[np.int64]
-    local: NDArray[np.int64]
-
-
-def make_patches(plan: Plan) -> tuple[list[Patch], NDArray[np.int64]]:
-    """Return the patches, and which one each antenna has, shape [a]; a small store is one patch."""
-    places, antennas = plan.level_dbm.shape
-    if places <= PATCH_POSITIONS and antennas <= PATCH_ANTENNAS:
-        everything = Patch(np.arange(places), np.arange(antennas), np.arange(antennas))
-        return [everything], np.zeros(antennas, np.int64)
-    patches = []
-    for antenna in range(antennas):
-        level = plan.level_dbm[:, antenna]
-        positions = np.sort(np.argsort(-level, kind="stable")[:PATCH_POSITIONS])
-        near = plan.level_dbm[positions].max(0)
-        near[antenna] = np.inf
-        heard = np.sort(np.argsort(-near, kind="stable")[:PATCH_ANTENNAS])
-        local = np.full(antennas, -1)
-        local[heard] = np.arange(len(heard))
-        patches.append(Patch(positions, heard, local))
-    return patches, np.arange(antennas)
-
-
-def log_normal_cdf(z: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_normal_cdf(z: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Return the logarithm of the normal distribution function by its logistic approximation: heavy in the tail."""
-    return -np.logaddexp(0, -1.702 * z)
+    steep = -1.702 * z
+    return -(np.maximum(steep, 0) + np.log1p(np.exp(-np.abs(steep))))
 
 
 class Likelihood:
@@ -75,7 +44,10 @@ class Likelihood:
         self._plan = plan
         self._physics = physics
         self.patches, self.patch_of_antenna = make_patches(plan)
-        self._tables: dict[int, NDArray[np.float32]] = {}
+        self._positions = np.array([len(patch.positions) for patch in self.patches])
+        self._antennas = np.stack([patch.antennas for patch in self.patches])
+        self._local = np.stack([patch.local for patch in self.patches])
+        self._tables = Kept(self._table)
         self.through = np.full(len(plan.antennas), 0.7)
 
     def renew(self, through: NDArray[np.float64]) -> None:
@@ -86,37 +58,33 @@ class Likelihood:
 
     def _table(self, number: int) -> NDArray[np.float32]:
         """Return the patch's table, shape [features * antennas, positions * losses]."""
-        table = self._tables.get(number)
-        if table is None:
-            patch = self.patches[number]
-            level = self._plan.level_dbm[np.ix_(patch.positions, patch.antennas)].astype(float)
-            level = (level[:, None, :] - LOSSES_DB[None, :, None]).reshape(-1, len(patch.antennas)).T
-            spread = np.sqrt(self._physics.placement_sd_db**2 + 4)
-            centred = level - _CENTRE_DBM
-            rows = [-0.5 * centred * centred, centred]
-            for dwell in DWELLS:
-                heard = np.clip(0.69 / (dwell * self.through[patch.antennas]), 1e-4, 0.95)
-                threshold = self._physics.sensitivity_dbm + 2 * np.log(heard / (1 - heard))
-                rows.append(log_normal_cdf((threshold[:, None] - level) / spread))
-            table = self._tables[number] = np.concatenate(rows).astype(np.float32)
-        return table
+        patch = self.patches[number]
+        level = self._plan.level_dbm[np.ix_(patch.positions, patch.antennas)]
+        level = (level[:, None, :] - LOSSES_DB.astype(np.float32)[None, :, None]).reshape(-1, len(patch.antennas)).T
+        spread = np.float32(np.sqrt(self._physics.placement_sd_db**2 + 4))
+        centred = level - np.float32(_CENTRE_DBM)
+        rows = [-0.5 * centred * centred, centred]
+        for dwell in DWELLS:
+            heard = np.clip(0.69 / (dwell * self.through[patch.antennas]), 1e-4, 0.95)
+            threshold = (self._physics.sensitivity_dbm + 2 * np.log(heard / (1 - heard))).astype(np.float32)
+            rows.append(log_normal_cdf((threshold[:, None] - level) / spread))
+        return np.concatenate(rows).astype(np.float32, copy=False)
 
-    def features(self, state: Columns, air: Air, rows: NDArray[np.int64], patch: Patch) -> NDArray[np.float32]:
-        """Return the rows' features, shape [rows, features * patch antennas]."""
-        size = len(patch.antennas)
+    def features(self, state: Columns, air: Air, rows: NDArray[np.int64], patch: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the features of rows in their patches, shape [rows, features * patch antennas]."""
+        antennas = self._antennas[patch]
+        size = antennas.shape[1]
         slot = state["slot"][rows]
-        local = np.where(slot >= 0, patch.local[slot], -1)
+        local = np.where(slot >= 0, self._local[patch[:, None], slot], -1)
         row, place = np.nonzero(local >= 0)
         at = row, local[row, place]
         where = rows[row], place
-        share = np.where(
-            air.loud[patch.antennas], 1.0, free_share(state["seg_free_s"][rows], state["seg_s"][rows])[:, None]
-        )
-        looks = air.looks_since(state["seg_us"][rows, None], patch.antennas) * share
+        share = np.where(air.loud[antennas], 1.0, free_share(state["seg_free_s"][rows], state["seg_s"][rows])[:, None])
+        looks = air.looks_since(state["seg_us"][rows, None], antennas) * share
         looks[at] = state["seg_looks"][where]
         reads, total, hits = (np.zeros((len(rows), size)) for _ in range(3))
         reads[at], total[at], hits[at] = (state[name][where] for name in ("seg_reads", "seg_sum", "seg_hits"))
-        weight, level = self._levels((reads, total, hits), looks, self.through[patch.antennas], air.read_var[0])
+        weight, level = self._levels((reads, total, hits), looks, self.through[antennas], air.read_var[0])
         made = np.zeros((len(rows), _FEATURES, size), np.float32)
         made[:, 0] = weight
         made[:, 1] = weight * (level - _CENTRE_DBM)
@@ -162,12 +130,13 @@ class Likelihood:
 
     def of(self, made: NDArray[np.float32], number: int) -> NDArray[np.float32]:
         """Return the likelihood of the patch's positions, shape [rows, positions], the largest of a row near 1."""
-        size = len(self.patches[number].positions)
-        log = (made @ self._table(number)).reshape(len(made), size, len(LOSSES_DB))
-        log *= self._physics.temper
+        size = int(self._positions[number])
+        log = (made @ self._tables[number]).reshape(len(made), size, len(LOSSES_DB))
+        log *= np.float32(self._physics.temper)
         log += np.log(LOSS_SHARES).astype(np.float32)
         log -= log.max((1, 2), keepdims=True)
-        return np.asarray(np.exp(log).sum(2), np.float32)
+        np.exp(log, out=log)
+        return np.asarray(log @ np.ones(len(LOSSES_DB), np.float32), np.float32)
 
     def patch_of(self, state: Columns, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the patch of the antenna that hears each row best."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.presence.columns import Columns
+from gateway.presence.patches import Kept, Patch
 from gateway.presence.physics import Physics
-from gateway.presence.places import Patch
 from gateway.presence.plan import Plan
 from wire.site import ZoneKind
 
@@ -56,8 +56,8 @@ class Prior:
 
     def __init__(self, plan: Plan, patches: list[Patch], physics: Physics) -> None:
         self._plan = plan
-        self._patches = patches
-        self._locals: dict[int, LocalPrior] = {}
+        self.local = Kept(lambda number: LocalPrior(self, patches[number]))
+        """The kernels of each patch."""
         everywhere = np.arange(len(plan.x))
         distance = plan.distances(everywhere, everywhere)
         zone = plan.position_zone
@@ -73,16 +73,9 @@ class Prior:
         self.zone_sums = np.zeros((len(plan.x), len(plan.zones)), np.float32)
         self.zone_sums[everywhere, zone] = 1
 
-    def local(self, number: int) -> "LocalPrior":
-        """Return the kernels of a patch; made once."""
-        found = self._locals.get(number)
-        if found is None:
-            found = self._locals[number] = LocalPrior(self, self._patches[number])
-        return found
-
     def of(self, state: Columns, rows: NDArray[np.int64], number: int) -> NDArray[np.float32]:
         """Return the rows' priors over a patch, shape [rows, positions]; not normalised."""
-        local = self.local(number)
+        local = self.local[number]
         positions = local.positions
         form = state["prior"][rows]
         made = np.ones((len(rows), len(positions)), np.float32)
@@ -98,14 +91,6 @@ class Prior:
             here = local.index[at]
             made[mixed] = stay * spread(local.near, here, weight) + (1 - stay) * spread(local.walk, here, weight) + LOST
         return made
-
-    def keep(
-        self, state: Columns, rows: NDArray[np.int64], post: NDArray[np.float32], positions: NDArray[np.int64]
-    ) -> None:
-        """Keep posteriors, shape [rows, positions], as mixtures."""
-        at, weight = condense(post, self.zone_sums[positions])
-        state["post_at"][rows] = positions[at]
-        state["post_weight"][rows] = weight
 
     def carry(self, state: Columns, rows: NDArray[np.int64], stay: float) -> None:
         """Let the kept posterior be the prior of the next segment: with weight `stay` it did not move."""

@@ -19,8 +19,9 @@ from gateway.presence.air import Air
 from gateway.presence.columns import Columns
 from gateway.presence.fingerprint import SLOTS
 from gateway.presence.heard import Heard, Moment
+from gateway.presence.patches import Kept, Patch
 from gateway.presence.physics import Physics
-from gateway.presence.places import Likelihood, Patch
+from gateway.presence.places import Likelihood
 from gateway.presence.plan import Plan
 from gateway.presence.prior import Prior, spread
 from wire.site import ZoneKind
@@ -90,7 +91,7 @@ class Quick:
         self.told = np.zeros((0, len(plan.zones)), np.float32)
         self.log_hit, self.log_miss, self.mean, self.sd = self._emissions()
         self.walk, self.moving = self._ways()
-        self._locals: dict[int, _Local] = {}
+        self._local = Kept(lambda number: _Local(self, patches[number]))
 
     def _emissions(self) -> list[NDArray[np.float32]]:
         """Return log P(hit), log P(no hit), mean and sd of the RSSI at each position, good then poor, each [a, 2g]."""
@@ -122,12 +123,6 @@ class Quick:
         visited = np.array([kind in _VISITED for kind in plan.zone_kind])[zone]
         return walk.astype(np.float32), np.where(visited, physics.visit_rate, physics.move_rate).astype(np.float32)
 
-    def _local(self, number: int) -> _Local:
-        found = self._locals.get(number)
-        if found is None:
-            found = self._locals[number] = _Local(self, self._patches[number])
-        return found
-
     # -- who is watched
 
     def watch(self, state: Columns, rows: NDArray[np.int64]) -> None:
@@ -154,7 +149,7 @@ class Quick:
         near = np.zeros((len(new), self._size), np.float32)
         for number in np.unique(patch).tolist():
             mine = np.flatnonzero(patch == number)
-            local = self._prior.local(number)
+            local = self._prior.local[number]
             here = local.index[at[mine]]
             near[mine] = 0.5 * spread(local.near, here, weight[mine]) + 0.5 * spread(local.walk, here, weight[mine])
         total = near.sum(1, keepdims=True)
@@ -182,6 +177,10 @@ class Quick:
         if len(self.told) == len(keep):
             self.told = self.told[keep]
 
+    def renumber(self, new: NDArray[np.int64]) -> None:
+        """Take the new numbers of rows, in the same order; those that are watched all have one."""
+        self.rows = new[self.rows]
+
     # -- following
 
     def follow(self, heard: Heard, moment: Moment) -> None:
@@ -200,7 +199,7 @@ class Quick:
         belief = self.belief[due]
         for number in np.unique(self.patch[due]).tolist():
             mine = np.flatnonzero(self.patch[due] == number)
-            local = self._local(number)
+            local = self._local[number]
             belief[mine] = self._moved(belief[mine], local, self.start[due[mine]], self.waited[due[mine]])
             log[mine, :-1] = self.missed[np.ix_(due[mine], local.antennas)] @ local.log_miss
         log[:, -1] = self._still_missed(due)
@@ -253,7 +252,7 @@ class Quick:
         last = order[np.flatnonzero(np.diff(row[order], append=-1))]
         for index in last.tolist():
             mine, heard = int(row[index]), int(antenna[index])
-            if self._local(int(self.patch[mine])).inner[heard]:
+            if self._local[int(self.patch[mine])].inner[heard]:
                 continue
             new = heard if len(self._patches) > heard else 0
             self._carry(mine, new)
@@ -298,7 +297,7 @@ class Quick:
         made = np.zeros((len(self.rows), self.zone_sums.shape[1]), np.float32)
         for number in np.unique(self.patch).tolist():
             mine = self.patch == number
-            made[mine] = both[mine] @ self._local(number).zone_sums
+            made[mine] = both[mine] @ self._local[number].zone_sums
         known = np.flatnonzero(self.zone >= 0)
         made[known, self.zone[known]] += self.belief[known, -1]
         return np.asarray(made / np.maximum(made.sum(1, keepdims=True), 1e-9), np.float32)

@@ -16,7 +16,7 @@ from gateway.presence.tracker import SnapshotError
 from gateway.presence.witness import PendingSale
 from wire.site import Site
 
-_NUMBERS: Final = ("now_us", "begun_us", "looked_us", "learned_us", "turn", "logged_us", "late", "breaks")
+_NUMBERS: Final = ("now_us", "begun_us", "looked_us", "learned_us", "logged_us", "late", "breaks")
 _SIMPLE_ARRAY: Final = 0x97
 """MessagePack: an array of seven."""
 

@@ -17,7 +17,7 @@ from wire.site import Site
 
 
 class SurveyedQuick:
-    """Watches `rows`; its filter keeps the beliefs of all items, and forgets those that are not watched."""
+    """Watches `rows`; its filter has the rows of all active items, and forgets those that are not watched."""
 
     share: Final = 1.0
     switch: Final = 0.5
@@ -37,6 +37,12 @@ class SurveyedQuick:
         """Watch these rows no more."""
         self.rows = np.setdiff1d(self.rows, rows, assume_unique=True)
         self.told = self.told[:0]
+
+    def renumber(self, new: NDArray[np.int64]) -> None:
+        """Take the new numbers of rows, in the same order; those that are watched all have one."""
+        used = np.flatnonzero(new >= 0)
+        self.filter.state.keep(used[used < self.filter.state.rows])
+        self.rows = new[self.rows]
 
     def watch(self, state: Columns, rows: NDArray[np.int64]) -> None:
         """Watch these rows (sorted) from now on, and no others."""

@@ -138,7 +138,6 @@ class Witness:
         moved = now if self._till >= 0 or blind else now[:0]
         self._place(moved, GONE if blind else self._till, "sold")
         state["told_us"][now] = at_us
-        state["settled"][rows] = False
         state["sold_us"][rows] = max(at_us, 1)
         return np.asarray(moved, np.int64)
 
@@ -192,7 +191,6 @@ class Witness:
         state["missed"][unseen] += np.float32(-UNSEEN_WEIGHT * np.log(1 - coverage))
         state["mass"][unseen, zone] *= np.float32(1 - coverage)
         state["mass"][unseen] /= np.maximum(state["mass"][unseen].sum(1, keepdims=True), 1e-9)
-        state["settled"][unseen] = False
         gone = unseen[state["missed"][unseen] > GONE_AFTER_COUNT]
         self._place(gone, GONE, "counted")
         moved = rows[state["zone"][rows] != zone]

@@ -19,7 +19,7 @@ function spoken(cell) {
   const parts = [`${cell.on_hand} in the store`, `${cell.floor} on the floor`, `${cell.back} in the back`];
   if (cell.other > 0) parts.push(`${cell.other} in fitting rooms or at the checkout`);
   if (SPOKEN[stateOf(cell)]) parts.push(SPOKEN[stateOf(cell)]);
-  if (cell.promised != null && cell.promised < cell.atp) parts.push(toSell(cell));
+  if (cell.atp < cell.on_hand) parts.push(toSell(cell));
   if (cell.status !== "live") parts.push("not being read now");
   return parts.join(", ");
 }

@@ -13,10 +13,9 @@ export function stateOf(cell) {
   return "fine";
 }
 
-/** What can be sold, and how many units of it are there with a probability of 0.95, where that is known. */
+/** What can be sold as surely as a promise has to be, and what somebody holds. */
 export function toSell(cell) {
-  const sure = cell.status === "live" && cell.promised != null && cell.atp > 0;
-  return sure ? `to sell: ${cell.atp}, 95 % sure of ${cell.promised}` : `to sell: ${cell.atp}`;
+  return cell.held > 0 ? `to sell: ${cell.atp}, held: ${cell.held}` : `to sell: ${cell.atp}`;
 }
 
 export class Stock {
@@ -60,7 +59,7 @@ export class Stock {
     const groups = { floor: 0, back: 0, other: 0 };
     for (const [zone, units] of Object.entries(event.zones)) groups[this.zones.get(zone)?.group ?? "other"] += units;
     Object.assign(cell, groups, {
-      zones: event.zones, on_hand: event.on_hand, atp: event.atp, promised: event.promised, status: event.status,
+      zones: event.zones, on_hand: event.on_hand, atp: event.atp, held: event.held, status: event.status,
       version: event.version,
     });
     return cell;

@@ -1,0 +1,182 @@
+"""The gate before all routes: finds out who asks, once for each request.
+
+Theory of operation. Two states, decided by what the database holds, not by configuration:
+
+* **No key was ever made.** Only this machine may ask (`gateway.http.loopback`), and it may do everything.
+* **There are keys.** Any address may ask, but nobody without a key, this machine included; a reverse proxy in between
+  is normal then, and the Host header says nothing. The way back is closed: a revoked key is still a key.
+
+A key comes as `Authorization: Bearer lu_...` (RFC 6750), as `X-API-Key`, or in the cookie of the page's session. The
+cookie is sent by browsers without anybody meaning it, so it can only read: GET and HEAD, and no scope but the reading
+ones. A request that shows a key which is not usable is refused even if it carries another that is.
+
+The gate refuses nothing by itself once there are keys, except paths below `/v1/`, where nothing is public: it leaves
+the caller, or the reason why there is none, to the route (`gateway.http.access`).
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.http import problem
+from gateway.http.access import CALLER, LOCAL, RATES, REFUSAL, Caller, no_key
+from gateway.http.loopback import refusal as loopback_refusal
+from gateway.http.problem import Problem
+from gateway.http.refusals import problem_response
+from gateway.keys.key import Key, Standing
+from gateway.keys.limiter import Limiter
+from gateway.keys.ring import KeyRing, RingStaleError
+from gateway.keys.scopes import READS
+from gateway.keys.token import parse_token
+
+COOKIE: Final = "lu_session"
+API_KEY: Final = b"x-api-key"
+SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+ALWAYS_KEYED: Final = "/v1/"
+
+
+class Shown(NamedTuple):
+    """The key that a request shows; `by_cookie`: a browser added it by itself."""
+
+    text: str
+    by_cookie: bool = False
+
+
+def cookie_of(header: str) -> str | None:
+    """Return the session in a Cookie header (RFC 6265 section 4.2.1), or None."""
+    for pair in header.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return None
+
+
+def shown_by(scope: Scope) -> Shown | None:
+    """Return the key that a request shows. Authorization of another scheme is a proxy's business and passed over."""
+    api_key = cookie = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, text = value.decode("latin-1").strip().partition(" ")
+            if scheme.lower() == "bearer":
+                return Shown(text.strip())
+        elif name == API_KEY:
+            api_key = Shown(value.decode("latin-1").strip())
+        elif name == b"cookie" and cookie is None:
+            found = cookie_of(value.decode("latin-1"))
+            cookie = None if found is None else Shown(found, by_cookie=True)
+    return api_key or cookie
+
+
+def caller_with(key: Key, *, by_cookie: bool = False) -> Caller:
+    """Return the caller that holds this key."""
+    scopes = key.scopes & READS if by_cookie else key.scopes
+    return Caller(key.id, key.policy, scopes, key.sites, key.rate_per_s, key.burst)
+
+
+class Access:
+    """The keys of this process and how often each was used. `now_s` is a clock that never goes back."""
+
+    def __init__(self, ring: KeyRing, now_s: Callable[[], float], limiter: Limiter | None = None) -> None:
+        self.ring = ring
+        self.limiter = limiter or Limiter()
+        self.refused = 0
+        self._now_s = now_s
+
+    @property
+    def keys_exist(self) -> bool:
+        """Whether a key was ever made. Raises `RingStaleError` while the keys cannot be read."""
+        return self.ring.keys_exist
+
+    def wait_s(self, caller: Caller) -> float:
+        """Count a request of a key: return 0, or the seconds until its next is allowed."""
+        if not caller.key_id:
+            return 0.0
+        return self.limiter.take(caller.key_id, caller.rate_per_s, caller.burst, self._now_s())
+
+    def still(self, caller: Caller) -> bool:
+        """Whether a caller that was let in may go on: asked by streams at every heartbeat."""
+        if caller.key_id:
+            return self.ring.is_live(caller.key_id)
+        return not self.ring.is_stale and not self.ring.keys_exist
+
+    async def admit(self, shown: Shown | None) -> Caller | Problem | None:
+        """Return who shows this key, or what is wrong with it; None when there are no keys at all."""
+        try:
+            found = await self._caller(shown)
+            return found if self.ring.keys_exist else None
+        except RingStaleError:
+            detail = "the keys cannot be read from the database"
+            return Problem(problem.UNAVAILABLE, detail, headers={"Retry-After": "2"})
+
+    async def _caller(self, shown: Shown | None) -> Caller | Problem:
+        if shown is None:
+            return no_key("no key was sent")
+        token = parse_token(shown.text)
+        if token is None:
+            self.refused += 1
+            return no_key("what was sent is no key: lu_, 12 characters, _, 43 characters", sent=True)
+        found = await self.ring.find(token)
+        if found is None:
+            self.refused += 1
+            return no_key(f"key {token.id} is not known here", sent=True)
+        key, standing = found
+        if standing is not Standing.LIVE:
+            self.refused += 1
+            return no_key(f"key {key.id} is {standing}", sent=True)
+        return caller_with(key, by_cookie=shown.by_cookie)
+
+    async def begin(self) -> None:
+        """Read the keys for the first time. Raises what the database raises."""
+        await self.ring.reload()
+
+    def counters(self) -> dict[str, int]:
+        """Return what was refused and what failed."""
+        return {
+            "keys_refused": self.refused,
+            "keys_rate_limited": self.limiter.refused,
+            "keys_read_errors": self.ring.errors,
+        }
+
+
+class Gate:
+    """ASGI middleware: leaves the caller in the request's state. Without `access` there are no keys, ever."""
+
+    def __init__(self, app: ASGIApp, access: Access | None = None) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find out who asks; refuse, or pass on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refused = await self._admit(scope)
+        if refused is not None:
+            await problem_response(refused)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> Problem | None:
+        state = scope.setdefault("state", {})
+        state[CALLER] = state[REFUSAL] = None
+        shown = shown_by(scope)
+        if self._access is not None:
+            state[RATES] = self._access
+            who = await self._access.admit(shown)
+            if who is not None:
+                return self._keyed(scope, who, by_cookie=shown is not None and shown.by_cookie)
+        refused = loopback_refusal(scope)
+        if refused is None:
+            state[CALLER] = LOCAL
+        return refused
+
+    @staticmethod
+    def _keyed(scope: Scope, who: Caller | Problem, *, by_cookie: bool) -> Problem | None:
+        if by_cookie and isinstance(who, Caller) and scope["method"] not in SAFE_METHODS:
+            who = no_key("the session of the page can only read: send the key itself to write")
+        if isinstance(who, Caller):
+            scope["state"][CALLER] = who
+            return None
+        scope["state"][REFUSAL] = who
+        return who if scope["path"].startswith(ALWAYS_KEYED) else None

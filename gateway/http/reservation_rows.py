@@ -1,0 +1,147 @@
+"""Reservations as they come in and go out: bodies, answers, and the digest that tells one request from another."""
+
+import hashlib
+from typing import Annotated, Final, Literal
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Meta
+
+from gateway.holds.limits import LINES_MAX, REF_MAX_CHARS, TTL_MAX_S, UNITS_MAX
+from wire.gs1.digital_link import DEFAULT_HOST
+from wire.limits import ID_MAX_CHARS
+
+Mode = Literal["ship", "pickup", "ship_from_store"]
+Ref = Annotated[str, Meta(min_length=1, max_length=REF_MAX_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Ttl = Annotated[int, Meta(ge=1, le=TTL_MAX_S, description="seconds; without it the channel's")]
+ItemText = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=512,
+        description="an item: hexadecimal EPC, urn:epc:id:sgtin:..., or a GS1 Digital Link with serial",
+    ),
+]
+
+REFERENCES: Final = ("cart_ref", "customer_ref", "payment_ref")
+
+
+class ReservationLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Units of one SKU. Lines of the same SKU and site are one line."""
+
+    gtin: Annotated[str, Meta(max_length=64)]
+    quantity: Annotated[int, Meta(ge=1, le=UNITS_MAX)]
+    site: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS)] | None,
+        Meta(description="needed until the gateway chooses sites itself"),
+    ] = None
+
+
+class ReservationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Units that are to be kept for one buyer. References are opaque here, and may be erased."""
+
+    lines: Annotated[list[ReservationLine], Meta(min_length=1, max_length=LINES_MAX)]
+    mode: Mode
+    ttl_s: Ttl | None = None
+    cart_ref: Ref | None = None
+    customer_ref: Ref | None = None
+    payment_ref: Ref | None = None
+    allow_partial: Annotated[bool, Meta(description="take what there is, if there is anything")] = False
+
+
+class RenewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """More time."""
+
+    ttl_s: Ttl | None = None
+
+
+class PickBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The items that were taken; none: those that are held. Another item of the same SKU may stand in for a held one."""
+
+    items: Annotated[list[ItemText], Meta(max_length=UNITS_MAX)] = []
+
+
+class PickMissBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The item that was not found."""
+
+    item: ItemText
+
+
+class TransferBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Who goes on with the reservation: another cart, customer, payment, or key (its id, as `lastunit keys list` says)."""
+
+    cart_ref: Ref | None = None
+    customer_ref: Ref | None = None
+    payment_ref: Ref | None = None
+    to_key: Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[\x21-\x7e]+$")] | None = None
+
+
+class HeldItem(msgspec.Struct, frozen=True):
+    """A named item that is kept: where it should lie, and how sure that is (null: not known, or nobody looks)."""
+
+    digital_link: str
+    zone: str
+    confidence: float | None
+    picked: bool = False
+
+
+class HeldLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of one SKU: `quantity` = items + `untagged` (units without tags) + `substitution_needed` (lost, no other)."""
+
+    gtin: str
+    site: str
+    quantity: int
+    items: list[HeldItem]
+    untagged: int = 0
+    substitution_needed: int = 0
+
+
+class ShortLine(msgspec.Struct, frozen=True):
+    """Of an `allow_partial` request: a SKU of which less was kept than was asked for."""
+
+    gtin: str
+    site: str
+    requested: int
+    quantity: int
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """A reservation. `expires_at` is null once it does not expire any more."""
+
+    id: str
+    state: Literal["held", "confirmed", "picked", "fulfilled", "released", "expired"]
+    mode: Mode
+    created_at: str
+    expires_at: str | None
+    version: int
+    lines: list[HeldLine]
+    short: list[ShortLine] = []
+
+
+class AlternativeSite(msgspec.Struct, frozen=True):
+    """Another site that has enough."""
+
+    site: str
+    atp: int
+    confidence: float | None
+
+
+class ShortageRow(msgspec.Struct, frozen=True):
+    """A SKU of which a site has not enough, and up to ten other sites that have, the surest first."""
+
+    gtin: str
+    site: str
+    requested: int
+    atp: int
+    alternatives: list[AlternativeSite]
+
+
+def item_link(gtin: str, serial: str) -> str:
+    """Return an item as a GS1 Digital Link (Digital Link URI syntax 1.3, section 4.4)."""
+    return f"https://{DEFAULT_HOST}/01/{gtin}/21/{quote(serial, safe='')}"
+
+
+def digest_of(body: ReservationBody, lines: list[tuple[str, str, int]]) -> bytes:
+    """Return what two requests share that mean the same: SHA-256 over its members, lines as they are summed."""
+    rest = (body.mode, body.ttl_s, body.cart_ref, body.customer_ref, body.payment_ref, body.allow_partial)
+    return hashlib.sha256(msgspec.msgpack.encode([lines, rest])).digest()

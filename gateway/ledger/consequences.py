@@ -1,0 +1,110 @@
+"""What movements and unposted evidence mean to the states of items. Pure.
+
+The fold says where items go; commerce has its own words for what that means. An item that leaves without a sale is
+`left_unsold`, unless a sale by SKU still waits for its item: then it is that one. What comes back after it left, was
+missing or was on its way is `available` again. An item that was sold stays sold wherever it is seen: only a return
+makes it ours.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.fold.witness import BookLine
+from gateway.ledger.accounts import Because, StateChange
+from gateway.ledger.movement import Movement
+from gateway.ledger.picture import AVAILABLE, IN_TRANSIT, LEFT_UNSOLD, MISSING, SOLD
+from gateway.presence.tracker import EvidenceKind
+from wire.site import OUT
+
+ItemName = tuple[str, str]
+"""GTIN and serial."""
+
+SOLD_CAUSE: Final = "sold"
+"""The cause of a movement of an item that the tracker took for one that was sold."""
+
+_BACK: Final = frozenset({LEFT_UNSOLD, MISSING, IN_TRANSIT})
+_NOT_FOUND: Final = frozenset({"counted", "placed"})
+"""Causes by which somebody says that an item is not there: nobody saw it leave."""
+
+
+@dataclass(slots=True)
+class Consequences:
+    """What is to be posted: states of items, units that are owed from now on, and units whose item is known."""
+
+    states: dict[ItemName, StateChange] = field(default_factory=dict)
+    sold_by_sku: list[tuple[str, int, Because]] = field(default_factory=list)
+    placed: list[tuple[str, Because]] = field(default_factory=list)
+
+
+def consequences(
+    states: Mapping[ItemName, str],
+    unplaced: Mapping[str, int],
+    lines: Iterable[BookLine],
+    movements: Iterable[Movement],
+    *,
+    left: Mapping[str, Iterable[str]] | None = None,
+) -> Consequences:
+    """Return what follows for items that are in `states` (others: available).
+
+    `unplaced` units wait for their item, by GTIN; `left` are serials of items that left unsold a short while ago, the
+    newest first: a late sale by SKU is theirs.
+    """
+    reckoning = _Reckoning(states, unplaced, left or {})
+    for line in lines:
+        if not line.posted:
+            reckoning.line(line)
+    for moved in movements:
+        reckoning.movement(moved)
+    return reckoning.found
+
+
+class _Reckoning:
+    """Goes through lines and movements in order, and remembers the states between them."""
+
+    def __init__(
+        self, states: Mapping[ItemName, str], unplaced: Mapping[str, int], left: Mapping[str, Iterable[str]]
+    ) -> None:
+        self.found = Consequences()
+        self._states = dict(states)
+        self._waiting = dict(unplaced)
+        self._left = {gtin: list(serials) for gtin, serials in left.items()}
+
+    def line(self, line: BookLine) -> None:
+        """Take a piece of evidence."""
+        because = Because(line.kind.value, line.source, "", line.at_us)
+        for serial in line.serials:
+            self._let((line.gtin, serial), SOLD if line.kind is EvidenceKind.SALE else AVAILABLE, because)
+        if line.kind is EvidenceKind.SALE and not line.serials:
+            self._sale_by_sku(line.gtin, -line.units, because)
+
+    def movement(self, moved: Movement) -> None:
+        """Take a movement."""
+        name = (moved.gtin, moved.serial)
+        state = self._states.get(name, AVAILABLE)
+        because = Because(moved.cause, "", "", moved.happened_us)
+        gone, sold = moved.debit == OUT, moved.cause == SOLD_CAUSE
+        if state in _BACK and not gone:
+            self._let(name, AVAILABLE, because)
+        elif state == AVAILABLE and (gone or sold) and self._waiting.get(moved.gtin, 0) > 0:
+            self._waiting[moved.gtin] -= 1
+            self.found.placed.append((moved.gtin, because))
+            self._let(name, SOLD, because)
+        elif state == AVAILABLE and sold:
+            self._let(name, SOLD, because)
+        elif state == AVAILABLE and gone:
+            self._let(name, MISSING if moved.cause in _NOT_FOUND else LEFT_UNSOLD, because)
+
+    def _sale_by_sku(self, gtin: str, units: int, because: Because) -> None:
+        late = self._left.get(gtin, [])
+        taken, late[:] = late[:units], late[units:]
+        for serial in taken:
+            self._let((gtin, serial), SOLD, because)
+        if owed := units - len(taken):
+            self.found.sold_by_sku.append((gtin, owed, because))
+            self._waiting[gtin] = self._waiting.get(gtin, 0) + owed
+
+    def _let(self, name: ItemName, state: str, because: Because) -> None:
+        if self._states.get(name, AVAILABLE) != state:
+            self._states[name] = state
+            self.found.states[name] = StateChange(*name, state, because)

@@ -1,0 +1,85 @@
+"""Returns: what a shopper brings back, to whichever site, is `returned_unchecked` there until somebody has looked at it.
+
+An item that nobody ever heard of begins to exist with its return. Units without tags come out of what was sold here, as
+far as that goes; what was bought elsewhere comes from outside.
+"""
+
+from collections import Counter
+
+from sqlalchemy import select, tuple_
+
+from gateway.clock import iso
+from gateway.http.trade_rows import ReturnTaken, UnitsOf
+from gateway.ledger.accounts import OUTSIDE
+from gateway.ledger.picture import AVAILABLE, RETURNED, SOLD, SkuKey
+from gateway.presence.tracker import EvidenceKind
+from gateway.storage.commerce import disposition
+from gateway.storage.schema import item
+from gateway.storage.schema import site as site_table
+from gateway.storage.statement import MANY
+from gateway.trade.references import write_references
+from gateway.trade.said import Goods, ItemName, References, Return
+from gateway.trade.work import Work
+
+CAUSE = "return"
+
+
+async def give_back(work: Work, said: Return, references: References) -> ReturnTaken:
+    """Take a return. Raises `ForeignItemError`, `UnknownSiteError`, `UnknownZoneError`."""
+    await work.enter(said.site)
+    goods = said.goods
+    work.check_items(said.site, goods.items)
+    work.check_zone(said.site, said.zone)
+    keys = {(said.site, gtin) for gtin in goods.gtins}
+    await work.lock(keys | await work.elsewhere(said.site, goods.items))
+    unknown = await _unknown(work, goods.items)
+    await work.claim(said.site, goods.items)
+    state = AVAILABLE if said.sellable else RETURNED
+    await work.let(said.site, goods.items, state, CAUSE)
+    pictures = await work.pictures()
+    for gtin, units in goods.units:
+        picture = pictures[SkuKey(said.site, gtin)]
+        here = min(units, sum(held for (_, what), held in picture.untagged.items() if what == SOLD))
+        await work.take(picture, here, (SOLD, state), CAUSE)
+        await work.post((said.site, gtin), units - here, (OUTSIDE, state), CAUSE)
+        work.say(said.site, EvidenceKind.RETURN, gtin=gtin, quantity=units, untagged=units)
+    if goods.items:
+        work.say(said.site, EvidenceKind.RETURN, items=goods.items, zone=said.zone)
+    await write_references(work.connection, "return", said, references, work.now_us)
+    detail = {"skus": len(goods.gtins), "units": goods.quantity, "state": state}
+    await work.finish(CAUSE, "return", said.event, detail)
+    return ReturnTaken(
+        source_event_id=said.event,
+        site=said.site,
+        state=state,
+        lines=units_of(goods),
+        unknown=unknown,
+        recorded_at=iso(work.now_us),
+    )
+
+
+def units_of(goods: Goods) -> list[UnitsOf]:
+    """Return goods by SKU."""
+    items = Counter(name.gtin for name in goods.items)
+    units = dict(goods.units)
+    return [UnitsOf(gtin=gtin, items=items[gtin], untagged=units.get(gtin, 0)) for gtin in goods.gtins]
+
+
+async def _unknown(work: Work, items: tuple[ItemName, ...]) -> int:
+    """Return how many of these items no site and no posting has."""
+    known: set[tuple[str, str]] = set()
+    sites = (await work.connection.scalars(select(site_table.c.site))).all()
+    for low in range(0, len(items), MANY):
+        part = list(items[low : low + MANY])
+        stated = select(disposition.c.gtin, disposition.c.serial).where(
+            tuple_(disposition.c.gtin, disposition.c.serial).in_(part)
+        )
+        known |= {(row.gtin, row.serial) for row in await work.connection.execute(stated)}
+    for gtin in sorted({name.gtin for name in items}):
+        serials = [name.serial for name in items if name.gtin == gtin]
+        for low in range(0, len(serials), MANY):
+            seen = select(item.c.gtin, item.c.serial).where(
+                item.c.site.in_(sites), item.c.gtin == gtin, item.c.serial.in_(serials[low : low + MANY])
+            )
+            known |= {(row.gtin, row.serial) for row in await work.connection.execute(seen)}
+    return len(set(items) - {ItemName(*name) for name in known})
