@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import (
@@ -151,7 +151,7 @@ def at_site(
 
 
 async def stored_of(
-    connection: AsyncConnection, rows: Iterable[Row[Any]], views: Mapping[str, SiteView], now_us: int
+    connection: AsyncConnection, rows: Iterable[Any], views: Mapping[str, SiteView], now_us: int
 ) -> dict[SkuKey, StoredStock]:
     """Return what rows of stock (`STOCK_COLUMNS`) say; those of which a hold expired since are looked at anew."""
     found: dict[SkuKey, StoredStock] = {}
@@ -174,7 +174,7 @@ async def stock_of(
     connection: AsyncConnection, gtins: list[str], site: str | None, views: Mapping[str, SiteView], now_us: int
 ) -> dict[SkuKey, StoredStock]:
     """Return what is stored of each (site, GTIN) that has a stock row, at one site or all."""
-    rows: list[Row[Any]] = []
+    rows: list[Any] = []
     for low in range(0, len(gtins), MANY):
         query = select(*STOCK_COLUMNS).where(stock.c.gtin.in_(gtins[low : low + MANY]))
         if site is not None:

@@ -10,7 +10,7 @@ from gateway.holds.errors import HoldError
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who asks: the key's id (empty: there are no keys), its policy and sites (None: all), and whether it is staff's."""
+    """Who asks: the key's id (empty: there are no keys), its policy and sites (None: all), whether it is staff's."""
 
     key: str
     policy: Policy

@@ -1,8 +1,8 @@
 """Who gets which units: one SKU at one site, decided in memory under the lock of its row of `stock`. Pure.
 
-An `OpenStock` is what is free of a SKU while requests are decided one after the other. A request is granted when it asks for
-no more than its channel may sell at that moment (`gateway.availability.offer` of the ladder); then the surest items are
-bound to it, and are free no more.
+An `OpenStock` is what is free of a SKU while requests are decided one after the other. A request is granted when it
+asks for no more than its channel may sell at that moment (`gateway.availability.offer` of the ladder); then the surest
+items are bound to it, and are free no more.
 
 Order of binding: items that are likelier there than not (`FOUND`), surest first; then units without tags; then the
 other items. An item that is less likely than `FADED` is never bound: such a unit is promised as one of many, and its

@@ -6,7 +6,7 @@
       +--release--> released      +--time--> expired --renew--> held
 
 A hold that is not confirmed lasts until `expires_us`. From that instant on it is expired for everybody, whether its row
-says so already or not. Verbs may be sent again: what has happened already is answered as it is now, and nothing is done.
+says so already or not. Verbs may be sent again: what has happened already is answered as it is now; nothing is done.
 
 * `confirm`: the order is paid or promised; it does not expire any more.
 * `renew`: more time. After the expiry it is a new claim on the units, and may fail like one.

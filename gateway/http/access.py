@@ -10,12 +10,12 @@ is every site that the path or the query names one of its own (403). A site in a
 `check_site`; lists leave out what `Caller.sees` refuses.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from fastapi import FastAPI, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Route
 
 from gateway.availability import Policy
@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 CALLER: Final = "caller"
 REFUSAL: Final = "refusal"
-RATES: Final = "rates"
+KEEPER: Final = "keeper"
 
 SITE_PARAMETERS: Final = ("site", "to_site", "from_site")
 """Parameters of a path or a query that name one site."""
@@ -63,11 +63,15 @@ LOCAL: Final = Caller("", Policy(), ALL_SCOPES)
 """This machine, while there are no keys."""
 
 
-class Rates(Protocol):
-    """How often each key may ask."""
+class Keeper(Protocol):
+    """Keeps the keys: `gateway.http.gate.Access`."""
 
     def wait_s(self, caller: Caller) -> float:
         """Return 0 and count the request, or the seconds until the next is allowed."""
+        ...
+
+    def still(self, caller: Caller) -> bool:
+        """Whether a caller that was let in may go on."""
         ...
 
 
@@ -137,16 +141,23 @@ def check_rate(request: Request, caller: Caller) -> None:
     Raises:
         RefusedError: 429 `rate-limited` with Retry-After.
     """
-    rates = request.scope["state"].get(RATES)
-    if rates is None:
+    keeper: Keeper | None = request.scope["state"].get(KEEPER)
+    if keeper is None:
         return
-    wait_s = rates.wait_s(caller)
+    wait_s = keeper.wait_s(caller)
     if wait_s <= 0:
         return
     allowed = f"{caller.rate_per_s:g} a second, {caller.burst} at once"
     headers = {"Retry-After": str(max(1, -int(-wait_s // 1)))}
     detail = f"key {caller.key_id} may ask {allowed}"
     raise RefusedError(Problem(problem.RATE_LIMITED, detail, {"expected": allowed}, headers=headers))
+
+
+def still_may(request: Request) -> Callable[[], bool]:
+    """Return what tells an answer that takes long, such as a stream, whether its reader's key is still good."""
+    caller = caller_of(request)
+    keeper: Keeper | None = request.scope["state"].get(KEEPER)
+    return (lambda: True) if keeper is None else (lambda: keeper.still(caller))
 
 
 class Requires:
@@ -216,6 +227,12 @@ def is_declared(route: object) -> bool:
 
 def _undeclared(path: str) -> Problem:
     return Problem(problem.SCOPE_MISSING, f"{path} declares no scope and is not public: a defect of the gateway")
+
+
+def declarations(app: FastAPI) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Yield the path, the methods and the scopes of every route; no scope: public, or refused."""
+    for found in iter_route_contexts(app.routes):
+        yield found.path or "", frozenset(found.methods or ()), scopes_needed(found.original_route)
 
 
 async def closed(request: Request) -> None:

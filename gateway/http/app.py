@@ -22,10 +22,12 @@ from gateway.http import (
 )
 from gateway.http.access import closed, seal
 from gateway.http.gate import Access, Gate
+from gateway.http.hot_availability import HotAvailability
 from gateway.http.limits import HealthLimits, StreamLimits
 from gateway.http.parameters import strict_query
 from gateway.http.ports import ChangeFeed, Queries
 from gateway.http.security_headers import SecurityHeaders
+from gateway.http.services import Services
 from gateway.http.tail import Tail
 
 API_VERSION = "1"
@@ -71,6 +73,7 @@ def create_app(
     feed: ChangeFeed,
     *,
     access: Access | None = None,
+    services: Services | None = None,
     clock: Callable[[], int] = utc_us,
     stream_limits: StreamLimits | None = None,
     health_limits: HealthLimits | None = None,
@@ -80,7 +83,11 @@ def create_app(
     `access` holds the keys; without it there are none, and only this machine may ask. `clock` gives UTC microseconds.
     The application decides nothing, and writes by the desk of `queries` only.
     """
-    tail = Tail(queries, feed, stream_limits or StreamLimits())
+    services = services or Services(access=access)
+    access = services.access
+    mirror = services.mirror
+    heard = (lambda _: None) if mirror is None else mirror.forget
+    tail = Tail(queries, feed, stream_limits or StreamLimits(), heard)
     app = FastAPI(
         title="Last Unit",
         version=API_VERSION,
@@ -96,7 +103,7 @@ def create_app(
     strict = [Depends(strict_query)]
     app.include_router(availability_routes.routes(queries, clock), dependencies=strict)
     app.include_router(stock_routes.routes(queries), dependencies=strict)
-    app.include_router(change_routes.routes(queries, tail, access), dependencies=strict)
+    app.include_router(change_routes.routes(queries, tail), dependencies=strict)
     app.include_router(desk_routes.routes(queries, clock), dependencies=strict)
     app.include_router(accuracy_routes.routes(queries, clock), dependencies=strict)
     app.include_router(operations_routes.routes(queries, tail, health_limits or HealthLimits()), dependencies=strict)
@@ -105,6 +112,8 @@ def create_app(
     session_routes.install(app, access)
     refusals.install(app)
     seal(app)
+    if mirror is not None:
+        app.add_middleware(HotAvailability, rows=mirror, clock=clock)
     app.add_middleware(Gate, access=access)
     app.add_middleware(SecurityHeaders)
     return app

@@ -3,12 +3,13 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
 from gateway.http import examples, problem
+from gateway.http.access import Caller, no_key, requires, still_may
 from gateway.http.change_stream import ChangeStream
-from gateway.http.event_stream import NDJSON, SSE, Event
+from gateway.http.event_stream import NDJSON, SSE, Event, Reader
 from gateway.http.known_site import known_site
 from gateway.http.limits import CHANGES_DEFAULT, CHANGES_MAX, POLL_WAIT_MAX_S
 from gateway.http.openapi import changes_described
@@ -16,6 +17,7 @@ from gateway.http.ports import CursorAhead, CursorGone, Queries
 from gateway.http.problem import Problem, RefusedError
 from gateway.http.refusals import shown
 from gateway.http.tail import Tail
+from gateway.keys.scopes import STAFF_READ, STOCK_READ
 from wire.limits import ID_MAX_CHARS, SEQ_MAX
 
 RETRY_AFTER_S = "5"
@@ -37,10 +39,10 @@ def start_cursor(last_event_id: str | None, cursor: int | None, last_seq: int) -
     return last_seq if cursor is None else cursor
 
 
-async def _after(tail: Tail, cursor: int, site: str | None, limit: int) -> tuple[list[Event], int]:
+async def _after(tail: Tail, cursor: int, reader: Reader, limit: int) -> tuple[list[Event], int]:
     """Read a page; a dead cursor becomes 410."""
     try:
-        return await tail.after(cursor, site, limit)
+        return await tail.after(cursor, reader, limit)
     except CursorGone as error:
         detail = f"cursor {cursor}: changes before {error.first_kept} are no longer kept"
         raise RefusedError(
@@ -53,18 +55,28 @@ async def _after(tail: Tail, cursor: int, site: str | None, limit: int) -> tuple
         ) from error
 
 
-async def _poll(tail: Tail, cursor: int, site: str | None, limit: int, wait_s: float) -> Response:
+def reader_of(request: Request, caller: Caller, site: str | None) -> Reader:
+    """Return what this caller may see of the changes, of one site or of all that are the caller's."""
+    sites = caller.sites if site is None else frozenset({site})
+    return Reader(sites, moves=caller.may(STAFF_READ), still=still_may(request))
+
+
+async def _poll(tail: Tail, cursor: int, reader: Reader, limit: int, wait_s: float) -> Response:
     """Answer as soon as there is something, at the latest after `wait_s`."""
     now = asyncio.get_running_loop().time
     until = now() + wait_s
     while True:
-        events, cursor = await _after(tail, cursor, site, limit)
+        events, cursor = await _after(tail, cursor, reader, limit)
+        if not reader.still():
+            raise RefusedError(no_key("the key is not good any more", sent=True))
+        if not events and cursor < tail.last_seq:
+            continue  # a page of other sites' changes
         left_s = until - now()
         if events or left_s <= 0 or tail.closing.is_set():
             break
         await tail.wait(cursor, left_s)
     headers = {"Next-Cursor": str(cursor), "Cache-Control": "no-store"}
-    return Response(b"".join(event.line for event in events), 200, headers, NDJSON)
+    return Response(b"".join(map(reader.line, events)), 200, headers, NDJSON)
 
 
 def routes(queries: Queries, tail: Tail) -> APIRouter:
@@ -80,6 +92,7 @@ def routes(queries: Queries, tail: Tail) -> APIRouter:
     async def changes(
         request: Request,
         *,
+        caller: Annotated[Caller, Depends(requires(STOCK_READ))],
         cursor: Annotated[
             int | None,
             Query(description="changes after this one; 0: all that are kept; without: from now on", ge=0, le=SEQ_MAX),
@@ -103,21 +116,25 @@ def routes(queries: Queries, tail: Tail) -> APIRouter:
         15 s keeps it awake. Otherwise newline-delimited JSON, at once or after up to `wait_s`; the header
         `Next-Cursor` is the cursor of the next request, also when there was nothing.
 
+        A key with `staff:read` sees the moves of single units inside each change; others get none. A key for some
+        sites gets their changes only.
+
         Drop an event whose `version` is not above the one that you hold. 410 means: load the stock again.
         """
         if site is not None:
             await known_site(queries, site)
+        reader = reader_of(request, caller, site)
         begin = start_cursor(last_event_id, cursor, tail.last_seq)
         if tail.open_streams >= tail.limits.streams:
             tail.refused_streams += 1
             detail = f"{tail.open_streams} streams are open, the most is {tail.limits.streams}"
             raise RefusedError(Problem(problem.TOO_MANY_STREAMS, detail, headers={"Retry-After": RETRY_AFTER_S}))
         if SSE in request.headers.get("accept", ""):
-            await _after(tail, begin, site, 1)
-            return ChangeStream(tail, begin, site)
+            await _after(tail, begin, reader, 1)
+            return ChangeStream(tail, begin, reader)
         tail.open_streams += 1
         try:
-            return await _poll(tail, begin, site, limit, wait_s)
+            return await _poll(tail, begin, reader, limit, wait_s)
         finally:
             tail.open_streams -= 1
 

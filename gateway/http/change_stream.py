@@ -5,13 +5,13 @@ nothing. Between two writes a stream holds one page of shared events and no queu
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.http.event_stream import SSE, Event, heartbeat, opening
+from gateway.http.event_stream import SSE, Reader, heartbeat, opening
 from gateway.http.ports import CursorAhead, CursorGone
 from gateway.http.tail import Tail
 
@@ -25,31 +25,34 @@ class _CutOffError(Exception):
     """The client took nothing for too long."""
 
 
-def chunks(events: list[Event], size_bytes: int) -> Iterator[bytes]:
-    """Join events into writes of about `size_bytes`; an event is never split."""
+def chunks(written: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
+    """Join written events into writes of about `size_bytes`; an event is never split."""
     held: list[bytes] = []
     held_bytes = 0
-    for event in events:
-        if held and held_bytes + len(event.sse) > size_bytes:
+    for event in written:
+        if held and held_bytes + len(event) > size_bytes:
             yield b"".join(held)
             held, held_bytes = [], 0
-        held.append(event.sse)
-        held_bytes += len(event.sse)
+        held.append(event)
+        held_bytes += len(event)
     if held:
         yield b"".join(held)
 
 
 class ChangeStream(Response):
-    """An endless response; ends with the client, a slow client, the cursor's end of life, or the gateway."""
+    """An endless response; ends with the client, a slow client, its key, the cursor's end of life, or the gateway.
+
+    Whether the reader's key is still good is asked at every write and heartbeat.
+    """
 
     media_type = SSE
 
-    def __init__(self, tail: Tail, cursor: int, site: str | None) -> None:
+    def __init__(self, tail: Tail, cursor: int, reader: Reader) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._tail = tail
         self._cursor = cursor
-        self._site = site
+        self._reader = reader
         self._gone = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,12 +83,15 @@ class ChangeStream(Response):
         await self._write(scope, send, opening(limits.retry_ms, self._cursor))
         beat_at = now() + limits.heartbeat_s
         while not (self._gone or self._tail.closing.is_set()):
+            if not self._reader.still():
+                log.info("stream_ended", cursor=self._cursor, why="its key is not good any more")
+                return
             try:
-                events, self._cursor = await self._tail.after(self._cursor, self._site, limits.page_rows)
+                events, self._cursor = await self._tail.after(self._cursor, self._reader, limits.page_rows)
             except (CursorGone, CursorAhead) as error:
                 log.info("stream_ended", cursor=self._cursor, why=str(error))
                 return
-            for chunk in chunks(events, limits.chunk_bytes):
+            for chunk in chunks(map(self._reader.sse, events), limits.chunk_bytes):
                 await self._write(scope, send, chunk)
             if not events and now() >= beat_at:
                 await self._write(scope, send, heartbeat(self._cursor))

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from gateway.accuracy.reconcile import Decision, DecisionError
 from gateway.http import answer, examples, problem
+from gateway.http.access import requires
 from gateway.http.body import body_of, request_body
 from gateway.http.known_site import known_site
 from gateway.http.limits import APPROVAL_MAX_BYTES, BOOK_MAX_BYTES, EVIDENCE_MAX_BYTES
@@ -17,6 +18,7 @@ from gateway.http.ports import Approved, BookTaken, EvidenceTaken, Queries
 from gateway.http.problem import Problem, RefusedError
 from gateway.http.site_parameter import SiteId
 from gateway.http.told import ApprovalBody, BookBody, EvidenceBody, book_rows, evidence_entry
+from gateway.keys.scopes import STOCK_WRITE
 from gateway.ledger.errors import (
     AlreadyApprovedError,
     DeskError,
@@ -65,7 +67,7 @@ def _answered(given: tuple[object, bool]) -> Response:
 
 def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:
     """Return the routes to the desk of these queries; `clock` gives UTC microseconds."""
-    router = APIRouter(tags=["evidence"])
+    router = APIRouter(tags=["evidence"], dependencies=[Depends(requires(STOCK_WRITE))])
     desk = queries.desk
 
     @router.post(

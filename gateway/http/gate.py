@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http import problem
-from gateway.http.access import CALLER, LOCAL, RATES, REFUSAL, Caller, no_key
+from gateway.http.access import CALLER, KEEPER, LOCAL, REFUSAL, Caller, no_key
 from gateway.http.loopback import refusal as loopback_refusal
 from gateway.http.problem import Problem
 from gateway.http.refusals import problem_response
@@ -104,10 +104,11 @@ class Access:
         """Return who shows this key, or what is wrong with it; None when there are no keys at all."""
         try:
             found = await self._caller(shown)
-            return found if self.ring.keys_exist else None
+            keys_exist = self.ring.keys_exist
         except RingStaleError:
             detail = "the keys cannot be read from the database"
             return Problem(problem.UNAVAILABLE, detail, headers={"Retry-After": "2"})
+        return found if keys_exist else None
 
     async def _caller(self, shown: Shown | None) -> Caller | Problem:
         if shown is None:
@@ -162,7 +163,7 @@ class Gate:
         state[CALLER] = state[REFUSAL] = None
         shown = shown_by(scope)
         if self._access is not None:
-            state[RATES] = self._access
+            state[KEEPER] = self._access
             who = await self._access.admit(shown)
             if who is not None:
                 return self._keyed(scope, who, by_cookie=shown is not None and shown.by_cookie)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from gateway.http import problem
+from gateway.http.access import declarations
 from gateway.http.event_stream import NDJSON, SSE
 from gateway.http.problem import CONTENT_TYPE, Kind, Problem
 from gateway.http.rows import (
@@ -38,6 +39,22 @@ DESCRIPTION: Final = (
     "What can be sold, where it is, and every change of it. All instants are RFC 3339 in UTC. Errors are RFC 9457 "
     "problem details. Unknown query parameters are refused. Without keys the gateway answers to its own machine only."
 )
+
+WHO_ASKS: Final = (
+    problem.NO_KEY,
+    problem.SCOPE_MISSING,
+    problem.SITE_NOT_ALLOWED,
+    problem.RATE_LIMITED,
+    problem.LOOPBACK_ONLY,
+    problem.WRONG_HOST,
+    problem.UNAVAILABLE,
+)
+"""What any path may answer, because of who asks, or because the keys cannot be read."""
+
+SECURITY: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer lu_...`; see docs/keys.md"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "the same key"},
+}
 
 _NULL: Final = "\0null"
 """Stands for null in an example while FastAPI puts the document together."""
@@ -75,7 +92,7 @@ def described(answers: Sequence[type], examples: Mapping[str, object], *kinds: K
     if cached:
         found[200]["headers"] = {"ETag": {"description": "weak; clocks do not count", "schema": {"type": "string"}}}
         found[304] = {"description": "Nothing but the clock moved since the ETag in If-None-Match"}
-    return found | _problems((problem.INVALID_PARAMETER, problem.UNKNOWN_PARAMETER, *kinds, problem.LOOPBACK_ONLY))
+    return found | _problems((problem.INVALID_PARAMETER, problem.UNKNOWN_PARAMETER, *kinds, *WHO_ASKS))
 
 
 def taken(answer: type, example: object, *kinds: Kind) -> Responses:
@@ -92,7 +109,7 @@ def changes_described(line: str, event: str) -> Responses:
         (
             problem.INVALID_PARAMETER,
             problem.UNKNOWN_PARAMETER,
-            problem.LOOPBACK_ONLY,
+            *WHO_ASKS,
             problem.UNKNOWN_SITE,
             problem.CURSOR_GONE,
             problem.CURSOR_AHEAD,
@@ -117,6 +134,11 @@ def document(app: FastAPI) -> dict[str, Any]:
             for operation in path.values():
                 if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                     del operation["responses"]["422"]
-        found["components"] = {"schemas": {**schemas(), "Problem": PROBLEM_SCHEMA}}
+        for path, methods, needed in declarations(app):
+            for method in methods & {name.upper() for name in found["paths"].get(path, ())}:
+                found["paths"][path][method.lower()]["security"] = [
+                    {name: sorted(needed)} for name in SECURITY if needed
+                ]
+        found["components"] = {"schemas": {**schemas(), "Problem": PROBLEM_SCHEMA}, "securitySchemes": SECURITY}
         app.openapi_schema = _swapped(found, _NULL, None)
     return app.openapi_schema

@@ -63,7 +63,10 @@ NO_KEY: Final = Kind(
     "wrong with one that was sent.",
 )
 SCOPE_MISSING: Final = Kind(
-    "scope-missing", 403, "The key may not do this", "Use a key that has the scope in `expected`; `value` lists its own."
+    "scope-missing",
+    403,
+    "The key may not do this",
+    "Use a key that has the scope in `expected`; `value` lists its own.",
 )
 SITE_NOT_ALLOWED: Final = Kind(
     "site-not-allowed", 403, "The key is not for this site", "`expected` lists the sites of the key."

@@ -56,7 +56,7 @@ class RenewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class PickBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The items that were taken; none: those that are held. Another item of the same SKU may stand in for a held one."""
+    """The items that were taken; none: those that are held. Another item of the SKU may stand in for a held one."""
 
     items: Annotated[list[ItemText], Meta(max_length=UNITS_MAX)] = []
 
@@ -68,7 +68,7 @@ class PickMissBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TransferBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Who goes on with the reservation: another cart, customer, payment, or key (its id, as `lastunit keys list` says)."""
+    """Who goes on with the reservation: another cart, customer, payment, or key (by its id)."""
 
     cart_ref: Ref | None = None
     customer_ref: Ref | None = None
@@ -86,7 +86,7 @@ class HeldItem(msgspec.Struct, frozen=True):
 
 
 class HeldLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Units of one SKU: `quantity` = items + `untagged` (units without tags) + `substitution_needed` (lost, no other)."""
+    """Units of one SKU: `quantity` = items + `untagged` (no tag) + `substitution_needed` (lost, no other)."""
 
     gtin: str
     site: str

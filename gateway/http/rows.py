@@ -181,6 +181,12 @@ class EdgeFigures(msgspec.Struct, frozen=True):
     offline: int
 
 
+class Alive(msgspec.Struct, frozen=True):
+    """What anybody may know of the gateway: that it answers."""
+
+    status: Literal["alive"] = "alive"
+
+
 class HealthAnswer(msgspec.Struct, frozen=True):
     """Figures of the gateway; `reasons` say in words why it is degraded."""
 

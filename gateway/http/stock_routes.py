@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from gateway.http import answer, examples, problem
-from gateway.http.access import caller_of
+from gateway.http.access import Caller, requires
 from gateway.http.known_site import known_site
 from gateway.http.limits import MOVEMENTS_DEFAULT, MOVEMENTS_MAX
 from gateway.http.matrix import SiteStock, ZoneTile, site_stock, zone_tile
@@ -17,6 +17,7 @@ from gateway.http.parameters import gtin_parameter
 from gateway.http.ports import MovementRow, Queries, SiteRow, ZoneRow
 from gateway.http.rows import Movement, Movements, SiteEntry, Sites
 from gateway.http.site_parameter import SiteId
+from gateway.keys.scopes import STAFF_READ, STOCK_READ
 from wire.limits import SEQ_MAX
 
 
@@ -61,14 +62,16 @@ def routes(queries: Queries) -> APIRouter:
         response_class=Response,
         responses=described((Sites,), {"two stores": examples.SITES}),
     )
-    async def sites() -> Response:
-        """All sites of this gateway, with the units in each zone and whether anybody looks there.
+    async def sites(caller: Annotated[Caller, Depends(requires(STOCK_READ))]) -> Response:
+        """All sites of this gateway that the key is for, with the units in each zone and whether anybody looks there.
 
         Never answered with 304: `as_of` is what a screen shows as the age of its numbers.
         """
         figures = await queries.newest_figures()
         entries = [
-            site_entry(row, await queries.zones(row.site), figures.get(row.site, {})) for row in await queries.sites()
+            site_entry(row, await queries.zones(row.site), figures.get(row.site, {}))
+            for row in await queries.sites()
+            if caller.sees(row.site)
         ]
         return answer.uncached(Sites(entries))
 
@@ -78,19 +81,22 @@ def routes(queries: Queries) -> APIRouter:
         response_class=Response,
         responses=described((SiteStock,), {"one style": examples.SITE_STOCK}, problem.UNKNOWN_SITE, cached=True),
     )
-    async def stock(request: Request, site: SiteId) -> Response:
+    async def stock(
+        request: Request, site: SiteId, caller: Annotated[Caller, Depends(requires(STOCK_READ))]
+    ) -> Response:
         """Stock by style, colour, size and zone, of one transaction, with the cursor that it is true at.
 
         Load it once, then follow `/v1/changes?cursor=` and replace each cell by the newer event.
         """
         row = await known_site(queries, site)
-        found = site_stock(row, await queries.snapshot(site), caller_of(request).policy)
+        found = site_stock(row, await queries.snapshot(site), caller.policy)
         return answer.live(request, found, _stock_validator(found))
 
     @router.get(
         "/v1/sites/{site}/movements",
         summary="Recent movements",
         response_class=Response,
+        dependencies=[Depends(requires(STAFF_READ))],
         responses=described((Movements,), {"one page": examples.MOVEMENTS}, problem.UNKNOWN_SITE),
     )
     async def movements(
@@ -101,7 +107,10 @@ def routes(queries: Queries) -> APIRouter:
         ] = None,
         gtin: Annotated[str | None, Query(description="only this SKU", max_length=64)] = None,
     ) -> Response:
-        """Ledger entries of a site, newest first, paged by key: a page never shifts while new entries arrive."""
+        """Ledger entries of a site, newest first, paged by key: a page never shifts while new entries arrive.
+
+        Where single units went is for staff: the key needs `staff:read`.
+        """
         await known_site(queries, site)
         number = gtin_parameter(gtin) if gtin is not None else None
         rows = await queries.movements(site, limit=limit, gtin=number, before_m=before)

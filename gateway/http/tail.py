@@ -9,11 +9,11 @@ The relay gives `seq` after commit and without holes of visibility: a cursor nev
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
-from gateway.http.event_stream import Event, event_of
+from gateway.http.event_stream import Event, Reader, event_of
 from gateway.http.limits import StreamLimits
 from gateway.http.ports import ChangeFeed, CursorAhead, CursorGone, Queries
 
@@ -30,8 +30,15 @@ NEWS_AHEAD_S = 0.02
 class Tail:
     """Ring of encoded changes, its follower task, and the counters of all streams."""
 
-    def __init__(self, queries: Queries, feed: ChangeFeed, limits: StreamLimits) -> None:
+    def __init__(
+        self,
+        queries: Queries,
+        feed: ChangeFeed,
+        limits: StreamLimits,
+        heard: Callable[[Sequence[tuple[str, str]]], None] = lambda _: None,
+    ) -> None:
         self.limits = limits
+        self._heard = heard
         self.closing = asyncio.Event()
         self.open_streams = 0
         self.slow_disconnects = 0
@@ -69,6 +76,7 @@ class Tail:
             try:
                 if await self._news() > self._last:
                     page = await self._queries.changes(self._last, self.limits.page_rows)
+                    self._heard([(row.site, row.gtin) for row in page.rows])
                     self._append([event_of(row) for row in page.rows])
                     if not page.rows:
                         await asyncio.sleep(NEWS_AHEAD_S)
@@ -94,21 +102,27 @@ class Tail:
             waiting.cancel()
             closing.cancel()
 
-    async def after(self, cursor: int, site: str | None, limit: int) -> tuple[list[Event], int]:
-        """Return up to `limit` events after `cursor`, of one site or all, and the cursor that they lead to.
+    async def after(self, cursor: int, reader: Reader, limit: int) -> tuple[list[Event], int]:
+        """Return up to `limit` events after `cursor` of the reader's sites, and the cursor that they lead to.
+
+        For a reader of several sites a page of the others' changes is empty, and its cursor behind `last_seq`: read on.
 
         Raises:
             CursorGone: the rows after it were pruned.
             CursorAhead: nobody gave out this cursor.
         """
         if self._start <= cursor <= self._last:
-            return self._from_ring(cursor, site, limit)
+            return self._from_ring(cursor, reader, limit)
         certain = self._last  # relayed before the query began, so that its answer holds every row up to here
-        page = await self._queries.changes(cursor, limit, site)
-        events = [event_of(row) for row in page.rows]
+        only = next(iter(reader.sites)) if reader.sites is not None and len(reader.sites) == 1 else None
+        size = limit if reader.sites is None or only is not None else max(limit, self.limits.page_rows)
+        rows = (await self._queries.changes(cursor, size, only)).rows
+        events = [event_of(row) for row in rows if reader.sees(row.site)][:limit]
         if len(events) == limit:
             return events, events[-1].seq
-        return events, max(cursor, certain, events[-1].seq if events else 0)
+        if len(rows) == size:
+            return events, rows[-1].seq
+        return events, max(cursor, certain, rows[-1].seq if rows else 0)
 
     async def wait(self, cursor: int, timeout_s: float) -> None:
         """Return when there is something after `cursor`, at the latest after `timeout_s`, or when closing."""
@@ -120,9 +134,9 @@ class Tail:
         except TimeoutError:
             return
 
-    def _from_ring(self, cursor: int, site: str | None, limit: int) -> tuple[list[Event], int]:
+    def _from_ring(self, cursor: int, reader: Reader, limit: int) -> tuple[list[Event], int]:
         newer = self._newer(cursor)
-        events = [event for event in newer if site is None or event.site == site][:limit]
+        events = [event for event in newer if reader.sees(event.site)][:limit]
         return events, events[-1].seq if len(events) == limit else self._last
 
     def _newer(self, cursor: int) -> Sequence[Event]:
@@ -146,7 +160,7 @@ class Tail:
         self.wake()
 
     def _restart(self, last_seq: int) -> None:
-        """Begin anew: the database was replaced by one with fewer changes."""
+        """Begin anew: the database was replaced by one with fewer changes, or this process slept too long."""
         log.warning("change_feed_restarted", was=self._last, now=last_seq)
         self._ring.clear()
         self._start = self._last = last_seq

@@ -57,7 +57,7 @@ LEARN_US: Final = 60_000_000
 LEARN_AFTER_US: Final = 240_000_000
 CARRIED_US: Final = 180_000_000
 WATCHED_US: Final = 60_000_000
-"""Who was not heard for so long is not followed second by second: silence says little of where to."""
+"""Who is in doubt, but was not heard for so long, is not followed second by second: silence does not say where to."""
 
 SOLD_KEPT_US: Final = 600_000_000
 """Goods that are still read so long after their sale have not left: they are followed again."""
@@ -312,10 +312,10 @@ class Engine:
 
     # -- the fingerprints
 
-    def _sense(self, heard: Heard, weight: NDArray[np.float64], seconds: float, still: Compared) -> None:
+    def _sense(self, heard: Heard, weight: NDArray[np.float64], seconds: float, others: Compared) -> None:
         """Take reads and looks into the fingerprints; break those in too much doubt.
 
-        `still`: reads of items at rest, from which the antennas learn.
+        `others`: reads of items at rest, from which the antennas learn.
         """
         state, now = self.state, self.now_us
         row, antenna = heard.row, heard.antenna
@@ -326,7 +326,7 @@ class Engine:
         added = np.zeros(state.rows)
         place = self.prints.slots_of(row, antenna)
         told = self.prints.compared(heard, place)
-        Compared(*(np.concatenate(both) for both in zip(still, told, strict=True))).learn(self.air)
+        others.and_(told).learn(self.air)
         added += np.bincount(row, told.ratio, minlength=state.rows)
         reads = state["seg_reads"][row, place]
         excess = heard.rssi_dbm - self.air.crowd_db[antenna] - state["seg_sum"][row, place] / np.maximum(reads, 1)
@@ -365,11 +365,11 @@ class Engine:
     def _watch(self, heard: Heard, weight: NDArray[np.float64], free: NDArray[np.bool_], seconds: float) -> None:
         """Follow the items that may be on their way."""
         state, physics = self.state, self.physics
-        alert = self._recent() | (state["doubt"] > physics.alert_at)
-        alert |= self._is_restless(state["calm_zone"])
+        alert = (state["doubt"] > physics.alert_at) & (self.now_us - state["seen_us"] < WATCHED_US)
+        alert[heard.row] = state["doubt"][heard.row] > physics.alert_at
+        alert |= self._recent() | self._is_restless(state["calm_zone"])
         self._freeze()
         alert[self.dark] = False
-        alert &= self.now_us - state["seen_us"] < WATCHED_US
         alert &= (state["zone"] != GONE) & (state["seen_us"] > 0) & (state["sold_us"] == 0)
         alert[heard.row[state["seen_us"][heard.row] == 0]] = True
         rows = np.flatnonzero(alert)
@@ -482,11 +482,12 @@ class Engine:
         zone, seen_us, told_us = state["zone"], state["seen_us"], state["told_us"]
         known_us = np.maximum(np.maximum(seen_us, told_us), state["sold_us"])
         gone = (zone == GONE) & (now - known_us > GONE_OLD_US)
-        told = (zone >= 0) & (seen_us == 0) & (now - known_us > OLD_US) & (state["sold_us"] == 0)
-        still = (zone >= 0) & (state["doubt"] <= 0) & (now - state["seg_us"] > OLD_US) & (state["sold_us"] == 0)
-        still &= (state["calm_zone"] == zone) & ~self._is_restless(zone) & (state["forgot"] >= len(TOLD_FADES))
-        still &= (seen_us > told_us + LATE_US) & (state["judged_us"] > state["seg_us"] + OLD_US)
-        rows = np.flatnonzero(still)
+        told = (state["item"] >= 0) & (zone != GONE) & (seen_us == 0) & (state["sold_us"] == 0)
+        told &= now - known_us > OLD_US
+        calm = (zone >= 0) & (state["doubt"] <= 0) & (now - state["seg_us"] > OLD_US) & (state["sold_us"] == 0)
+        calm &= (state["calm_zone"] == zone) & ~self._is_restless(zone) & (state["forgot"] >= len(TOLD_FADES))
+        calm &= (seen_us > told_us + LATE_US) & (state["judged_us"] > state["seg_us"] + OLD_US)
+        rows = np.flatnonzero(calm)
         sure = state["mass"][rows].max(1, initial=0) > SETTLED_SURE
         usual_s = 1 / np.maximum(self.leaving.rate(rows, now), leaving.RATE_FLOOR)
         heard = self.leaving.silence_s(rows) < np.maximum(SILENCE_S, SILENT_INTERVALS * usual_s)

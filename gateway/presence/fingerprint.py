@@ -77,7 +77,17 @@ class Compared(NamedTuple):
 
     def only(self, mine: NDArray[np.bool_]) -> "Compared":
         """Return some of the reads."""
-        return Compared(*(part[mine] for part in self))
+        return Compared(self.ratio[mine], self.residual[mine], self.antenna[mine], self.reads[mine], self.doubt[mine])
+
+    def and_(self, other: "Compared") -> "Compared":
+        """Return these reads, then the others."""
+        return Compared(
+            np.concatenate([self.ratio, other.ratio]),
+            np.concatenate([self.residual, other.residual]),
+            np.concatenate([self.antenna, other.antenna]),
+            np.concatenate([self.reads, other.reads]),
+            np.concatenate([self.doubt, other.doubt]),
+        )
 
     def learn(self, air: Air) -> None:
         """Let the antennas learn from reads of items that are where they were."""
@@ -99,7 +109,9 @@ def compare(
     variance = air.read_var[0] * (1 + 1 / np.maximum(reads, 1)) + 0.5
     residual = fair - level
     elsewhere = (fair - physics.elsewhere_dbm) / physics.elsewhere_sd_db
-    ratio = -0.5 * elsewhere**2 - np.log(physics.elsewhere_sd_db) + 0.5 * residual**2 / variance + 0.5 * np.log(variance)
+    ratio = (
+        -0.5 * elsewhere**2 - np.log(physics.elsewhere_sd_db) + 0.5 * residual**2 / variance + 0.5 * np.log(variance)
+    )
     new = np.log(0.08 * (looks + 1) / 0.3)
     ratio = np.where(reads >= 1, np.clip(ratio, -1.5, 4.0), np.clip(new, -1.0, 3.5))
     return Compared(ratio, residual, heard.antenna, reads, doubt)
@@ -160,7 +172,9 @@ class Fingerprints:
         state, row = self._state, heard.row
         reads = state["seg_reads"][row, place].astype(np.float64)
         level = state["seg_sum"][row, place] / np.maximum(reads, 1)
-        return compare(self._air, self._physics, heard, (reads, level, state["seg_looks"][row, place], state["doubt"][row]))
+        return compare(
+            self._air, self._physics, heard, (reads, level, state["seg_looks"][row, place], state["doubt"][row])
+        )
 
     def look(
         self,

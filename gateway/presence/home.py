@@ -8,6 +8,7 @@ the floor.
 Kept are the heaviest positions of each SKU's own items; its density over the floor is made when it is asked for.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -69,6 +70,20 @@ class Home:
         self._order = np.argsort(gtins, kind="stable")
         self._rank = np.empty(len(gtins), np.int64)
         self._rank[self._order] = np.arange(len(gtins))
+
+    def dump(self) -> dict[str, bytes]:
+        """Return what is known as bytes."""
+        return {"at": self.at.tobytes(), "weight": self.weight.tobytes()}
+
+    def load(self, saved: Mapping[str, bytes], gtins: NDArray[np.int64]) -> None:
+        """Take what `dump` gave, or nothing. Raises `ValueError` for bytes of another size."""
+        if not saved:
+            return
+        self.at = np.frombuffer(saved["at"], np.int16).reshape(-1, POINTS).copy()
+        self.weight = np.frombuffer(saved["weight"], np.float32).reshape(self.at.shape).copy()
+        if self.at.max(initial=0) >= len(self._prior.floor) or len(self.at) > len(gtins):
+            raise ValueError("places of SKUs that are none")
+        self.line_up(gtins[: len(self.at)])
 
     def _density(self, skus: NDArray[np.int64], number: int) -> NDArray[np.float32]:
         """Return the goods of each SKU and its neighbours over a patch, shape [skus, positions]."""

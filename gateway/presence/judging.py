@@ -39,9 +39,7 @@ STRONG_DB: Final = 8.0
 class Judging:
     """Asks and judges rows of `state`."""
 
-    def __init__(
-        self, plan: Plan, state: Columns, air: Air, door: NDArray[np.bool_], physics: Physics
-    ) -> None:
+    def __init__(self, plan: Plan, state: Columns, air: Air, door: NDArray[np.bool_], physics: Physics) -> None:
         self._plan = plan
         self._state = state
         self._air = air
@@ -54,7 +52,10 @@ class Judging:
     def due(
         self, rows: NDArray[np.int64], dark: NDArray[np.bool_], now_us: int, since_second: int
     ) -> NDArray[np.int64]:
-        """Return which rows are judged now; `since_second`: when this was last asked. Of `dark` ones [rows] only read ones."""
+        """Return which rows are judged now; of `dark` ones [rows] only read ones.
+
+        `since_second`: when this was last asked.
+        """
         state = self._state
         judged_us, seg_us = state["judged_us"][rows], state["seg_us"][rows]
         wait_s = np.minimum((np.maximum(judged_us, seg_us) - seg_us) / SECOND_US * PATIENCE, JUDGED_AFTER_S)
@@ -63,12 +64,13 @@ class Judging:
         due = read & (since_s >= np.maximum(wait_s, self._physics.look_s))
         due |= ~dark & (since_s >= np.maximum(2 * wait_s, SILENT_AFTER_S))
         rows = rows[due]
+        unplaced = state["calm_zone"][rows] < 0
         second = now_us // SECOND_US
         if second - since_second >= PHASES:
             return rows
         one = len(self.likelihood.patches) == 1
         phase = state["item"][rows] if one else self.likelihood.patch_of(state, rows)
-        return rows[(second - phase) % PHASES < second - since_second]
+        return rows[((second - phase) % PHASES < second - since_second) | unplaced]
 
     def ask(self, rows: NDArray[np.int64]) -> None:
         """Ask where the rows are; keeps the posterior as a mixture."""

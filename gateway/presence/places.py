@@ -31,10 +31,10 @@ _CENTRE_DBM: Final = -66.0
 _FEATURES: Final = 2 + len(DWELLS)
 
 
-def log_normal_cdf(z: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def log_normal_cdf(z: NDArray[Any]) -> NDArray[Any]:
     """Return the logarithm of the normal distribution function by its logistic approximation: heavy in the tail."""
     steep = -1.702 * z
-    return -(np.maximum(steep, 0) + np.log1p(np.exp(-np.abs(steep))))
+    return np.asarray(-(np.maximum(steep, 0) + np.log1p(np.exp(-np.abs(steep)))))
 
 
 class Likelihood:
@@ -70,7 +70,9 @@ class Likelihood:
             rows.append(log_normal_cdf((threshold[:, None] - level) / spread))
         return np.concatenate(rows).astype(np.float32, copy=False)
 
-    def features(self, state: Columns, air: Air, rows: NDArray[np.int64], patch: NDArray[np.int64]) -> NDArray[np.float32]:
+    def features(
+        self, state: Columns, air: Air, rows: NDArray[np.int64], patch: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
         """Return the features of rows in their patches, shape [rows, features * patch antennas]."""
         antennas = self._antennas[patch]
         size = antennas.shape[1]

@@ -20,6 +20,16 @@ _NUMBERS: Final = ("now_us", "begun_us", "looked_us", "learned_us", "logged_us",
 _SIMPLE_ARRAY: Final = 0x97
 """MessagePack: an array of seven."""
 
+_COUNTS: Final = (
+    "seg_reads",
+    "seg_sum",
+    "seg_hits",
+    "seg_looks",
+    "can_reads",
+    "can_sum",
+    "can_hits",
+    "can_looks",
+)
 _ZONES: Final = ("zone", "calm_zone", "quick_zone")
 
 
@@ -38,12 +48,16 @@ class SavedEngine(Engine):
                 devices=list(self.plan.devices),
                 positions=positions,
                 position_zone=position_zone,
-                items=self.state.rows,
-                gtins=self.gtins,
+                met=self.tiers.items.rows,
+                items=self.tiers.dump(),
+                rows=self.state.rows,
                 columns=self.state.dump(),
+                quiet=self.resting.state.rows,
+                resting=self.resting.state.dump(),
+                gtins=self.gtins,
                 air=self.air.dump(),
-                through=self.likelihood.through.tobytes(),
-                home=self.home.density.tobytes(),
+                through=self.judging.likelihood.through.tobytes(),
+                home=self.judging.home.dump(),
                 quick=self.quick.dump(),
                 pending=[(sale.sku, sale.at_us) for sale in self.witnesses.pending],
                 numbers={name: getattr(self, name) for name in _NUMBERS} | {"unmatched": self.witnesses.unmatched},
@@ -83,39 +97,52 @@ class SavedEngine(Engine):
         return engine
 
     def _load(self, saved: Saved) -> None:
-        self.state.load(saved.items, saved.columns)
+        self.state.load(saved.rows, saved.columns)
+        if saved.quiet:
+            self.resting.state.load(saved.quiet, saved.resting)
+        self.tiers.load(saved.met, saved.items)
         self.air.load(saved.air)
-        self.likelihood.through = np.frombuffer(saved.through).copy()
-        self.home.density = np.frombuffer(saved.home, np.float32).reshape(-1, len(self.plan.x)).copy()
+        self.judging.likelihood.through = np.frombuffer(saved.through).copy()
+        self.judging.home.load(saved.home, np.array(self.gtins, np.int64))
         self.quick.load(saved.quick)
 
     def _carry_over(self, saved: Saved) -> None:
-        """Take what another site file's engine knew, by names."""
+        """Take what another site file's engine knew, by names; items at rest in a zone that is no more wake."""
         antenna = snapshot.numbers_of([tuple(key) for key in saved.antennas], list(self.plan.antennas))
         device = snapshot.numbers_of(saved.devices, list(self.plan.devices))
         zone = snapshot.numbers_of(saved.zones, list(self.plan.zones))
+        position = snapshot.positions_of(saved, self.plan)
         columns = dict(saved.columns)
-        old_mass = np.frombuffer(columns["mass"], np.float32).reshape(saved.items, len(saved.zones))
-        mass = np.zeros((saved.items, len(self.plan.zones)), np.float32)
+        old_mass = np.frombuffer(columns["mass"], np.float32).reshape(saved.rows, len(saved.zones))
+        mass = np.zeros((saved.rows, len(self.plan.zones)), np.float32)
         mass[:, zone[zone >= 0]] = old_mass[:, zone >= 0]
         columns["mass"] = mass.tobytes()
-        self.state.load(saved.items, columns)
-        state = self.state
+        self.state.load(saved.rows, columns)
+        quiet = self.resting.state
+        if saved.quiet:
+            quiet.load(saved.quiet, saved.resting)
+        self.tiers.load(saved.met, saved.items)
+        for state, counts in ((self.state, _COUNTS), (quiet, ("reads", "hits", "looks"))):
+            for name in ("home_device", "exit_device"):
+                state[name][:] = _renumbered(state[name], device, -1, keep=(-1,))
+            slot = _renumbered(state["slot"], antenna, -1, keep=(-1,))
+            state["slot"][:] = slot
+            for name in counts:
+                state[name][slot < 0] = 0
+            form = state["prior"].copy()
+            state["prior"][:] = np.where(form >= 0, _renumbered(form, zone, ANYWHERE, keep=()), form)
+            for name in ("prior_at", "post_at"):
+                state[name][:] = position[state[name]]
         for name in _ZONES:
-            state[name][:] = _renumbered(state[name], zone, UNPLACED, keep=(GONE, UNPLACED))
-        for name in ("home_device", "exit_device"):
-            state[name][:] = _renumbered(state[name], device, -1, keep=(-1,))
-        slot = _renumbered(state["slot"], antenna, -1, keep=(-1,))
-        state["slot"][:] = slot
-        for name in ("seg_reads", "seg_sum", "seg_hits", "seg_looks", "can_reads", "can_sum", "can_hits", "can_looks"):
-            state[name][slot < 0] = 0
-        form = state["prior"].copy()
-        state["prior"][:] = np.where(form >= 0, _renumbered(form, zone, ANYWHERE, keep=()), form)
-        position = snapshot.positions_of(saved, self.plan)
-        for name in ("prior_at", "post_at"):
-            state[name][:] = position[state[name]]
+            self.state[name][:] = _renumbered(self.state[name], zone, UNPLACED, keep=(GONE, UNPLACED))
+        late = _renumbered(quiet["late_antenna"], antenna, -1, keep=(-1,))
+        quiet["late_antenna"][:] = late
+        quiet["mass_zone"][:] = _renumbered(quiet["mass_zone"], zone, -1, keep=(-1,))
+        quiet["zone"][:] = _renumbered(quiet["zone"], zone, UNPLACED, keep=(GONE, UNPLACED))
+        lost = ((quiet["mass_zone"] < 0).all(1) | (quiet["zone"] == UNPLACED)) & (quiet["item"] >= 0)
         self.air.carry_over(saved.air, antenna, device)
-        self.likelihood.renew(self.air.through)
+        self.judging.likelihood.renew(self.air.through)
+        self.tiers.wake(np.flatnonzero(lost), self.now_us)
 
 
 def _renumbered(

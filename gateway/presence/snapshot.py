@@ -1,7 +1,8 @@
 """The engine's state as bytes, and back, also after the site file changed.
 
-Columns of items are kept by row. What is kept by antenna, device or zone is kept under its name, so that it survives a
-site file with other antennas or zones; positions are found again as the nearest one in the same zone.
+Columns of items are kept by row, of active items and of those at rest. What is kept by antenna, device or zone is kept
+under its name, so that it survives a site file with other antennas or zones; positions are found again as the nearest
+one in the same zone.
 """
 
 from typing import Any, Final
@@ -14,11 +15,16 @@ from gateway.presence.plan import Plan
 from gateway.presence.tracker import SnapshotError
 
 MAGIC: Final = "engine"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
-class Saved(msgspec.Struct, array_like=True):
-    """What a snapshot holds; `columns` of items, `air` of antennas and devices, `numbers` of the engine."""
+class _Version(msgspec.Struct, array_like=True):
+    magic: str
+    version: int
+
+
+class _Saved1(msgspec.Struct, array_like=True):
+    """What version 1 held: no item was at rest, and `home` was a density over the whole floor."""
 
     magic: str
     version: int
@@ -38,6 +44,35 @@ class Saved(msgspec.Struct, array_like=True):
     numbers: dict[str, int]
 
 
+class Saved(msgspec.Struct, array_like=True):
+    """What a snapshot holds.
+
+    `items` [items]; `columns` of `rows` active items, `resting` of `quiet` ones; `air` of antennas and devices;
+    `numbers` of the engine.
+    """
+
+    magic: str
+    version: int
+    zones: list[str]
+    antennas: list[tuple[str, int]]
+    devices: list[str]
+    positions: bytes
+    position_zone: bytes
+    met: int
+    items: dict[str, bytes]
+    rows: int
+    columns: dict[str, bytes]
+    quiet: int
+    resting: dict[str, bytes]
+    gtins: list[int]
+    air: dict[str, bytes]
+    through: bytes
+    home: dict[str, bytes]
+    quick: dict[str, bytes]
+    pending: list[tuple[int, int]]
+    numbers: dict[str, int]
+
+
 def encode(saved: Saved) -> bytes:
     """Return a snapshot as MessagePack; equal states give equal bytes."""
     return msgspec.msgpack.encode(saved)
@@ -46,14 +81,44 @@ def encode(saved: Saved) -> bytes:
 def decode(snapshot: bytes) -> Saved:
     """Return what `encode` wrote. Raises `SnapshotError` for other bytes or another version."""
     try:
-        saved = msgspec.msgpack.decode(snapshot, type=Saved)
+        found = msgspec.msgpack.decode(snapshot, type=_Version)
+        if found.magic != MAGIC:
+            raise SnapshotError(f"snapshot of {found.magic!r}: expected {MAGIC!r}")
+        if found.version == 1:
+            return _of_version_1(msgspec.msgpack.decode(snapshot, type=_Saved1))
+        if found.version != VERSION:
+            raise SnapshotError(f"engine snapshot version {found.version}: this program reads versions 1 to {VERSION}")
+        return msgspec.msgpack.decode(snapshot, type=Saved)
     except msgspec.DecodeError as error:
         raise SnapshotError(f"not a snapshot of the presence engine: {error}") from error
-    if saved.magic != MAGIC:
-        raise SnapshotError(f"snapshot of {saved.magic!r}: expected {MAGIC!r}")
-    if saved.version != VERSION:
-        raise SnapshotError(f"engine snapshot version {saved.version}: this program reads version {VERSION}")
-    return saved
+
+
+def _of_version_1(old: _Saved1) -> Saved:
+    """Return the same state with all items active; where the goods of a kind hang is learned within a minute."""
+    columns = {name: column for name, column in old.columns.items() if name != "settled"}
+    columns["item"] = np.arange(old.items, dtype=np.int32).tobytes()
+    return Saved(
+        magic=MAGIC,
+        version=VERSION,
+        zones=old.zones,
+        antennas=old.antennas,
+        devices=old.devices,
+        positions=old.positions,
+        position_zone=old.position_zone,
+        met=old.items,
+        items={"sku": columns.get("sku", b"")},
+        rows=old.items,
+        columns=columns,
+        quiet=0,
+        resting={},
+        gtins=old.gtins,
+        air=old.air,
+        through=old.through,
+        home={},
+        quick=old.quick,
+        pending=old.pending,
+        numbers=old.numbers,
+    )
 
 
 def position_bytes(plan: Plan) -> tuple[bytes, bytes]:

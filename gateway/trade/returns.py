@@ -14,9 +14,9 @@ from gateway.ledger.accounts import OUTSIDE
 from gateway.ledger.picture import AVAILABLE, RETURNED, SOLD, SkuKey
 from gateway.presence.tracker import EvidenceKind
 from gateway.storage.commerce import disposition
-from gateway.storage.schema import item
 from gateway.storage.schema import site as site_table
 from gateway.storage.statement import MANY
+from gateway.trade.places import inside
 from gateway.trade.references import write_references
 from gateway.trade.said import Goods, ItemName, References, Return
 from gateway.trade.work import Work
@@ -31,7 +31,8 @@ async def give_back(work: Work, said: Return, references: References) -> ReturnT
     work.check_items(said.site, goods.items)
     work.check_zone(said.site, said.zone)
     keys = {(said.site, gtin) for gtin in goods.gtins}
-    await work.lock(keys | await work.elsewhere(said.site, goods.items))
+    elsewhere = await work.elsewhere(said.site, goods.items)
+    await work.lock(keys | elsewhere.keys)
     unknown = await _unknown(work, goods.items)
     await work.claim(said.site, goods.items)
     state = AVAILABLE if said.sellable else RETURNED
@@ -45,6 +46,7 @@ async def give_back(work: Work, said: Return, references: References) -> ReturnT
         work.say(said.site, EvidenceKind.RETURN, gtin=gtin, quantity=units, untagged=units)
     if goods.items:
         work.say(said.site, EvidenceKind.RETURN, items=goods.items, zone=said.zone)
+    work.gone_from(elsewhere)
     await write_references(work.connection, "return", said, references, work.now_us)
     detail = {"skus": len(goods.gtins), "units": goods.quantity, "state": state}
     await work.finish(CAUSE, "return", said.event, detail)
@@ -75,11 +77,6 @@ async def _unknown(work: Work, items: tuple[ItemName, ...]) -> int:
             tuple_(disposition.c.gtin, disposition.c.serial).in_(part)
         )
         known |= {(row.gtin, row.serial) for row in await work.connection.execute(stated)}
-    for gtin in sorted({name.gtin for name in items}):
-        serials = [name.serial for name in items if name.gtin == gtin]
-        for low in range(0, len(serials), MANY):
-            seen = select(item.c.gtin, item.c.serial).where(
-                item.c.site.in_(sites), item.c.gtin == gtin, item.c.serial.in_(serials[low : low + MANY])
-            )
-            known |= {(row.gtin, row.serial) for row in await work.connection.execute(seen)}
+    for names in (await inside(work.connection, sites, items)).values():
+        known |= set(names)
     return len(set(items) - {ItemName(*name) for name in known})

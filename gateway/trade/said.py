@@ -88,6 +88,13 @@ class Transfer(Said, frozen=True, kw_only=True):
     ship: bool = True
 
 
+class Step(Said, frozen=True, kw_only=True):
+    """A transfer goes on: `ship` or `cancel`. `site` is the one that sends."""
+
+    shipment: str
+    action: str
+
+
 class Count(Said, frozen=True, kw_only=True):
     """Somebody counted: the items of a zone with `coverage`, and units without tags in the whole site."""
 

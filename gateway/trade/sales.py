@@ -8,7 +8,7 @@
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -68,12 +68,11 @@ async def sell(work: Work, sale: Sale, references: References, holds: Holds) -> 
     goods = sale.goods
     work.check_items(sale.site, goods.items)
     here = {(sale.site, gtin) for gtin in goods.gtins}
-    await work.lock(here | await work.elsewhere(sale.site, goods.items))
+    elsewhere = await work.elsewhere(sale.site, goods.items)
+    await work.lock(here | elsewhere.keys)
     await work.claim(sale.site, goods.items)
     states = await states_of(work.connection, goods.items)
-    again = [name for name in goods.items if states[name].state == SOLD]
-    if again:
-        raise AlreadySoldError([f"{name.gtin}/{name.serial}" for name in again])
+    refuse_sold([name for name in goods.items if states[name].state == SOLD])
     sold = _Sold(set(goods.items))
     sold.left.update(name.gtin for name in goods.items if states[name].state == LEFT_UNSOLD)
     sold.history = await _came_back(work, states)
@@ -81,6 +80,7 @@ async def sell(work: Work, sale: Sale, references: References, holds: Holds) -> 
     await work.let(sale.site, sold.items - sold.history, SOLD, CAUSE)
     await _sell_units(work, sale, sold, collected)
     _tell(work, sale, sold)
+    work.gone_from(elsewhere)
     await write_references(work.connection, "sale", sale, references, work.now_us)
     detail = {"skus": len(goods.gtins), "units": goods.quantity, "channel": sale.channel}
     if sale.reservation:
@@ -93,6 +93,12 @@ async def sell(work: Work, sale: Sale, references: References, holds: Holds) -> 
         reservation_open=collected.open_units if sale.reservation else None,
         recorded_at=iso(work.now_us),
     )
+
+
+def refuse_sold(items: Sequence[ItemName]) -> None:
+    """Refuse items that are sold already. Raises `AlreadySoldError`."""
+    if items:
+        raise AlreadySoldError([f"{name.gtin}/{name.serial}" for name in items])
 
 
 async def _collect(work: Work, sale: Sale, holds: Holds) -> Collected:

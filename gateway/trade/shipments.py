@@ -4,7 +4,6 @@ A shipment's row is locked after the rows of stock. Its lines say what was expec
 meanwhile (`in_transit`) stands with the items, and with the untagged units of the site that sent them.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,13 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.clock import iso
 from gateway.http.trade_rows import ShipmentItems, ShipmentRow
 from gateway.storage.commerce import shipment, shipment_line
-from gateway.storage.schema import item
-from gateway.storage.statement import MANY, insert_into
+from gateway.storage.statement import insert_into
 from gateway.trade.errors import ShipmentExistsError, UnknownShipmentError
 from gateway.trade.limits import ITEMS_SHOWN
+from gateway.trade.places import inside
 from gateway.trade.progress import Line, Progress, progress
 from gateway.trade.said import Goods, ItemName
-from wire.site import OUT
 
 ASN: Final = "asn"
 TRANSFER: Final = "transfer"
@@ -120,23 +118,8 @@ async def move_on(connection: AsyncConnection, name: str, state: str, now_us: in
 
 async def seen_of(connection: AsyncConnection, site: str, lines: Iterable[Line]) -> set[ItemName]:
     """Return the named items of these lines that the site has inside."""
-    named = Counter[str]()
-    serials: dict[str, list[str]] = {}
-    for line in lines:
-        if line.serial:
-            named[line.gtin] += 1
-            serials.setdefault(line.gtin, []).append(line.serial)
-    found: set[ItemName] = set()
-    for gtin, of_sku in sorted(serials.items()):
-        for low in range(0, len(of_sku), MANY):
-            query = select(item.c.gtin, item.c.serial).where(
-                item.c.site == site,
-                item.c.gtin == gtin,
-                item.c.serial.in_(of_sku[low : low + MANY]),
-                item.c.zone != OUT,
-            )
-            found |= {ItemName(row.gtin, row.serial) for row in await connection.execute(query)}
-    return found
+    named = [ItemName(line.gtin, line.serial) for line in lines if line.serial]
+    return {name for names in (await inside(connection, [site], named)).values() for name in names}
 
 
 async def shown(connection: AsyncConnection, name: str) -> tuple[ShipmentRow, Progress]:

@@ -1,13 +1,13 @@
 """One operation inside its transaction: what is locked, what was posted, and what the logs are to be told at its end."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fold.evidence import EvidenceEntry, encode_evidence
-from gateway.ledger.accounts import OWN, Because, StateChange, post_untagged, set_states
+from gateway.ledger.accounts import OWN, Because, StateChange, post_untagged, set_states, states_of
 from gateway.ledger.errors import ForeignItemError, UnknownZoneError
 from gateway.ledger.picture import AVAILABLE, SkuKey, SkuPicture
 from gateway.ledger.retell import Locked, Told, lock_skus, pictures_of, retell, shelf_of
@@ -16,17 +16,28 @@ from gateway.site_view import SiteView, SiteViews
 from gateway.storage import input_log
 from gateway.storage.commerce import disposition
 from gateway.storage.input_log import Kind, NewEntry
-from gateway.storage.schema import item
 from gateway.storage.schema import site as site_table
-from gateway.storage.statement import MANY, insert_into
+from gateway.storage.statement import insert_into
 from gateway.trade.audit import write_audit
 from gateway.trade.errors import NotReceivingError, UnknownSiteError
 from gateway.trade.limits import GOODS_MAX
+from gateway.trade.places import inside
 from gateway.trade.said import ItemName, Said
 from wire.epc import CompanyPrefixes
 from wire.site import OUT, ZoneKind
 
 _ARRIVALS = (ZoneKind.RECEIVING, ZoneKind.BACK_ROOM)
+
+
+class Elsewhere(NamedTuple):
+    """Items that other sites have inside, by site."""
+
+    items: dict[str, list[ItemName]]
+
+    @property
+    def keys(self) -> set[tuple[str, str]]:
+        """Their SKUs."""
+        return {(site, name.gtin) for site, names in self.items.items() for name in names}
 
 
 class Work:
@@ -99,18 +110,15 @@ class Work:
         if rows:
             await self.connection.execute(insert, rows)
 
-    async def elsewhere(self, site: str, items: Sequence[ItemName]) -> set[tuple[str, str]]:
-        """Return the SKUs of other sites that have one of these items inside: they lose it, and must be told."""
+    async def elsewhere(self, site: str, items: Sequence[ItemName]) -> Elsewhere:
+        """Return which of these items other sites have inside: they lose them, and their SKUs are told."""
         names = (await self.connection.scalars(select(site_table.c.site).where(site_table.c.site != site))).all()
-        found: set[tuple[str, str]] = set()
-        for gtin in sorted({name.gtin for name in items} if names else ()):
-            serials = sorted({name.serial for name in items if name.gtin == gtin})
-            for low in range(0, len(serials), MANY):
-                query = select(item.c.site).distinct()
-                query = query.where(item.c.site.in_(names), item.c.gtin == gtin, item.c.zone != OUT)
-                query = query.where(item.c.serial.in_(serials[low : low + MANY]))
-                found |= {(other, gtin) for other in await self.connection.scalars(query)}
-        return found
+        return Elsewhere(await inside(self.connection, names, items))
+
+    async def in_state(self, items: Sequence[ItemName], state: str) -> list[ItemName]:
+        """Return those of the items that are in a state, locked."""
+        states = await states_of(self.connection, items)
+        return [name for name in items if name in states and states[name].state == state]
 
     async def pictures(self) -> dict[SkuKey, SkuPicture]:
         """Return the locked SKUs as they are now."""
@@ -190,6 +198,11 @@ class Work:
                 posted=True,
             )
             self._entries.append((site, entry))
+
+    def gone_from(self, elsewhere: Elsewhere) -> None:
+        """Tell other sites that items are not there: they are here, in somebody's hands."""
+        for site, items in sorted(elsewhere.items.items()):
+            self.say(site, EvidenceKind.PLACE, items=items, zone=OUT)
 
     async def finish(self, reason: str, action: str, subject: str, detail: dict[str, Any]) -> Told:
         """Say what can be promised now, write the audit, and tell the logs."""

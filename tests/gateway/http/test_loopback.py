@@ -4,7 +4,8 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.http.loopback import LoopbackOnly, is_local_name, is_loopback
+from gateway.http.gate import Gate
+from gateway.http.loopback import is_local_name, is_loopback
 from gateway.http.serve import NotLoopbackError, listen
 from tests.gateway.http.conftest import Served
 from tests.gateway.http.problems import problem
@@ -59,7 +60,7 @@ async def reached(client: tuple[str, int] | None, headers: list[tuple[bytes, byt
         return {"type": "http.request", "body": b"", "more_body": False}
 
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "client": client, "headers": headers}
-    await LoopbackOnly(inner)(scope, receive, send)
+    await Gate(inner)(scope, receive, send)
     status: int = sent[0]["status"]
     return status
 

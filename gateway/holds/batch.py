@@ -1,0 +1,320 @@
+"""Requests for units, decided together in one transaction: the only place where units are promised to anybody.
+
+The rows of `stock` of all their SKUs are locked in key order; what is there is read once; then the requests are decided
+one after the other in memory, each on what the ones before it left. Rows are written in bulk, `retell` says what can be
+promised now, and the transaction commits. Nothing is answered before that. A batch of one is the same.
+
+What is not the batch's to decide is left to constraints: an idempotency key that another process takes at this moment
+(unique), an item that is bound at another site (primary key). Either undoes the transaction, and it is tried again.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.availability import UNKNOWN, standing
+from gateway.clock import Clock, iso
+from gateway.holds.asked import Asked, Made, Outcome
+from gateway.holds.decide import Granted, OpenStock, Short, decide
+from gateway.holds.errors import InsufficientError, KeyReusedError, Shortage, UnknownHoldSiteError
+from gateway.holds.ids import NewId
+from gateway.holds.life import State
+from gateway.holds.limits import KNOWN_MAX
+from gateway.holds.open_holds import Counted, OpenHolds
+from gateway.holds.rows import lapse, sure_at, unbind
+from gateway.http.reservation_rows import HeldItem, HeldLine, Reservation, ShortLine, item_link
+from gateway.ledger.picture import SkuKey, SkuPicture, mend
+from gateway.ledger.retell import Locked, Shelf, lock_skus, pictures_of, retell, shelf_of
+from gateway.site_view import SiteViews
+from gateway.storage.commerce import binding, reference, reservation, reservation_line
+from gateway.storage.schema import stock
+from gateway.storage.statement import MANY, insert_into
+
+HELD: Final = "held"
+EXPIRED: Final = "expired"
+
+Lock = Callable[[AsyncConnection, Collection[tuple[str, str]], int], Awaitable[Locked]]
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+class TakenError(RuntimeError):
+    """Items that look free here are bound at another site; `items` are (GTIN, serial). The transaction is undone."""
+
+    def __init__(self, items: Collection[tuple[str, str]]) -> None:
+        self.items = frozenset(items)
+        super().__init__(f"{len(self.items)} items are bound elsewhere")
+
+
+class KeyTakenError(RuntimeError):
+    """Another process took one of the idempotency keys at this moment. The transaction is undone."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What is to be inserted."""
+
+    reservations: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    bindings: list[dict[str, Any]] = field(default_factory=list)
+    references: list[dict[str, Any]] = field(default_factory=list)
+    freed: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Batches:
+    """Decides batches of requests of this process. `lock` is `lock_skus`, or in a test what stands in its place."""
+
+    def __init__(
+        self, views: SiteViews, open_holds: OpenHolds, clock: Clock, new_id: NewId, lock: Lock = lock_skus
+    ) -> None:
+        self._views = views
+        self._open_holds = open_holds
+        self._clock = clock
+        self._new_id = new_id
+        self._lock = lock
+        self._known: set[SkuKey] = set()
+
+    async def decide(
+        self, connection: AsyncConnection, asked: Sequence[Asked], avoid: Collection[tuple[str, str]] = ()
+    ) -> list[Outcome]:
+        """Decide about requests in this transaction; return what becomes of each, in their order.
+
+        Raises `TakenError`, `KeyTakenError`.
+        """
+        wanted = {wish.key for one in asked for wish in one.wishes}
+        views = await self._views.load(connection, sorted({key.site for key in wanted}))
+        shelves = {site: shelf_of(view) for site, view in views.items()}
+        there = await self._with_stock(connection, {key for key in wanted if key.site in shelves})
+        locked = await self._lock(connection, there, self._clock())
+        now_us = self._clock()
+        work = _Work(asked, shelves, now_us, self._new_id)
+        changed = dict.fromkeys(await lapse(connection, locked, now_us), EXPIRED)
+        await work.find_replays(connection)
+        await work.look(connection, locked, wanted, avoid)
+        outcomes = [await self._one(connection, work, one) for one in asked]
+        await work.write(connection)
+        changed |= dict.fromkeys(work.changed, HELD)
+        if changed:
+            await retell(connection, {key: locked[key] for key in sorted(changed)}, shelves, changed, now_us)
+        return outcomes
+
+    async def _one(self, connection: AsyncConnection, work: "_Work", one: Asked) -> Outcome:
+        before = work.replays.get(one.owned_name)
+        if before is not None:
+            digest, answer = before
+            return Made(answer, replayed=True) if digest == one.sha256 else KeyReusedError(one.name)
+        for wish in one.wishes:
+            if wish.key.site not in work.shelves:
+                return UnknownHoldSiteError(wish.key.site, await self._sites(connection, one))
+        if work.can_have(one):
+            refused = await self._open_holds.refuse(connection, one.who, work.open_holds, work.now_us)
+            if refused is not None:
+                return refused
+        return work.grant(one)
+
+    async def _sites(self, connection: AsyncConnection, one: Asked) -> list[str]:
+        return [site for site in await self._views.load(connection) if one.who.sees(site)]
+
+    async def _with_stock(self, connection: AsyncConnection, keys: Collection[SkuKey]) -> list[SkuKey]:
+        """Return those SKUs that have a row of stock: what nobody ever had must not make rows."""
+        new = sorted(set(keys) - self._known)
+        for low in range(0, len(new), MANY):
+            query = select(stock.c.site, stock.c.gtin).where(
+                tuple_(stock.c.site, stock.c.gtin).in_(new[low : low + MANY])
+            )
+            found = {SkuKey(row.site, row.gtin) for row in await connection.execute(query)}
+            if len(self._known) + len(found) > KNOWN_MAX:
+                self._known.clear()
+            self._known |= found
+        return sorted(set(keys) & self._known)
+
+
+class _Work:
+    """One batch: what is there, what was answered before, and the rows that come of it."""
+
+    def __init__(self, asked: Sequence[Asked], shelves: Mapping[str, Shelf], now_us: int, new_id: NewId) -> None:
+        self.shelves = shelves
+        self.now_us = now_us
+        self.replays: dict[tuple[str, str], tuple[bytes, bytes]] = {}
+        self.changed: set[SkuKey] = set()
+        self.open_holds = Counted()
+        self._asked = asked
+        self._new_id = new_id
+        self._rows = _Rows()
+        self._stocks: dict[SkuKey, OpenStock] = {}
+
+    async def find_replays(self, connection: AsyncConnection) -> None:
+        """Look up which requests were answered before."""
+        names = sorted({one.owned_name for one in self._asked})
+        for low in range(0, len(names), MANY):
+            found = select(
+                reservation.c.key, reservation.c.idempotency_key, reservation.c.body_sha256, reservation.c.answer
+            ).where(tuple_(reservation.c.key, reservation.c.idempotency_key).in_(names[low : low + MANY]))
+            for row in await connection.execute(found):
+                self.replays[row.key, row.idempotency_key] = bytes(row.body_sha256), bytes(row.answer)
+
+    async def look(
+        self,
+        connection: AsyncConnection,
+        locked: Locked,
+        wanted: Collection[SkuKey],
+        avoid: Collection[tuple[str, str]],
+    ) -> None:
+        """Read what is there of the SKUs; of those that nobody ever had there is nothing."""
+        sellable = {site: shelf.sellable for site, shelf in self.shelves.items()}
+        pictures = await pictures_of(connection, locked, sellable, self.now_us)
+        for key in wanted:
+            picture = pictures.get(key) or SkuPicture(key)
+            mend(picture)  # a hold that lost its item comes before new ones: `retell` writes the same
+            serials = {serial for gtin, serial in avoid if gtin == key.gtin}
+            self._stocks[key] = OpenStock(picture, self._status(picture), serials)
+
+    def _status(self, picture: SkuPicture) -> str:
+        shelf = self.shelves.get(picture.key.site)
+        if shelf is None:
+            return UNKNOWN
+        return standing(picture.zones, shelf.sellable, shelf.looks, shelf.now_us).status
+
+    def can_have(self, one: Asked) -> bool:
+        """Whether a request can be granted now."""
+        atp = [self._stocks[wish.key].offer(one.who.policy).atp for wish in one.wishes]
+        if one.allow_partial:
+            return any(atp)
+        return all(units >= wish.quantity for units, wish in zip(atp, one.wishes, strict=True))
+
+    def grant(self, one: Asked) -> Outcome:
+        """Decide about one request, and keep its rows."""
+        granted, short = decide(self._stocks, one.wishes, one.who.policy, allow_partial=one.allow_partial)
+        if not granted:
+            return InsufficientError([Shortage(s.key.gtin, s.key.site, s.requested, s.atp) for s in short])
+        name = self._new_id()
+        expires_us = self.now_us + one.ttl_s * 1_000_000
+        answer = _encoder.encode(self._answer(one, name, expires_us, granted, short))
+        self._keep(one, name, expires_us, answer, granted)
+        self.replays[one.owned_name] = one.sha256, answer
+        return Made(answer)
+
+    def _answer(
+        self, one: Asked, name: str, expires_us: int, granted: Sequence[Granted], short: Sequence[Short]
+    ) -> Reservation:
+        got = {each.key: each.quantity for each in granted}
+        return Reservation(
+            id=name,
+            state=State.HELD.value,
+            mode=one.mode,  # type: ignore[arg-type] # checked when it was parsed
+            created_at=iso(self.now_us),
+            expires_at=iso(expires_us),
+            version=1,
+            lines=[self._line(each) for each in granted],
+            short=[ShortLine(s.key.gtin, s.key.site, s.requested, got.get(s.key, 0)) for s in short],
+        )
+
+    def _line(self, granted: Granted) -> HeldLine:
+        shelf = self.shelves[granted.key.site]
+        items = [
+            HeldItem(
+                item_link(granted.key.gtin, unit.serial),
+                unit.zone,
+                sure_at(shelf, unit.zone, unit.chance if unit.known else None),
+            )
+            for unit in granted.items
+        ]
+        return HeldLine(
+            gtin=granted.key.gtin,
+            site=granted.key.site,
+            quantity=granted.quantity,
+            items=items,
+            untagged=granted.untagged,
+            substitution_needed=granted.substitution_needed,
+        )
+
+    def _keep(self, one: Asked, name: str, expires_us: int, answer: bytes, granted: Sequence[Granted]) -> None:
+        self._rows.reservations.append(
+            {
+                "id": name,
+                "key": one.who.key,
+                "idempotency_key": one.name,
+                "body_sha256": one.sha256,
+                "channel": one.who.policy.name,
+                "mode": one.mode,
+                "state": State.HELD.value,
+                "swept": False,
+                "expires_us": expires_us,
+                "created_us": self.now_us,
+                "updated_us": self.now_us,
+                "version": 1,
+                "answer": answer,
+            }
+        )
+        for number, each in enumerate(granted):
+            self.changed.add(each.key)
+            self._rows.lines.append(line_row(name, number, each))
+            self._rows.bindings += binding_rows(name, number, each, self.now_us)
+            self._rows.freed += [(each.key.gtin, unit.serial) for unit in each.items if unit.hold is not None]
+        self._rows.references += reference_rows(name, one.references, self.now_us)
+
+    async def write(self, connection: AsyncConnection) -> None:
+        """Insert what was granted. Raises `TakenError`, `KeyTakenError`."""
+        rows = self._rows
+        if not rows.reservations:
+            return
+        rows.reservations.sort(key=lambda row: (row["key"], row["idempotency_key"]))  # two processes never in a circle
+        put = insert_into(connection, reservation).on_conflict_do_nothing().returning(reservation.c.id)
+        if len((await connection.scalars(put, rows.reservations)).all()) != len(rows.reservations):
+            raise KeyTakenError
+        await connection.execute(insert(reservation_line), rows.lines)
+        await unbind(connection, rows.freed)
+        await bind(connection, rows.bindings)
+        if rows.references:
+            await connection.execute(insert(reference), rows.references)
+
+
+async def bind(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert bindings of items that look free. Raises `TakenError` naming those that are not."""
+    if not rows:
+        return
+    put = insert_into(connection, binding).on_conflict_do_nothing().returning(binding.c.gtin, binding.c.serial)
+    written = {(row.gtin, row.serial) for row in await connection.execute(put, list(rows))}
+    if len(written) != len(rows):
+        raise TakenError({(row["gtin"], row["serial"]) for row in rows} - written)
+
+
+def line_row(name: str, number: int, granted: Granted) -> dict[str, Any]:
+    """Return the row of a line."""
+    return {
+        "reservation": name,
+        "line": number,
+        "site": granted.key.site,
+        "gtin": granted.key.gtin,
+        "quantity": granted.quantity,
+        "untagged": granted.untagged,
+        "substitution_needed": granted.substitution_needed,
+    }
+
+
+def binding_rows(name: str, number: int, granted: Granted, now_us: int) -> list[dict[str, Any]]:
+    """Return the rows of a line's items."""
+    return [
+        {
+            "gtin": granted.key.gtin,
+            "serial": unit.serial,
+            "site": granted.key.site,
+            "reservation": name,
+            "line": number,
+            "picked": False,
+            "bound_us": now_us,
+        }
+        for unit in granted.items
+    ]
+
+
+def reference_rows(name: str, references: Sequence[tuple[str, str]], now_us: int) -> list[dict[str, Any]]:
+    """Return the rows of what a reservation is called elsewhere."""
+    return [
+        {"kind": "hold", "id": name, "site": "", "name": called, "value": value, "recorded_us": now_us}
+        for called, value in references
+    ]

@@ -1,0 +1,186 @@
+"""Receipts: goods come in by receiving or the back room, of a shipment that was announced, or of none.
+
+What came is written down against what was expected: missing and unexpected goods show by SKU. Items become `available`,
+whatever they were; that the readers see them shows beside it. A receipt without a shipment begins one of its own, which
+expected nothing. With `complete` nothing more comes: what a transfer still misses is `missing`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from gateway.clock import iso
+from gateway.http.trade_rows import ReceiptTaken, ShipmentTaken
+from gateway.ledger.accounts import OUTSIDE, OWN
+from gateway.ledger.picture import AVAILABLE, IN_TRANSIT, MISSING, SkuKey, SkuPicture
+from gateway.presence.tracker import EvidenceKind
+from gateway.trade import shipments
+from gateway.trade.errors import ShipmentStateError, UnknownShipmentError
+from gateway.trade.progress import Line, progress
+from gateway.trade.returns import units_of
+from gateway.trade.said import Goods, Notice, Receipt
+from gateway.trade.work import Work
+
+CAUSE = "receipt"
+
+
+async def announce(work: Work, notice: Notice) -> ShipmentTaken:
+    """Take an advance shipping notice. Raises `ShipmentExistsError`, `ForeignItemError`, `UnknownSiteError`."""
+    await work.enter(notice.site)
+    work.check_items(notice.site, notice.goods.items)
+    await shipments.create(
+        work.connection,
+        notice.shipment,
+        notice.goods,
+        kind=shipments.ASN,
+        from_site=None,
+        to_site=notice.site,
+        sscc=notice.sscc,
+        state=shipments.ANNOUNCED,
+        now_us=work.now_us,
+    )
+    detail = {"skus": len(notice.goods.gtins), "units": notice.goods.quantity}
+    await work.finish("", "shipment.announce", notice.shipment, detail)
+    row, _ = await shipments.shown(work.connection, notice.shipment)
+    return ShipmentTaken(source_event_id=notice.event, shipment=row, recorded_at=iso(work.now_us))
+
+
+async def receive(work: Work, said: Receipt) -> ReceiptTaken:
+    """Take a receipt.
+
+    Raises `UnknownShipmentError`, `ShipmentStateError`, `NotReceivingError`, `UnknownZoneError`, `ForeignItemError`,
+    `UnknownSiteError`.
+    """
+    await work.enter(said.site)
+    goods = said.goods
+    work.check_items(said.site, goods.items)
+    zone = work.arrival(said.site, said.zone)
+    row = await _shipment(work, said)
+    elsewhere = await work.elsewhere(said.site, goods.items)
+    gtins = set(goods.gtins)
+    lines: list[Line] = []
+    if row is not None and said.complete:
+        lines = await shipments.lines_of(work.connection, row.id)
+        gtins |= {line.gtin for line in lines}
+    keys = {(said.site, gtin) for gtin in gtins} | elsewhere.keys
+    if row is not None and row.from_site:
+        keys |= {(row.from_site, gtin) for gtin in gtins}
+    await work.lock(keys)
+    name = await _open(work, said, row)
+    await work.claim(said.site, goods.items)
+    await work.let(said.site, goods.items, AVAILABLE, CAUSE, None if said.owner == OWN else said.owner)
+    pictures = await work.pictures()
+    await _take_in(work, said, row, name, pictures)
+    await shipments.receive_lines(work.connection, name, goods)
+    lines = await shipments.lines_of(work.connection, name)
+    if said.complete and row is not None and row.kind == shipments.TRANSFER:
+        await _miss(work, row, lines)
+    done = said.complete or progress(lines).done
+    await shipments.move_on(
+        work.connection, name, shipments.RECEIVED if done else shipments.RECEIVING, work.now_us
+    )
+    _tell(work, said, zone)
+    work.gone_from(elsewhere)
+    detail = {"skus": len(goods.gtins), "units": goods.quantity, "shipment": name, "complete": said.complete}
+    await work.finish(CAUSE, "receipt", said.event, detail)
+    shown, _ = await shipments.shown(work.connection, name)
+    return ReceiptTaken(
+        source_event_id=said.event,
+        site=said.site,
+        zone=zone,
+        lines=units_of(goods),
+        shipment=shown,
+        recorded_at=iso(work.now_us),
+    )
+
+
+async def _shipment(work: Work, said: Receipt) -> Row[Any] | None:
+    """Return the row of the shipment that is meant, not locked yet; None: none is named."""
+    name = said.shipment
+    if not name and said.sscc:
+        name = await shipments.by_sscc(work.connection, said.sscc, said.site)
+    if not name:
+        return None
+    row = await shipments.find(work.connection, name)
+    if row.to_site != said.site:
+        raise UnknownShipmentError(name)
+    return row
+
+
+async def _open(work: Work, said: Receipt, row: Row[Any] | None) -> str:
+    """Lock the shipment, or begin one that expects nothing; return its name."""
+    if row is None:
+        name = named("receipt", said.site, said.event)
+        await shipments.create(
+            work.connection,
+            name,
+            Goods(),
+            kind=shipments.ASN,
+            from_site=None,
+            to_site=said.site,
+            sscc=said.sscc,
+            state=shipments.RECEIVING,
+            now_us=work.now_us,
+        )
+        return name
+    locked = await shipments.find(work.connection, row.id, lock=True)
+    if locked.state == shipments.CANCELLED:
+        raise ShipmentStateError(locked.id, locked.state, "received")
+    return str(locked.id)
+
+
+def named(kind: str, site: str, event: str) -> str:
+    """Return a name for a shipment that nobody named: the same event gives the same."""
+    return f"{kind}-{hashlib.sha256(f'{site} {event}'.encode()).hexdigest()[:20]}"
+
+
+async def _take_in(
+    work: Work, said: Receipt, row: Row[Any] | None, name: str, pictures: dict[SkuKey, SkuPicture]
+) -> None:
+    """Post units without tags: of a transfer they leave what is on its way, as far as it goes."""
+    on_way: dict[str, int] = {}
+    if row is not None and row.from_site and row.state in {shipments.IN_TRANSIT, shipments.RECEIVING}:
+        lines = await shipments.lines_of(work.connection, name)
+        on_way = {line.gtin: max(0, line.expected - line.received) for line in lines if not line.serial}
+    for gtin, units in said.goods.units:
+        rest = units
+        if row is not None and on_way.get(gtin):
+            sent = pictures[SkuKey(row.from_site, gtin)]
+            for owner, taken in loose(sent, IN_TRANSIT, min(units, on_way[gtin])):
+                await work.post(sent.key, taken, (IN_TRANSIT, OUTSIDE), CAUSE, owner)
+                await work.post((said.site, gtin), taken, (OUTSIDE, AVAILABLE), CAUSE, owner)
+                rest -= taken
+        await work.post((said.site, gtin), rest, (OUTSIDE, AVAILABLE), CAUSE, said.owner)
+
+
+def loose(picture: SkuPicture, state: str, units: int) -> list[tuple[str, int]]:
+    """Return up to `units` units without tags in a state, by owner in order."""
+    found = []
+    for (owner, what), held in sorted(picture.untagged.items()):
+        taken = min(units, held) if what == state else 0
+        if taken:
+            found.append((owner, taken))
+            units -= taken
+    return found
+
+
+async def _miss(work: Work, row: Row[Any], lines: Sequence[Line]) -> None:
+    """Post what a transfer still misses as missing."""
+    missing = await work.in_state(progress(lines).missing, IN_TRANSIT)
+    await work.let(row.from_site, missing, MISSING, CAUSE)
+    pictures = await work.pictures()
+    for line in lines:
+        short = line.expected - line.received
+        if line.serial or short <= 0:
+            continue
+        for owner, taken in loose(pictures[SkuKey(row.from_site, line.gtin)], IN_TRANSIT, short):
+            await work.post((row.from_site, line.gtin), taken, (IN_TRANSIT, MISSING), CAUSE, owner)
+
+
+def _tell(work: Work, said: Receipt, zone: str) -> None:
+    if said.goods.items:
+        work.say(said.site, EvidenceKind.RECEIPT, items=said.goods.items, zone=zone)
+    for gtin, units in said.goods.units:
+        work.say(said.site, EvidenceKind.RECEIPT, gtin=gtin, quantity=units, untagged=units)
