@@ -1,14 +1,17 @@
 """Rows of availability that were asked for lately, in memory, so that a shop's next look costs no query.
 
-A row leaves the mirror as soon as its change is relayed, or when this process itself changed it; a zone that goes blind
-takes the rows of its site with it. Whatever is missed (changes too small for an event) ends with `ROW_TTL_S`. Holds
-expire by the clock: a row whose first hold is over is read anew. How fresh a row is (`as_of`, `status`) is said by
-the site's own state, which is never older than `SITE_TTL_S`.
+A row leaves the mirror as soon as its change is relayed, or when this process itself changed it; what is being read at
+that moment is answered, and not kept. Whatever is missed (changes too small for an event) ends with `ROW_TTL_S`. Holds
+expire by the clock: a row whose first hold is over is read anew. How fresh a row is (`as_of`, `status`) is said by the
+state of its site, which is never older than `SITE_TTL_S`.
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import select
 
@@ -19,25 +22,36 @@ from gateway.ledger.post import counts_of
 from gateway.site_view import STOCK_COLUMNS, SiteView, SiteViews, StoredStock, at_site, stored_of
 from gateway.storage.engine import Database
 from gateway.storage.schema import sku, stock
+from gateway.storage.statement import MANY
 
 ROWS_MAX: Final = 100_000
 """About 100 MB; when it is full the row that was put in first goes."""
 
-ROW_TTL_S: Final = 20.0
-SITE_TTL_S: Final = 0.5
+ROW_TTL_US: Final = 20_000_000
+SITE_TTL_US: Final = 500_000
 """An answer may be kept for a second (`Cache-Control`); the state of a site is read twice in that time."""
 
 
-class MirrorRow(NamedTuple):
-    """What is remembered of a SKU at a site: its units by zone and its row of stock, until an instant."""
+@dataclass(slots=True)
+class MirrorRow:
+    """A SKU at a site: its units by zone and its row of stock, good until an instant."""
 
-    zones: dict[str, int]
+    zones: Mapping[str, int]
     stored: StoredStock
     until_us: int
 
 
+@dataclass(slots=True)
+class MirrorSite:
+    """The state of a site, good until an instant; `epoch` grows when more than its clocks changed."""
+
+    view: SiteView
+    until_us: int
+    epoch: int
+
+
 class Mirror:
-    """Rows of one process. `row` reads what is missing; concurrent readers of one row share one query."""
+    """Rows of one process."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.hits = 0
@@ -46,95 +60,110 @@ class Mirror:
         self._clock = clock
         self._views = SiteViews(clock)
         self._rows: dict[SkuKey, MirrorRow] = {}
-        self._sites: dict[str, tuple[SiteView, int]] = {}
-        self._loading: dict[SkuKey, asyncio.Task[MirrorRow | None]] = {}
-        self._site_loading: dict[str, asyncio.Task[SiteView | None]] = {}
+        self._sites: dict[str, MirrorSite] = {}
+        self._reading: list[set[SkuKey]] = []
+        self._pending: dict[SkuKey, asyncio.Task[None]] = {}
 
     def forget(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Drop rows that changed; an empty GTIN stands for all rows of a site."""
+        """Drop rows that changed; an empty GTIN stands for the state of a site."""
         for site, gtin in keys:
             if not gtin:
                 self._sites.pop(site, None)
                 continue
             key = SkuKey(site, gtin)
             self._rows.pop(key, None)
-            self._loading.pop(key, None)  # what is being read may be older: the next reader reads again
+            for read in self._reading:
+                read.add(key)
+            self._pending.pop(key, None)
 
-    def forget_all(self) -> None:
-        """Drop everything: changes may have been missed."""
-        self._rows.clear()
-        self._loading.clear()
-        self._sites.clear()
+    def site(self, site: str) -> MirrorSite | None:
+        """Return the state of a site that is in memory and good."""
+        held = self._sites.get(site)
+        return held if held is not None and held.until_us > self._clock() else None
 
-    def held(self, site: str, gtin: str) -> SiteAvailability | None:
-        """Return a row if it is in memory and good, without waiting."""
-        now_us = self._clock()
-        view = self._sites.get(site)
-        row = self._rows.get(SkuKey(site, gtin))
-        if row is None or view is None or row.until_us <= now_us or view[1] <= now_us:
-            return None
-        self.hits += 1
-        return at_site(site, gtin, view[0], row.zones, row.stored)
-
-    async def row(self, site: str, gtin: str) -> SiteAvailability | None:
-        """Return a row; None when catalogue or gateway know nothing of it."""
-        if (held := self.held(site, gtin)) is not None:
-            return held
-        self.misses += 1
-        view = await self._view(site)
-        if view is None:
-            return None
-        key = SkuKey(site, gtin)
+    def held(self, key: SkuKey) -> MirrorRow | None:
+        """Return a row that is in memory and good."""
         row = self._rows.get(key)
         if row is None or row.until_us <= self._clock():
-            task = self._loading.get(key)
+            return None
+        self.hits += 1
+        return row
+
+    async def row(self, site: str, gtin: str) -> SiteAvailability | None:
+        """Return a row; None when catalogue or gateway know nothing of it. Readers of one row share a query."""
+        key = SkuKey(site, gtin)
+        if self.site(site) is None or self.held(key) is None:
+            task = self._pending.get(key)
             if task is None:
-                task = self._loading[key] = asyncio.create_task(self._load(key, view))
-            row = await asyncio.shield(task)
-        return None if row is None else at_site(site, gtin, view, row.zones, row.stored)
+                task = self._pending[key] = asyncio.create_task(self.load([key]))
+            try:
+                await asyncio.shield(task)
+            finally:
+                if self._pending.get(key) is task and task.done():
+                    del self._pending[key]
+        found, place = self._rows.get(key), self._sites.get(site)
+        return None if found is None or place is None else at_site(site, gtin, place.view, found.zones, found.stored)
 
-    async def _load(self, key: SkuKey, view: SiteView) -> MirrorRow | None:
-        mine = asyncio.current_task()
-        try:
-            now_us = self._clock()
+    async def load(self, keys: Iterable[SkuKey]) -> None:
+        """Read rows and the states of their sites, in one transaction."""
+        by_site: dict[str, list[str]] = defaultdict(list)
+        for key in keys:
+            by_site[key.site].append(key.gtin)
+        now_us = self._clock()
+        with self._watched() as changed:
             async with self._database.read() as connection:
-                if await connection.scalar(select(sku.c.gtin).where(sku.c.gtin == key.gtin)) is None:
-                    return None
-                query = select(*STOCK_COLUMNS).where(stock.c.site == key.site, stock.c.gtin == key.gtin)
-                rows = (await connection.execute(query)).all()
-                found = await stored_of(connection, rows, {key.site: view}, now_us)
-                zones = (await counts_of(connection, key.site, [key.gtin]))[key.gtin]
-            until_us = now_us + int(ROW_TTL_S * 1e6)
-            if rows and rows[0].next_expiry_us is not None and rows[0].next_expiry_us > now_us:
-                until_us = min(until_us, rows[0].next_expiry_us)
-            elif rows and rows[0].next_expiry_us is not None:
-                until_us = now_us  # a hold is over and not swept yet
-            row = MirrorRow(zones, found.get(key, StoredStock()), until_us)
-            if self._loading.get(key) is mine:
-                while len(self._rows) >= ROWS_MAX:
-                    del self._rows[next(iter(self._rows))]
-                self._rows[key] = row
-            return row
-        finally:
-            if self._loading.get(key) is mine:
-                del self._loading[key]
+                views = await self._views.load(connection, by_site)
+                for site, view in views.items():
+                    self._take_site(site, view, now_us)
+                    for low in range(0, len(by_site[site]), MANY):
+                        part = by_site[site][low : low + MANY]
+                        known = list(await connection.scalars(select(sku.c.gtin).where(sku.c.gtin.in_(part))))
+                        query = select(*STOCK_COLUMNS).where(stock.c.site == site, stock.c.gtin.in_(known))
+                        rows = (await connection.execute(query)).all()
+                        stored = await stored_of(connection, rows, {site: view}, now_us)
+                        zones = await counts_of(connection, site, known)
+                        expiry = {row.gtin: row.next_expiry_us for row in rows}
+                        self.misses += len(part)
+                        for gtin in known:
+                            until_us = _until(expiry.get(gtin), now_us)
+                            said = stored.get(SkuKey(site, gtin), StoredStock())
+                            self._take(SkuKey(site, gtin), MirrorRow(zones[gtin], said, until_us), changed)
 
-    async def _view(self, site: str) -> SiteView | None:
-        held = self._sites.get(site)
-        if held is not None and held[1] > self._clock():
-            return held[0]
-        task = self._site_loading.get(site)
-        if task is None:
-            task = self._site_loading[site] = asyncio.create_task(self._load_site(site))
-        return await asyncio.shield(task)
+    def _take(self, key: SkuKey, row: MirrorRow, changed: set[SkuKey]) -> None:
+        if key in changed:
+            row.until_us = 0  # for whoever asked for it, and nobody else
+        while len(self._rows) >= ROWS_MAX:
+            del self._rows[next(iter(self._rows))]
+        self._rows[key] = row
 
-    async def _load_site(self, site: str) -> SiteView | None:
+    def _take_site(self, site: str, view: SiteView, now_us: int) -> None:
+        before = self._sites.get(site)
+        epoch = 0 if before is None else before.epoch + (not _same_but_clocks(before.view, view))
+        self._sites[site] = MirrorSite(view, now_us + SITE_TTL_US, epoch)
+
+    @contextmanager
+    def _watched(self) -> Iterator[set[SkuKey]]:
+        """Collect the keys that change while something is read."""
+        changed: set[SkuKey] = set()
+        self._reading.append(changed)
         try:
-            now_us = self._clock()
-            async with self._database.read() as connection:
-                view = await self._views.one(connection, site)
-            if view is not None:
-                self._sites[site] = (view, now_us + int(SITE_TTL_S * 1e6))
-            return view
+            yield changed
         finally:
-            del self._site_loading[site]
+            self._reading.remove(changed)
+
+
+def _until(next_expiry_us: int | None, now_us: int) -> int:
+    """Return how long a row is good; not at all while a hold that is over was not swept."""
+    if next_expiry_us is None:
+        return now_us + ROW_TTL_US
+    return min(now_us + ROW_TTL_US, next_expiry_us) if next_expiry_us > now_us else now_us + 1
+
+
+def _same_but_clocks(before: SiteView, now: SiteView) -> bool:
+    """Whether two states of a site promise the same of the same rows, `as_of` aside."""
+    return (
+        before.site is now.site
+        and bool(before.now_us) == bool(now.now_us)
+        and {zone: look.live for zone, look in before.looks.items()}
+        == {zone: look.live for zone, look in now.looks.items()}
+    )

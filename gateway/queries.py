@@ -184,11 +184,15 @@ class Queries:
             first_kept = int(await connection.scalar(select(func.min(change.c.seq))) or newest + 1)
             if after_seq < first_kept - 1:
                 raise CursorGone(first_kept)
-            query = select(change.c.seq, change.c.site, change.c.gtin, change.c.body).where(change.c.seq > after_seq)
+            columns = (change.c.seq, change.c.site, change.c.gtin, change.c.body, change.c.ladder)
+            query = select(*columns).where(change.c.seq > after_seq)
             if site is not None:
                 query = query.where(change.c.site == site)
             found = await connection.execute(query.order_by(change.c.seq).limit(min(limit, PAGE_MAX_ROWS)))
-            rows = [ChangeRow(row.seq, row.site, row.gtin, with_seq(row.seq, bytes(row.body))) for row in found]
+            rows = [
+                ChangeRow(row.seq, row.site, row.gtin, with_seq(row.seq, bytes(row.body)), _bytes_or_none(row.ladder))
+                for row in found
+            ]
         return ChangePage(rows, newest, first_kept)
 
     # -- sites, zones, edges
@@ -384,6 +388,10 @@ class Queries:
         async with self._database.read() as connection:
             rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return rows
+
+
+def _bytes_or_none(stored: bytes | None) -> bytes | None:
+    return None if stored is None else bytes(stored)
 
 
 def _sku_row(row: Row[Any]) -> SkuRow:

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from lastunit import __version__
-from lastunit.commands import calibrate, catalogue, demo, edge, epc, gateway, gs1, reconcile, replay, score, simulate
+from lastunit.commands import (
+    calibrate,
+    catalogue,
+    demo,
+    edge,
+    epc,
+    gateway,
+    gs1,
+    keys,
+    reconcile,
+    replay,
+    score,
+    simulate,
+)
 
 app = typer.Typer(
     name="lastunit",
@@ -27,6 +40,7 @@ app.command("score")(score.score)
 app.command("edge")(edge.edge)
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(keys.app, name="keys")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(epc.app, name="epc")
 app.add_typer(gs1.app, name="gs1")

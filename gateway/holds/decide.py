@@ -86,7 +86,8 @@ class OpenStock:
         shift = max(0, self._sure - self._taken) + self._certain
         tail = self._tail(max(self._taken, self._sure))
         rungs = np.concatenate([np.ones(max(shift, 0)), tail[max(-shift, 0) :]])[:PROMISED_MAX]
-        return np.minimum(rungs, 1.0).astype(np.float32)
+        ladder: Ladder = np.minimum(rungs, 1.0).astype(np.float32)
+        return ladder
 
     def _tail(self, first: int) -> NDArray[np.float64]:
         """Return P(N >= 1), P(N >= 2) ... of the unsure items from number `first` on."""

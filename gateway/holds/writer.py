@@ -10,7 +10,7 @@ commit whose answer was lost is found by its idempotency key.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -50,6 +50,10 @@ def stay(_: str) -> None:
     """Do nothing at a step: what programs use."""
 
 
+def nothing() -> None:
+    """Do nothing after a commit."""
+
+
 class Writer:
     """The queue of requests for units, and the tasks that empty it. They end by themselves when it is empty."""
 
@@ -62,6 +66,7 @@ class Writer:
         batch_max: int = BATCH_MAX,
         queue_max: int = QUEUE_MAX,
         step: Step = stay,
+        committed: Callable[[], None] = nothing,
     ) -> None:
         self.figures = WriterFigures()
         self._database = database
@@ -70,6 +75,7 @@ class Writer:
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._step = step
+        self._committed = committed
         self._runners = 1 if database.is_sqlite else RUNNERS
         self._waiting: deque[tuple[Asked, asyncio.Future[Outcome]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,6 +153,7 @@ class Writer:
             outcomes = await self._batches.decide(connection, asked, avoid)
             self._step("holds.written")
         self._step("holds.committed")
+        self._committed()
         self.figures.hold_batches += 1
         return await self._with_alternatives(asked, outcomes)
 

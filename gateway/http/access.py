@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, TypeVar
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Route
+from starlette.types import Scope
 
 from gateway.availability import Policy
 from gateway.http import problem
@@ -28,6 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 CALLER: Final = "caller"
 REFUSAL: Final = "refusal"
 KEEPER: Final = "keeper"
+COUNTED: Final = "counted"
 
 SITE_PARAMETERS: Final = ("site", "to_site", "from_site")
 """Parameters of a path or a query that name one site."""
@@ -135,16 +137,24 @@ def check_site(caller: Caller, site: str) -> None:
     raise RefusedError(Problem(problem.SITE_NOT_ALLOWED, detail, {"value": site[:64], "expected": own}))
 
 
+def count(scope: Scope, caller: Caller) -> float:
+    """Count a request against its key's rate, once however often it is asked: 0, or the seconds to wait."""
+    state = scope["state"]
+    keeper: Keeper | None = state.get(KEEPER)
+    if keeper is None or state.get(COUNTED):
+        return 0.0
+    wait_s = keeper.wait_s(caller)
+    state[COUNTED] = wait_s <= 0
+    return wait_s
+
+
 def check_rate(request: Request, caller: Caller) -> None:
     """Count a request, or refuse it.
 
     Raises:
         RefusedError: 429 `rate-limited` with Retry-After.
     """
-    keeper: Keeper | None = request.scope["state"].get(KEEPER)
-    if keeper is None:
-        return
-    wait_s = keeper.wait_s(caller)
+    wait_s = count(request.scope, caller)
     if wait_s <= 0:
         return
     allowed = f"{caller.rate_per_s:g} a second, {caller.burst} at once"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http import (
     accuracy_routes,
@@ -22,7 +23,8 @@ from gateway.http import (
 )
 from gateway.http.access import closed, seal
 from gateway.http.gate import Access, Gate
-from gateway.http.hot_availability import HotAvailability
+from gateway.http.hot_availability import HOT_PATHS, HotAvailability
+from gateway.http.hot_rows import HotRows
 from gateway.http.limits import HealthLimits, StreamLimits
 from gateway.http.parameters import strict_query
 from gateway.http.ports import ChangeFeed, Queries
@@ -68,6 +70,23 @@ def _following(tail: Tail, access: Access | None) -> Callable[[FastAPI], Abstrac
     return lifespan
 
 
+class _App(FastAPI):
+    """FastAPI, and before it the answers that need nothing of it (`gateway.http.hot_availability`)."""
+
+    hot: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let the router answer."""
+        if self.hot is not None and scope["type"] == "http" and scope["path"] in HOT_PATHS:
+            await self.hot(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the router answer."""
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     queries: Queries,
     feed: ChangeFeed,
@@ -88,7 +107,7 @@ def create_app(
     mirror = services.mirror
     heard = (lambda _: None) if mirror is None else mirror.forget
     tail = Tail(queries, feed, stream_limits or StreamLimits(), heard)
-    app = FastAPI(
+    app = _App(
         title="Last Unit",
         version=API_VERSION,
         openapi_url=None,
@@ -113,7 +132,8 @@ def create_app(
     refusals.install(app)
     seal(app)
     if mirror is not None:
-        app.add_middleware(HotAvailability, rows=mirror, clock=clock)
+        hot = HotAvailability(app.routed, rows=HotRows(mirror, clock))
+        app.hot = SecurityHeaders(Gate(hot, access=access))
     app.add_middleware(Gate, access=access)
     app.add_middleware(SecurityHeaders)
     return app

@@ -5,12 +5,12 @@ from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from msgspec import Meta
 from starlette.responses import Response
 
 from gateway.geo import Location, distance_km
 from gateway.http import answer, examples, problem
 from gateway.http.access import Caller, check_site, requires
+from gateway.http.availability_rows import BatchBody, PairBody
 from gateway.http.body import body_of, invalid, request_body
 from gateway.http.known_site import known_site
 from gateway.http.limits import BATCH_MAX_BYTES, BATCH_MAX_PAIRS, SNAPSHOT_DEFAULT, SNAPSHOT_MAX
@@ -28,19 +28,6 @@ RADIUS_MAX_KM: Final = 20_038.0
 """Half of the Earth's circumference: everywhere."""
 
 Reader = Annotated[Caller, Depends(requires("stock:read"))]
-
-
-class PairBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One SKU at one site."""
-
-    gtin: Annotated[str, Meta(max_length=64)]
-    site: Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS)]
-
-
-class BatchBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Pairs of SKU and site to be answered at once."""
-
-    pairs: Annotated[list[PairBody], Meta(min_length=1, description=f"up to {BATCH_MAX_PAIRS}")]
 
 
 def location_parameter(text: str) -> Location:

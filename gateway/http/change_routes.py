@@ -18,6 +18,7 @@ from gateway.http.problem import Problem, RefusedError
 from gateway.http.refusals import shown
 from gateway.http.tail import Tail
 from gateway.keys.scopes import STAFF_READ, STOCK_READ
+from gateway.push.thresholds import EXPECTED, Crossings, ThresholdsError, parse_thresholds
 from wire.limits import ID_MAX_CHARS, SEQ_MAX
 
 RETRY_AFTER_S = "5"
@@ -55,10 +56,29 @@ async def _after(tail: Tail, cursor: int, reader: Reader, limit: int) -> tuple[l
         ) from error
 
 
-def reader_of(request: Request, caller: Caller, site: str | None) -> Reader:
-    """Return what this caller may see of the changes, of one site or of all that are the caller's."""
-    sites = caller.sites if site is None else frozenset({site})
-    return Reader(sites, moves=caller.may(STAFF_READ), still=still_may(request))
+def reader_of(request: Request, caller: Caller, tail: Tail, site: str | None, thresholds: str | None) -> Reader:
+    """Return what this caller may see of the changes, of one site or of all that are the caller's.
+
+    Raises:
+        RefusedError: 400 for thresholds that cannot be used.
+    """
+    try:
+        crossings = Crossings(() if thresholds is None else parse_thresholds(thresholds))
+    except ThresholdsError as error:
+        members: dict[str, problem.Member] = {
+            "parameter": "thresholds",
+            "value": thresholds or "",
+            "expected": EXPECTED,
+        }
+        raise RefusedError(Problem(problem.INVALID_PARAMETER, str(error), members)) from error
+    return Reader(
+        caller.sites if site is None else frozenset({site}),
+        moves=caller.may(STAFF_READ),
+        still=still_may(request),
+        policy=caller.policy,
+        crossings=crossings,
+        renderings=tail.renderings,
+    )
 
 
 async def _poll(tail: Tail, cursor: int, reader: Reader, limit: int, wait_s: float) -> Response:
@@ -76,7 +96,7 @@ async def _poll(tail: Tail, cursor: int, reader: Reader, limit: int, wait_s: flo
             break
         await tail.wait(cursor, left_s)
     headers = {"Next-Cursor": str(cursor), "Cache-Control": "no-store"}
-    return Response(b"".join(map(reader.line, events)), 200, headers, NDJSON)
+    return Response(b"".join(event.line for event in events), 200, headers, NDJSON)
 
 
 def routes(queries: Queries, tail: Tail) -> APIRouter:
@@ -106,6 +126,10 @@ def routes(queries: Queries, tail: Tail) -> APIRouter:
         wait_s: Annotated[
             float, Query(description="how long a long poll waits for a first row", ge=0, le=POLL_WAIT_MAX_S)
         ] = 0.0,
+        thresholds: Annotated[
+            str | None,
+            Query(description="only events whose `atp` crosses one of these, such as `0,1,5`", max_length=64),
+        ] = None,
         last_event_id: Annotated[
             str | None, Header(description="where a stream goes on; wins over `cursor`", max_length=32)
         ] = None,
@@ -119,18 +143,22 @@ def routes(queries: Queries, tail: Tail) -> APIRouter:
         A key with `staff:read` sees the moves of single units inside each change; others get none. A key for some
         sites gets their changes only.
 
+        `atp` and `confidence` are those of the key's channel. With `thresholds` an event passes when its `atp` lies in
+        another of the bands that they cut than the last one that *this* stream or answer carried of that SKU and site;
+        the first one always passes, so use a stream: each long poll begins anew. Events of zones always pass.
+
         Drop an event whose `version` is not above the one that you hold. 410 means: load the stock again.
         """
         if site is not None:
             await known_site(queries, site)
-        reader = reader_of(request, caller, site)
+        reader = reader_of(request, caller, tail, site, thresholds)
         begin = start_cursor(last_event_id, cursor, tail.last_seq)
         if tail.open_streams >= tail.limits.streams:
             tail.refused_streams += 1
             detail = f"{tail.open_streams} streams are open, the most is {tail.limits.streams}"
             raise RefusedError(Problem(problem.TOO_MANY_STREAMS, detail, headers={"Retry-After": RETRY_AFTER_S}))
         if SSE in request.headers.get("accept", ""):
-            await _after(tail, begin, reader, 1)
+            await _after(tail, begin, Reader(renderings=tail.renderings), 1)
             return ChangeStream(tail, begin, reader)
         tail.open_streams += 1
         try:

@@ -91,7 +91,7 @@ class ChangeStream(Response):
             except (CursorGone, CursorAhead) as error:
                 log.info("stream_ended", cursor=self._cursor, why=str(error))
                 return
-            for chunk in chunks(map(self._reader.sse, events), limits.chunk_bytes):
+            for chunk in chunks([event.sse for event in events], limits.chunk_bytes):
                 await self._write(scope, send, chunk)
             if not events and now() >= beat_at:
                 await self._write(scope, send, heartbeat(self._cursor))

@@ -1,77 +1,71 @@
 """The two written forms of a change: a server-sent event (WHATWG HTML, section 9.2.6) and a line of NDJSON.
 
-Pure: rows in, bytes out. A serial number names one item, whose place is nobody's business here: it is taken out of the
-moves, once for all readers. Where single units went is for staff only: other readers get the event without its moves.
+Pure: rows in, bytes out. What a reader may see of a change is a matter of its key: which sites, single units that moved
+(for staff only, and never their serials), and how many units its channel may sell (`gateway.push.rendering`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
+from gateway.availability import Policy
 from gateway.http.ports import ChangeRow
-from gateway.stock_event import public_body
+from gateway.push.rendering import Rendered, Renderings, view_of
+from gateway.push.thresholds import Crossings
 
 SSE: Final = "text/event-stream"
 NDJSON: Final = "application/x-ndjson"
 
-_decoder: Final = msgspec.json.Decoder(dict[str, Any])
-_encoder: Final = msgspec.json.Encoder()
+DEFAULT: Final = Policy()
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One change, encoded once for all its readers."""
+    """One change as a reader gets it."""
 
     seq: int
     site: str
     sse: bytes
     line: bytes
-    bare_sse: bytes  # without moves
-    bare_line: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What a reader may see: these sites (None: all), with moves or without; `still`: whether its key is still good."""
+    """What a reader may see: these sites (None: all), with moves or without, its channel's figures.
+
+    `still`: whether its key is still good. `crossings`: which events pass its thresholds; it remembers what it let
+    through, so each reader has its own. `renderings` are shared.
+    """
 
     sites: frozenset[str] | None = None
     moves: bool = True
     still: Callable[[], bool] = lambda: True
+    policy: Policy = DEFAULT
+    crossings: Crossings = field(default_factory=Crossings)
+    renderings: Renderings = field(default_factory=Renderings)
 
     def sees(self, site: str) -> bool:
         """Whether changes of this site are for this reader."""
         return self.sites is None or site in self.sites
 
-    def sse(self, event: Event) -> bytes:
-        """Return a server-sent event as this reader may have it."""
-        return event.sse if self.moves else event.bare_sse
+    @property
+    def passes_over(self) -> bool:
+        """Whether some changes are not for this reader."""
+        return self.sites is not None or bool(self.crossings.thresholds)
 
-    def line(self, event: Event) -> bytes:
-        """Return a line of NDJSON as this reader may have it."""
-        return event.line if self.moves else event.bare_line
-
-
-def without_serials(body: bytes) -> tuple[str, bytes]:
-    """Return the change's kind, and its JSON in one line with the serials of its moves left out."""
-    change = _decoder.decode(body)
-    for move in change.get("moves", ()):
-        move.pop("serial", None)
-    return str(change.get("kind", "stock")), _encoder.encode(change)
+    def take(self, row: ChangeRow) -> Event | None:
+        """Return a change as this reader gets it; None when it is not for it."""
+        if not self.sees(row.site):
+            return None
+        found = self.renderings.of(row, view_of(self.policy, moves=self.moves))
+        return event_of(found) if self.crossings.passes(row.site, row.gtin, found.atp) else None
 
 
-def event_of(row: ChangeRow) -> Event:
-    """Encode a relayed change."""
-    kind, body = without_serials(row.body)
-    bare = public_body(body)
-    sse, line = _written(row.seq, kind, body)
-    if bare is body:  # most changes of a busy day have moves; those that have none are held once
-        return Event(row.seq, row.site, sse, line, sse, line)
-    return Event(row.seq, row.site, sse, line, *_written(row.seq, kind, bare))
-
-
-def _written(seq: int, kind: str, body: bytes) -> tuple[bytes, bytes]:
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (seq, kind.encode(), body), body + b"\n"
+def event_of(rendered: Rendered) -> Event:
+    """Write a rendered change in both forms."""
+    sse = b"id: %d\nevent: %b\ndata: %b\n\n" % (rendered.seq, rendered.kind.encode(), rendered.body)
+    return Event(rendered.seq, rendered.site, sse, rendered.body + b"\n")
 
 
 def opening(retry_ms: int, cursor: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from gateway.availability import Policy
 from gateway.http.event_stream import event_of
 from gateway.http.matrix import Cell, ColourRow, SiteStock, Style, ZoneTile
 from gateway.http.ports import (
@@ -36,6 +37,7 @@ from gateway.http.rows import (
 )
 from gateway.http.survey_rows import AntennaSurvey, ConfusionRow, SiteModel, Survey, ZoneSurvey
 from gateway.http.told import ApprovalBody, BookBody, BookTotal, EvidenceBody
+from gateway.push.rendering import render, view_of
 from wire.messages import DeviceHealth
 
 GTIN: Final = "09506000134352"
@@ -121,7 +123,7 @@ CHANGE_BODY: Final = (
     b'"happened_at":"2026-11-22T05:44:58.700Z","first_read_at":"2026-11-22T05:44:58.700Z",'
     b'"decided_at":"2026-11-22T05:45:00.123Z","cause":"presence","probability":0.97}],"moves_left_out":0}'
 )
-_EVENT: Final = event_of(ChangeRow(412, SITE, GTIN, CHANGE_BODY))
+_EVENT: Final = event_of(render(ChangeRow(412, SITE, GTIN, CHANGE_BODY), view_of(Policy(), moves=True)))
 CHANGE: Final = _EVENT.line.decode()
 CHANGE_SSE: Final = _EVENT.sse.decode()
 

@@ -1,40 +1,36 @@
-"""The one question that a shop asks all day, answered before the router: `GET /v1/availability?gtin=&site=`.
+"""The questions that a shop asks all day, answered before the router: one availability, and a batch of them.
 
-The same checks as the route behind it (key, rate, scope, site), the same bytes; whatever is not plain (another
-parameter, a GTIN that is none, a SKU or site that nobody knows) goes on to that route, which says what is wrong. So
-there is one place for refusals, and a question with nothing wrong costs no query and no framework.
+The same checks as the routes behind it (key, rate, scope, site), the same bytes; whatever is not plain (another
+parameter, a GTIN that is none, a SKU or site that nobody knows) goes on to its route, which says what is wrong. So
+there is one place for refusals, and a question with nothing wrong costs no framework and, most of the time, no query.
 """
 
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.clock import Clock
 from gateway.http import answer
 from gateway.http.access import CALLER, KEEPER, Caller
-from gateway.http.offered import availability_row, validator
-from gateway.http.ports import SiteAvailability
+from gateway.http.availability_rows import BatchBody
+from gateway.http.hot_rows import HotRows, Written
+from gateway.http.limits import BATCH_MAX_BYTES, BATCH_MAX_PAIRS
+from gateway.ledger.picture import SkuKey
 from wire.gs1 import IdentifierError, parse_gtin
 from wire.limits import ID_MAX_CHARS
 
-PATH: Final = "/v1/availability"
+ONE: Final = "/v1/availability"
+MANY: Final = "/v1/availability:batch"
+HOT_PATHS: Final = frozenset({ONE, MANY})
 SCOPE: Final = "stock:read"
 QUERY_MAX_BYTES: Final = 256
-_HEADERS: Final = ((b"content-type", answer.JSON.encode()), (b"cache-control", answer.LIVE_CACHE.encode()))
-
-
-class Rows(Protocol):
-    """Where rows are remembered: `gateway.mirror.Mirror`."""
-
-    def held(self, site: str, gtin: str) -> SiteAvailability | None:
-        """Return a row if it is in memory."""
-        ...
-
-    async def row(self, site: str, gtin: str) -> SiteAvailability | None:
-        """Return a row; None when nobody knows of it."""
-        ...
+_JSON: Final = (b"content-type", answer.JSON.encode())
+_CACHE: Final = (b"cache-control", answer.LIVE_CACHE.encode())
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_BATCH: Final = msgspec.json.Decoder(BatchBody)
 
 
 @lru_cache(maxsize=65_536)
@@ -46,8 +42,8 @@ def _gtin(text: str) -> str | None:
 
 
 @lru_cache(maxsize=65_536)
-def plain_question(query: bytes) -> tuple[str, str] | None:
-    """Return GTIN-14 and site of a query that names these two once each and nothing else; None for any other."""
+def plain_question(query: bytes) -> SkuKey | None:
+    """Return what a query asks that names a GTIN and a site once each and nothing else; None for any other."""
     if len(query) > QUERY_MAX_BYTES:
         return None
     named: dict[str, str] = {}
@@ -56,54 +52,134 @@ def plain_question(query: bytes) -> tuple[str, str] | None:
         if name not in {"gtin", "site"} or name in named:
             return None
         named[name] = unquote_plus(value)
-    gtin = _gtin(named.get("gtin", ""))
-    site = named.get("site", "")
-    return (gtin, site) if gtin is not None and 0 < len(site) <= ID_MAX_CHARS else None
+    gtin, site = _gtin(named.get("gtin", "")), named.get("site", "")
+    return SkuKey(site, gtin) if gtin is not None and 0 < len(site) <= ID_MAX_CHARS else None
+
+
+def plain_batch(body: bytes) -> list[SkuKey] | None:
+    """Return the pairs of a body with nothing wrong in it; None for any other."""
+    try:
+        pairs = _BATCH.decode(body).pairs
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(pairs) > BATCH_MAX_PAIRS:
+        return None
+    keys: dict[SkuKey, None] = {}
+    for pair in pairs:
+        gtin = _gtin(pair.gtin)
+        if gtin is None:
+            return None
+        keys[SkuKey(pair.site, gtin)] = None
+    return list(keys) if len(keys) == len(pairs) else None
 
 
 class HotAvailability:
-    """ASGI middleware inside the gate."""
+    """ASGI middleware behind a gate; `app` is asked what is not plain."""
 
-    def __init__(self, app: ASGIApp, rows: Rows, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, rows: HotRows) -> None:
         self._app = app
         self._rows = rows
-        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a plain question, or pass on."""
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "GET":
-            await self._app(scope, receive, send)
-            return
-        asked = plain_question(scope["query_string"])
-        caller = scope["state"].get(CALLER)
-        if asked is None or not isinstance(caller, Caller) or not self._may(scope, caller, asked[1]):
-            await self._app(scope, receive, send)
-            return
-        gtin, site = asked
-        row = self._rows.held(site, gtin) or await self._rows.row(site, gtin)
-        if row is None:
-            await self._app(scope, receive, send)
-            return
-        await self._answer(scope, send, row, caller)
+        if scope["type"] == "http":
+            if scope["path"] == ONE and scope["method"] == "GET" and await self._one(scope, send):
+                return
+            if scope["path"] == MANY and scope["method"] == "POST":
+                body, receive = await _read(receive)
+                if body is not None and _is_json(scope) and await self._many(scope, send, body):
+                    return
+        await self._app(scope, receive, send)
 
-    @staticmethod
-    def _may(scope: Scope, caller: Caller, site: str) -> bool:
-        """Whether nothing is to be refused; a request that may pass is counted against its key's rate here."""
-        if SCOPE not in caller.scopes or not caller.sees(site):
+    async def _one(self, scope: Scope, send: Send) -> bool:
+        key = plain_question(scope["query_string"])
+        if key is None or (caller := _admitted(scope, {key.site})) is None:
             return False
-        keeper = scope["state"].get(KEEPER)
-        return keeper is None or keeper.wait_s(caller) <= 0
+        written = await self._written(key, caller)
+        if written is None or not _counted(scope, caller):
+            return False
+        asked = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+        headers = [_CACHE, (b"etag", written.etag)]
+        if asked and answer.is_same(asked.decode("latin-1"), written.etag.decode()):
+            await _send(send, 304, headers, b"")
+        else:
+            await _send(send, 200, [_JSON, *headers, _length(written.body)], written.body)
+        return True
 
-    async def _answer(self, scope: Scope, send: Send, row: SiteAvailability, caller: Caller) -> None:
-        made = availability_row(row, caller.policy, self._clock())
-        etag = answer.etag_of([validator(made)])
-        same = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
-        headers = [*_HEADERS, (b"etag", etag.encode())]
-        if same and answer.is_same(same.decode("latin-1"), etag):
-            await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        body = answer.encode(made)
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def _written(self, key: SkuKey, caller: Caller) -> Written | None:
+        written = self._rows.written(key, caller.policy)
+        if written is None and await self._load([key]):
+            written = self._rows.written(key, caller.policy)
+        return written
+
+    async def _load(self, keys: list[SkuKey]) -> bool:
+        """Read rows; False when they cannot be read: the route will say so."""
+        try:
+            await self._rows.load(keys)
+        except (SQLAlchemyError, OSError):
+            return False
+        return True
+
+    async def _many(self, scope: Scope, send: Send, body: bytes) -> bool:
+        keys = plain_batch(body)
+        if keys is None or (caller := _admitted(scope, {key.site for key in keys})) is None:
+            return False
+        found = [self._rows.written(key, caller.policy) for key in keys]
+        missing = [key for key, written in zip(keys, found, strict=True) if written is None]
+        if missing and await self._load(missing):
+            found = [self._rows.written(key, caller.policy) for key in keys]
+        bodies = [written.body for written in found if written is not None]
+        if len(bodies) < len(keys) or not _counted(scope, caller):
+            return False
+        whole = b'{"rows":[%b],"unknown":[]}' % b",".join(bodies)
+        await _send(send, 200, [_JSON, _NO_STORE, _length(whole)], whole)
+        return True
+
+
+def _admitted(scope: Scope, sites: set[str]) -> Caller | None:
+    """Return who asks, if nothing of it is to be refused."""
+    caller = scope["state"].get(CALLER)
+    if not isinstance(caller, Caller) or SCOPE not in caller.scopes:
+        return None
+    return caller if caller.sites is None or sites <= caller.sites else None
+
+
+def _counted(scope: Scope, caller: Caller) -> bool:
+    """Count a request that will be answered here; False when its key has asked too often."""
+    keeper = scope["state"].get(KEEPER)
+    return keeper is None or keeper.wait_s(caller) <= 0
+
+
+def _is_json(scope: Scope) -> bool:
+    return any(
+        name == b"content-type" and value.split(b";", 1)[0].strip().lower() == b"application/json"
+        for name, value in scope["headers"]
+    )
+
+
+async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
+    """Return a body (None: too large, or broken off), and a way to read the same once more."""
+    messages: list[Message] = []
+    size = 0
+    while size <= BATCH_MAX_BYTES:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            break
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    whole = messages[-1]["type"] == "http.request" and not messages[-1].get("more_body") and size <= BATCH_MAX_BYTES
+    return (b"".join(message["body"] for message in messages) if whole else None), again
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % len(body)
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

@@ -8,11 +8,11 @@ whose name was rebound to 127.0.0.1 still carries its own name there.
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from gateway.http import problem
 from gateway.http.problem import Problem
-from gateway.http.refusals import problem_response, shown
+from gateway.http.refusals import shown
 
 FORWARDING: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 
@@ -56,19 +56,3 @@ def refusal(scope: Scope) -> Problem | None:
         found = shown(hosts[0]) if len(hosts) == 1 else f"{len(hosts)} Host headers"
         return Problem(problem.WRONG_HOST, f"Host is {found}, expected localhost or a loopback address")
     return None
-
-
-class LoopbackOnly:
-    """ASGI middleware that answers 403 or 421 to whatever does not come from this machine."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse, or pass on."""
-        if scope["type"] == "http":
-            refused = refusal(scope)
-            if refused is not None:
-                await problem_response(refused)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)

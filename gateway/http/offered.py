@@ -19,9 +19,9 @@ def age_s(as_of: str, now_us: int) -> float | None:
 
 
 def availability_row(
-    row: SiteAvailability, policy: Policy, now_us: int, distance_km: float | None = None
+    row: SiteAvailability, policy: Policy, now_us: int, distance_km: float | None = None, *, as_of: str | None = None
 ) -> AvailabilityRow:
-    """Return a channel's row."""
+    """Return a channel's row; `as_of` stands in the place of its own, whose age is then left out."""
     offered = row.offer(policy)
     return AvailabilityRow(
         gtin=row.gtin,
@@ -32,8 +32,8 @@ def availability_row(
         safety=policy.safety,
         confidence=offered.confidence,
         status=row.status,
-        as_of=row.as_of,
-        oldest_read_s=age_s(row.as_of, now_us),
+        as_of=row.as_of if as_of is None else as_of,
+        oldest_read_s=age_s(row.as_of, now_us) if as_of is None else None,
         version=row.version,
         zones=row.zones,
         untagged=row.untagged,

@@ -145,12 +145,16 @@ class MovementRow(msgspec.Struct, frozen=True):
 
 
 class ChangeRow(msgspec.Struct, frozen=True):
-    """One relayed change; `body` is its complete JSON, `gtin` is empty when the change is of a zone."""
+    """One relayed change; `body` is its complete JSON, `gtin` is empty when the change is of a zone.
+
+    `ladder` is that of the SKU after it: each channel's own `atp` follows from it (`gateway.push.rendering`).
+    """
 
     seq: int
     site: str
     gtin: str
     body: bytes
+    ladder: bytes | None = None
 
 
 class EdgeRow(msgspec.Struct, frozen=True):

@@ -6,13 +6,13 @@ own `/docs` page, so that it resolves without any network (RFC 9457 section 3.1.
 is the short stable name that programs compare.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import msgspec
 
-Member: TypeAlias = str | int | float | bool | list[str]
+Member: TypeAlias = str | int | float | bool | list[str] | Sequence[msgspec.Struct]
 
 CONTENT_TYPE: Final = "application/problem+json"
 
@@ -141,6 +141,124 @@ UNAVAILABLE: Final = Kind(
 INTERNAL: Final = Kind(
     "internal", 500, "A defect of the gateway", "See the gateway's log. The request changed nothing."
 )
+KEY_MISSING: Final = Kind(
+    "idempotency-key-missing",
+    400,
+    "An Idempotency-Key is needed",
+    "Send the header `Idempotency-Key` with a new UUID for each reservation, and the same one with each repeat.",
+)
+UNKNOWN_RESERVATION: Final = Kind(
+    "unknown-reservation",
+    404,
+    "No such reservation",
+    "A key sees the reservations that it made; staff those of its sites.",
+)
+INSUFFICIENT_ATP: Final = Kind(
+    "insufficient-atp",
+    409,
+    "Not enough units",
+    "Nothing is kept. `shortages` has each line that is short: ask for `atp` of it, or at one of its `alternatives`.",
+)
+HOLD_EXPIRED: Final = Kind(
+    "hold-expired", 409, "The hold is over", "`:renew` asks for its units anew; otherwise make another reservation."
+)
+WRONG_STATE: Final = Kind(
+    "wrong-state", 409, "Not from this state", "`value` is its state, `expected` lists those from which this goes."
+)
+ITEM_NOT_HELD: Final = Kind(
+    "item-not-held",
+    409,
+    "Not an item of this reservation",
+    "Name one of its items, or one of the same SKU and site that nobody holds.",
+)
+NOTHING_HELD: Final = Kind(
+    "nothing-held",
+    409,
+    "There is nothing to hand over",
+    "Every unit needs a substitution: release the reservation, or wait for stock to come back.",
+)
+KEY_REUSED: Final = Kind(
+    "idempotency-key-reused",
+    422,
+    "The Idempotency-Key was used for something else",
+    "Send another reservation under a key of its own. The same one may be sent again as it was.",
+)
+SITE_NEEDED: Final = Kind(
+    "site-needed",
+    422,
+    "A line names no site",
+    "Name the site of each line: `GET /v1/availability` says who has the units. The gateway does not choose yet.",
+)
+UNKNOWN_KEY: Final = Kind(
+    "unknown-key",
+    422,
+    "The reservation cannot be handed to this key",
+    "Name the id of a live key that has hold:write for all sites of the reservation.",
+)
+TOO_MANY_HOLDS: Final = Kind(
+    "too-many-holds",
+    429,
+    "Too many open holds of this key",
+    "Confirm or release some, or wait until they expire. The channel's `holds_max` sets how many there may be.",
+)
+BUSY: Final = Kind(
+    "busy",
+    503,
+    "Too much at once",
+    "Wait for the seconds in Retry-After, then send the same request with the same Idempotency-Key.",
+)
+NOT_RECEIVING: Final = Kind(
+    "not-receiving",
+    400,
+    "Goods do not come in there",
+    "New goods come in by receiving or a back room: `expected` lists them. Leave `zone` out to take the first.",
+)
+UNKNOWN_SHIPMENT: Final = Kind(
+    "unknown-shipment",
+    404,
+    "No such shipment for this site",
+    "Announce it (`POST /v1/shipments`), or receive the goods without naming one.",
+)
+UNKNOWN_ITEM: Final = Kind(
+    "unknown-item", 404, "Nobody ever heard of this item", "No site has read it, and no event has named it."
+)
+ALREADY_SOLD: Final = Kind(
+    "already-sold",
+    409,
+    "The item is sold already",
+    "Nothing was written. `value` lists the items. The same sale may be sent again under its own `source_event_id`; "
+    "what was brought back needs its return first.",
+)
+NOT_ENOUGH: Final = Kind(
+    "not-enough",
+    409,
+    "Not as many units without tags",
+    "Name the items by their EPCs, or count the units without tags first; `value` says how many there are.",
+)
+VERSION_CONFLICT: Final = Kind(
+    "version-conflict",
+    409,
+    "The stock has changed since you looked",
+    "`current_version` is that of the row now: read it again and decide anew.",
+)
+BELOW_TAGGED: Final = Kind(
+    "below-tagged",
+    409,
+    "The tags say that there are more",
+    "A quantity cannot make tagged items vanish: name those that are not there (`mode: delta`, reason missing).",
+)
+SHIPMENT_EXISTS: Final = Kind(
+    "shipment-exists", 409, "A shipment of this name exists", "Give another one another `id`."
+)
+SHIPMENT_STATE: Final = Kind(
+    "shipment-state", 409, "Not in this state of the shipment", "`value` is its state: see `GET /v1/shipments/{id}`."
+)
+RESERVATION_UNUSABLE: Final = Kind(
+    "reservation-unusable",
+    409,
+    "The sale cannot use this reservation",
+    "`detail` says why. Nothing was sold: send the sale without it, or for what it holds.",
+)
 OTHER: Final = Kind("http", 400, "The request was refused", "See `detail`.")
 
 KINDS: Final = (
@@ -171,6 +289,28 @@ KINDS: Final = (
     INTERNAL,
     TOO_MANY_STREAMS,
     UNAVAILABLE,
+    KEY_MISSING,
+    UNKNOWN_RESERVATION,
+    INSUFFICIENT_ATP,
+    HOLD_EXPIRED,
+    WRONG_STATE,
+    ITEM_NOT_HELD,
+    NOTHING_HELD,
+    KEY_REUSED,
+    SITE_NEEDED,
+    UNKNOWN_KEY,
+    TOO_MANY_HOLDS,
+    BUSY,
+    NOT_RECEIVING,
+    UNKNOWN_SHIPMENT,
+    UNKNOWN_ITEM,
+    ALREADY_SOLD,
+    NOT_ENOUGH,
+    VERSION_CONFLICT,
+    BELOW_TAGGED,
+    SHIPMENT_EXISTS,
+    SHIPMENT_STATE,
+    RESERVATION_UNUSABLE,
     OTHER,
 )
 

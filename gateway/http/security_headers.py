@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -22,6 +21,8 @@ ALWAYS: Final = {
 
 
 EVERY_ANSWER: Final = {**ALWAYS, "Content-Security-Policy": DATA_POLICY}
+_RAW: Final = tuple((name.lower().encode(), value.encode()) for name, value in EVERY_ANSWER.items())
+"""As they are sent; names are in lower case (ASGI). This runs for each answer."""
 
 
 class SecurityHeaders:
@@ -35,10 +36,9 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in ALWAYS.items():
-                    headers[name] = value
-                headers.setdefault("Content-Security-Policy", DATA_POLICY)
+                headers = message["headers"] = list(message.get("headers", ()))
+                there = {name for name, _ in headers}
+                headers += [pair for pair in _RAW if pair[0] not in there]
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -25,23 +25,27 @@ BACKLOG: Final = 256
 
 
 class NotLoopbackError(ValueError):
-    """Without keys the gateway listens on this machine's own addresses only."""
+    """Until a key is made the gateway listens on this machine's own addresses only."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(f"address {host!r}: expected a loopback address (127.0.0.1 or ::1) while there are no keys")
+        super().__init__(
+            f"address {host!r}: expected a loopback address (127.0.0.1 or ::1) while there are no keys; "
+            "`lastunit keys create` makes one"
+        )
 
 
-def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+def listen(host: str = "127.0.0.1", port: int = 0, *, keys_exist: bool = False) -> socket.socket:
     """Return a listening TCP socket; port 0 takes a free one, `getsockname()` tells which.
 
     Raises:
-        NotLoopbackError: `host` is not a loopback address.
+        NotLoopbackError: `host` is not a loopback address, and there are no keys.
         OSError: the port is taken.
     """
-    if not is_loopback(host):
+    if not (keys_exist or is_loopback(host)):
         raise NotLoopbackError(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named asyncio turns Nagle's algorithm off; head and body would wait 40 ms for each other.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))

@@ -1,4 +1,4 @@
-"""The newest changes, encoded once and kept in a ring for all streams of this process.
+"""The newest changes, kept in a ring for all streams of this process.
 
 Theory of operation. One task follows the relay's news, reads the new rows and appends them to the ring. A stream owns
 nothing but a cursor: it asks for what comes after it, writes that, and asks again. While its cursor is inside the ring
@@ -10,12 +10,14 @@ The relay gives `seq` after commit and without holes of visibility: a cursor nev
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import structlog
 
-from gateway.http.event_stream import Event, Reader, event_of
+from gateway.http.event_stream import Event, Reader
 from gateway.http.limits import StreamLimits
-from gateway.http.ports import ChangeFeed, CursorAhead, CursorGone, Queries
+from gateway.http.ports import ChangeFeed, ChangeRow, CursorAhead, CursorGone, Queries
+from gateway.push.rendering import Renderings
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +30,7 @@ NEWS_AHEAD_S = 0.02
 
 
 class Tail:
-    """Ring of encoded changes, its follower task, and the counters of all streams."""
+    """Ring of changes, their renderings, the follower task, and the counters of all streams."""
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Tail:
         heard: Callable[[Sequence[tuple[str, str]]], None] = lambda _: None,
     ) -> None:
         self.limits = limits
+        self.renderings = Renderings()
         self._heard = heard
         self.closing = asyncio.Event()
         self.open_streams = 0
@@ -46,7 +49,7 @@ class Tail:
         self.read_errors = 0
         self._queries = queries
         self._feed = feed
-        self._ring: deque[Event] = deque(maxlen=limits.ring_rows)
+        self._ring: deque[ChangeRow] = deque(maxlen=limits.ring_rows)
         self._start = 0
         self._last = 0
         self._moved = asyncio.Event()
@@ -77,7 +80,7 @@ class Tail:
                 if await self._news() > self._last:
                     page = await self._queries.changes(self._last, self.limits.page_rows)
                     self._heard([(row.site, row.gtin) for row in page.rows])
-                    self._append([event_of(row) for row in page.rows])
+                    self._append(page.rows)
                     if not page.rows:
                         await asyncio.sleep(NEWS_AHEAD_S)
             except CursorAhead as error:
@@ -103,9 +106,9 @@ class Tail:
             closing.cancel()
 
     async def after(self, cursor: int, reader: Reader, limit: int) -> tuple[list[Event], int]:
-        """Return up to `limit` events after `cursor` of the reader's sites, and the cursor that they lead to.
+        """Return up to `limit` events after `cursor` that the reader takes, and the cursor that they lead to.
 
-        For a reader of several sites a page of the others' changes is empty, and its cursor behind `last_seq`: read on.
+        A page of changes that are not for the reader is empty, and its cursor behind `last_seq`: read on.
 
         Raises:
             CursorGone: the rows after it were pruned.
@@ -115,9 +118,9 @@ class Tail:
             return self._from_ring(cursor, reader, limit)
         certain = self._last  # relayed before the query began, so that its answer holds every row up to here
         only = next(iter(reader.sites)) if reader.sites is not None and len(reader.sites) == 1 else None
-        size = limit if reader.sites is None or only is not None else max(limit, self.limits.page_rows)
+        size = max(limit, self.limits.page_rows) if only is None and reader.passes_over else limit
         rows = (await self._queries.changes(cursor, size, only)).rows
-        events = [event_of(row) for row in rows if reader.sees(row.site)][:limit]
+        events = _taken(reader, rows, limit)
         if len(events) == limit:
             return events, events[-1].seq
         if len(rows) == size:
@@ -135,28 +138,27 @@ class Tail:
             return
 
     def _from_ring(self, cursor: int, reader: Reader, limit: int) -> tuple[list[Event], int]:
-        newer = self._newer(cursor)
-        events = [event for event in newer if reader.sees(event.site)][:limit]
+        events = _taken(reader, self._newer(cursor), limit)
         return events, events[-1].seq if len(events) == limit else self._last
 
-    def _newer(self, cursor: int) -> Sequence[Event]:
-        """Events of the ring after `cursor`: counted from the right, where a live stream stands."""
-        newer: list[Event] = []
-        for event in reversed(self._ring):
-            if event.seq <= cursor:
+    def _newer(self, cursor: int) -> Sequence[ChangeRow]:
+        """Changes of the ring after `cursor`: counted from the right, where a live stream stands."""
+        newer: list[ChangeRow] = []
+        for row in reversed(self._ring):
+            if row.seq <= cursor:
                 break
-            newer.append(event)
+            newer.append(row)
         newer.reverse()
         return newer
 
-    def _append(self, events: list[Event]) -> None:
-        if not events:
+    def _append(self, rows: Sequence[ChangeRow]) -> None:
+        if not rows:
             return
-        for event in events:
+        for row in rows:
             if len(self._ring) == self._ring.maxlen:
                 self._start = self._ring[0].seq
-            self._ring.append(event)
-        self._last = events[-1].seq
+            self._ring.append(row)
+        self._last = rows[-1].seq
         self.wake()
 
     def _restart(self, last_seq: int) -> None:
@@ -165,3 +167,9 @@ class Tail:
         self._ring.clear()
         self._start = self._last = last_seq
         self.wake()
+
+
+def _taken(reader: Reader, rows: Sequence[ChangeRow], limit: int) -> list[Event]:
+    """Return the first `limit` events that the reader takes; what follows them is not shown to it."""
+    taken = (event for event in map(reader.take, rows) if event is not None)
+    return list(islice(taken, limit))

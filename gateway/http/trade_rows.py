@@ -1,6 +1,6 @@
 """The answers of stock operations. Every instant is RFC 3339 text in UTC."""
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -259,19 +259,3 @@ class ItemStory(msgspec.Struct, frozen=True, kw_only=True):
     hold: ItemHold | None
     postings: list[PostingRow]
     movements: list[ItemMove]
-
-
-ANSWERS: Final = (
-    SaleTaken,
-    ReturnTaken,
-    ShipmentItems,
-    ShipmentTaken,
-    ReceiptTaken,
-    CountTaken,
-    AdjustmentTaken,
-    TotalsTaken,
-    Erased,
-    PostingPage,
-    AuditPage,
-    ItemStory,
-)

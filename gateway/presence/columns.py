@@ -26,6 +26,11 @@ class Columns:
         """Return a column, room for growth left out; writing into it writes the state."""
         return self._arrays[name][: self.rows]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return tuple(self._shapes)
+
     def grow(self, rows: int) -> None:
         """Have at least `rows` rows; new ones hold what their column begins with."""
         if rows <= self.rows:
@@ -41,6 +46,12 @@ class Columns:
         """Let these rows hold what new ones hold."""
         for name, (_, _, fill) in self._shapes.items():
             self._arrays[name][rows] = fill
+
+    def shrink(self, rows: int) -> None:
+        """Have this many rows; those beyond hold again what new ones hold."""
+        if rows < self.rows:
+            self.reset(np.arange(rows, self.rows))
+            self.rows = rows
 
     def keep(self, rows: NDArray[Any]) -> None:
         """Keep these rows only, numbered in their order; the room of the others is given back."""

@@ -56,11 +56,8 @@ STILL_US: Final = 120_000_000
 LEARN_US: Final = 60_000_000
 LEARN_AFTER_US: Final = 240_000_000
 CARRIED_US: Final = 180_000_000
-WATCHED_US: Final = 60_000_000
+WATCHED_US: Final = 25_000_000
 """Who is in doubt, but was not heard for so long, is not followed second by second: silence does not say where to."""
-
-SOLD_KEPT_US: Final = 600_000_000
-"""Goods that are still read so long after their sale have not left: they are followed again."""
 
 TOLD_FADES: Final = (0.02, 0.3)
 """What was told is certain at first; a minute later it is a prior: beside it this much of elsewhere."""
@@ -295,8 +292,10 @@ class Engine:
         if not len(rows):
             return
         new = rows[state["seen_us"][rows] == 0]
-        unknown = new[state["zone"][new] == UNPLACED]
-        state["prior"][unknown] = ARRIVAL if now - self.begun_us > WARM_US else ANYWHERE
+        unknown, warm = new[state["zone"][new] == UNPLACED], now - self.begun_us <= WARM_US
+        received = new[(state["zone"][new] >= 0) & (state["prior"][new] == ARRIVAL)]
+        state["prior"][unknown] = ANYWHERE if warm else ARRIVAL
+        state["prior"][received] = ANYWHERE if warm else state["zone"][received]
         back = rows[(state["zone"][rows] == GONE) & (state["seen_us"][rows] > 0)]
         self.judging.prior.carry(state, back[state["post_weight"][back].any(1)], self.physics.stay)
         begin = np.concatenate([new, back])
@@ -308,7 +307,7 @@ class Engine:
         for name in ("zone", "calm_zone", "quick_zone"):
             state[name][back] = UNPLACED
         state["peak"][back] = leaving.QUIET_PEAK
-        state["sold_us"][back] = 0
+        self.witnesses.back(back)
 
     # -- the fingerprints
 
@@ -356,7 +355,7 @@ class Engine:
     def _reopen(self, rows: NDArray[np.int64], stay: float) -> None:
         """Begin new segments: what was known is the prior, with weight `stay` for where it was."""
         if len(rows):
-            self.judging.ask(rows)
+            self.judging.ask(rows[self.state["judged_us"][rows] <= self.state["seg_us"][rows]])
             self.judging.prior.carry(self.state, rows, stay)
             self.prints.restart(rows, self.now_us)
 
@@ -453,9 +452,10 @@ class Engine:
         state, now, physics = self.state, self.now_us, self.physics
         alive = (state["zone"] != GONE) & (state["seen_us"] > 0)
         if now // SECOND_US > second:
-            stale = (state["sold_us"] > 0) & (state["seen_us"] - state["sold_us"] > SOLD_KEPT_US)
-            state["sold_us"][stale] = 0
-            state["cause"][stale] = 0
+            stayed = self.witnesses.stayed()
+            self.witnesses.back(stayed)
+            state["cause"][stayed] = 0
+            self.witnesses.search(now)
             rows = np.flatnonzero(alive & (state["sold_us"] == 0))
             rows = self.judging.due(rows, self.dark[rows], now, second)
             if len(rows):

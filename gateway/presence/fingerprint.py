@@ -222,14 +222,17 @@ class Fingerprints:
         state, physics = self._state, self._physics
         doubt = np.maximum(state["doubt"][rows] + added, 0.0)
         state["doubt"][rows] = doubt
-        calm = rows[doubt <= 0]
+        calm = np.zeros(state.rows, bool)
+        calm[rows[doubt <= 0]] = True
         for segment, candidate in _PAIRS:
-            state[segment][calm] += state[candidate][calm]
-            state[candidate][calm] = 0
+            mask = calm if state[segment].ndim == 1 else calm[:, None]
+            state[segment][:] += state[candidate] * mask
+            state[candidate][:] *= ~mask
         state["can_us"][calm] = now_us
-        full = calm[(state["seg_reads"][calm] > FULL).any(1) | (state["seg_looks"][calm] > FULL).any(1)]
-        for segment, _ in _PAIRS:
-            state[segment][full] *= np.float32(0.5)
+        full = ((state["seg_reads"] > FULL) | (state["seg_looks"] > FULL)).any(1) & calm
+        if full.any():
+            for segment, _ in _PAIRS:
+                state[segment][full] *= np.float32(0.5)
         broken = rows[doubt > physics.break_at]
         silent = state["can_reads"][broken].sum(1) == 0
         state["doubt"][broken[silent]] = physics.break_at

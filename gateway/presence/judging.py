@@ -26,7 +26,7 @@ JUDGED_AFTER_S: Final = 120.0
 SILENT_AFTER_S: Final = 9.0
 """Who was read is judged after two minutes at the latest; who was not, after twice the time, and not before this."""
 
-PHASES: Final = 3
+PHASES: Final = 6
 """Items are asked in turn: each second the patches of one phase, so that each second costs the same."""
 
 ASK_ROWS: Final = 1_024

@@ -33,6 +33,8 @@ PEAK_MEMORY_S: Final = 60.0
 SOLD_SILENCE_S: Final = 25.0
 GIVE_UP_S: Final = 400.0
 
+_HEARD_AT: Final = {"home_device": "home_at_s", "exit_device": "exit_at_s"}
+
 SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "seen_us": (np.int64, (), 0),
     "inside_us": (np.int64, (), 0),
@@ -47,6 +49,7 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "rate_short": (np.float32, (), 0.1),
     "rate_us": (np.int64, (), 0),
     "muted_us": (np.int64, (), 0),
+    "sold_guess": (np.bool_, (), False),
 }
 
 
@@ -102,7 +105,7 @@ class Leaving:
         np.maximum.at(state["muted_us"], row[quiet], last_us[quiet])
         state["home_device"][row[~portal]] = air.device_of[antenna[~portal]]
         state["exit_device"][passing] = air.device_of[antenna[portal]]
-        for device, at in (("home_device", "home_at_s"), ("exit_device", "exit_at_s")):
+        for device, at in _HEARD_AT.items():
             number = state[device][rows]
             state[at][rows] = np.where(number >= 0, air.device_s[number], 0.0)
 
@@ -113,13 +116,14 @@ class Leaving:
 
     def silence_s(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return for how long the devices that heard the rows have looked in vain, seconds."""
-        state, air = self._state, self._air
-        silent = np.full(len(rows), np.inf)
-        for device, at in (("home_device", "home_at_s"), ("exit_device", "exit_at_s")):
-            number = state[device][rows]
-            looked = np.where(number >= 0, air.device_s[number] - state[at][rows], np.inf)
-            silent = np.minimum(silent, looked)
-        return np.asarray(np.where(np.isfinite(silent), silent, 0.0), np.float64)
+        silent = np.fmin(self._looked_s(rows, "home_device"), self._looked_s(rows, "exit_device"))
+        return np.asarray(np.nan_to_num(silent), np.float64)
+
+    def _looked_s(self, rows: NDArray[np.int64], device: str) -> NDArray[np.float64]:
+        """Return for how long a device has looked since it heard the rows; NaN where none did."""
+        number = self._state[device][rows]
+        looked = self._air.device_s[number] - self._state[_HEARD_AT[device]][rows]
+        return np.asarray(np.where(number >= 0, looked, np.nan), np.float64)
 
     def left(self, rows: NDArray[np.int64], now_us: int, seen: Circumstances) -> NDArray[np.int64]:
         """Return which of `rows` (present ones) have left."""
@@ -140,7 +144,18 @@ class Leaving:
         patience = np.where(state["door"][rows] > physics.vanish_door, physics.vanish_door_s, physics.vanish_s)
         unseen = seen.stealable & seen.carried & lively & (silent > patience)
         unseen &= state["missed"][rows] > physics.vanish_looks
-        unheard = (state["home_device"][rows] < 0) & (state["exit_device"][rows] < 0)
-        since_sale = np.where(unheard, (now_us - state["sold_us"][rows]) / 1e6, silent)
-        sold = (state["sold_us"][rows] > 0) & (since_sale > SOLD_SILENCE_S)
-        return np.asarray(rows[by_exit | by_door | paid | unseen | sold], np.int64)
+        is_sold = state["sold_us"][rows] > 0
+        sold = is_sold & self._sold_left(rows, now_us)
+        return np.asarray(rows[by_exit | sold | ~is_sold & (by_door | paid | unseen)], np.int64)
+
+    def _sold_left(self, rows: NDArray[np.int64], now_us: int) -> NDArray[np.bool_]:
+        """Return which rows, if they were sold, have left: silent since, and with time to get to the door.
+
+        It is enough that one of their devices looks.
+        """
+        state = self._state
+        sold_s = (now_us - state["sold_us"][rows]) / 1e6
+        home, portal = self._looked_s(rows, "home_device"), self._looked_s(rows, "exit_device")
+        silent = np.fmax(home, portal)
+        silent = np.where(np.isnan(silent), sold_s, silent)
+        return np.asarray(np.minimum(silent, sold_s) > SOLD_SILENCE_S, np.bool_)

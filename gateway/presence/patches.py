@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from gateway.presence.plan import Plan
 
-PATCH_POSITIONS: Final = 340
+PATCH_POSITIONS: Final = 220
 PATCH_ANTENNAS: Final = 18
-"""About ten metres around an antenna: beyond, a tag is heard by none of its antennas."""
+"""Some eight metres around an antenna: beyond, hardly a tag is heard best by it."""
+
+WHOLE_POSITIONS: Final = 340
+"""Up to so many positions a store is one patch: what is saved by cutting it does not pay."""
 
 TABLES_KEPT: Final = 128
 """Patches whose tables are kept, 2 MB each: more than a store of thirty readers has. Others are made again."""
@@ -31,7 +34,7 @@ class Patch:
 def make_patches(plan: Plan) -> tuple[list[Patch], NDArray[np.int64]]:
     """Return the patches, all of one size, and which one each antenna has, shape [a]; a small store is one patch."""
     places, antennas = plan.level_dbm.shape
-    if places <= PATCH_POSITIONS and antennas <= PATCH_ANTENNAS:
+    if places <= WHOLE_POSITIONS and antennas <= PATCH_ANTENNAS:
         everything = Patch(np.arange(places), np.arange(antennas), np.arange(antennas))
         return [everything], np.zeros(antennas, np.int64)
     patches = []

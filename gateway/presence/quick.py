@@ -9,7 +9,8 @@ does not move share one multipath draw.
 An item is updated when it is read, and else every few seconds: its looks in vain are kept until then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -38,7 +39,6 @@ PATCH_FLOOR: Final = 0.02
 
 _DRAWS: Final = np.array([-1.5, -0.9, -0.5, -0.16, 0.16, 0.5, 0.9, 1.5]) * 1.1
 _VISITED: Final = frozenset({ZoneKind.FITTING_ROOM, ZoneKind.CHECKOUT})
-_TABLE: Final = ("rows", "belief", "start", "slot", "rate", "level", "zone", "patch", "missed", "waited")
 
 
 class _Local:
@@ -59,7 +59,12 @@ class _Local:
 
 
 class Quick:
-    """Beliefs of the watched rows: `rows` [m], `belief` [m, 2p + 1] (good, poor, still) over the row's `patch`."""
+    """Beliefs of the watched rows: `rows` [m], and a `table` with a row for each, in the same order.
+
+    Its columns: `belief` [2p + 1] (good, poor, still) over the `patch`; `mass` [zones], what it comes to; `start` [p];
+    `slot`, `rate`, `level` of the fingerprint of before, and its `zone`; `missed` [antennas] and `waited`, what was not
+    counted yet.
+    """
 
     mutes: Final = True
 
@@ -79,22 +84,31 @@ class Quick:
         self._size = size
         antennas = len(plan.antennas)
         self.rows = np.zeros(0, np.int64)
-        self.belief = np.zeros((0, 2 * size + 1), np.float32)
-        self.start = np.zeros((0, size), np.float16)
-        self.slot = np.zeros((0, SLOTS), np.int16)
-        self.rate = np.zeros((0, SLOTS), np.float32)
-        self.level = np.zeros((0, SLOTS), np.float32)
-        self.zone = np.zeros(0, np.int16)
-        self.patch = np.zeros(0, np.int32)
-        self.missed = np.zeros((0, antennas), np.float32)
-        self.waited = np.zeros(0, np.float32)
+        self.table = Columns(
+            {
+                "belief": (np.float32, (2 * size + 1,), 0),
+                "mass": (np.float32, (len(plan.zones),), 0),
+                "start": (np.float16, (size,), 0),
+                "slot": (np.int16, (SLOTS,), -1),
+                "rate": (np.float32, (SLOTS,), 0),
+                "level": (np.float32, (SLOTS,), 0),
+                "zone": (np.int16, (), -1),
+                "patch": (np.int32, (), 0),
+                "missed": (np.float32, (antennas,), 0),
+                "waited": (np.float32, (), 0),
+            }
+        )
         self.told = np.zeros((0, len(plan.zones)), np.float32)
-        self.log_hit, self.log_miss, self.mean, self.sd = self._emissions()
+        self.said, self.log_miss, self.mean, self.narrow = self._emissions()
         self.walk, self.moving = self._ways()
         self._local = Kept(lambda number: _Local(self, patches[number]))
 
     def _emissions(self) -> list[NDArray[np.float32]]:
-        """Return log P(hit), log P(no hit), mean and sd of the RSSI at each position, good then poor, each [a, 2g]."""
+        """Return tables of each position, good then poor, each [a, 2g].
+
+        They are: log P(hit) and of the density of its RSSI at the mean, log P(no hit), that mean, and how narrow the
+        density is.
+        """
         physics = self._physics
         size = self.plan.level_dbm.shape
         rate, mean, sd = np.zeros(size), np.zeros(size), np.zeros(size)
@@ -109,8 +123,10 @@ class Quick:
         sd = np.maximum(sd, 3.0)
         rate = np.clip(rate, 1e-3, 0.9)
         rate = np.r_[rate, np.maximum(rate * physics.poor, 1e-5)]
-        logs = np.log(rate) * physics.hit_weight, np.log1p(-rate) * physics.quiet_weight
-        made = (*logs, np.r_[mean, mean - 3], np.r_[sd, sd])
+        sd = np.r_[sd, sd]
+        said = np.log(rate) * physics.hit_weight - physics.rssi_weight * np.log(sd)
+        log_miss = np.log1p(-rate) * physics.quiet_weight
+        made = said, log_miss, np.r_[mean, mean - 3], 0.5 * physics.rssi_weight / sd**2
         return [np.ascontiguousarray(part.T.astype(np.float32)) for part in made]
 
     def _ways(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -127,26 +143,38 @@ class Quick:
 
     def watch(self, state: Columns, rows: NDArray[np.int64]) -> None:
         """Watch these rows (sorted) from now on, and no others; those watched already keep their beliefs."""
-        if len(rows) == len(self.rows) and (rows == self.rows).all():
+        wanted = np.zeros(state.rows, bool)
+        wanted[rows] = True
+        watched = np.zeros(state.rows, bool)
+        watched[self.rows] = True
+        new = rows[~watched[rows]]
+        free = np.flatnonzero(~wanted[self.rows])
+        if not len(new) and not len(free):
             return
-        where = np.full(state.rows, -1)
-        where[self.rows] = np.arange(len(self.rows))
-        old = where[rows]
-        kept, new = old >= 0, np.flatnonzero(old < 0)
-        for name in _TABLE[1:]:
-            theirs = getattr(self, name)
-            mine = np.zeros((len(rows), *theirs.shape[1:]), theirs.dtype)
-            mine[kept] = theirs[old[kept]]
-            setattr(self, name, mine)
-        self.rows = rows
+        size = len(rows)
+        holes = free[free < size]
+        last = np.flatnonzero(wanted[self.rows[size:]]) + size  # watched rows beyond the table's new end
+        fill, holes = holes[: len(last)], holes[len(last) :]
+        table = self.table
+        table.grow(size)
+        for name in table.names:
+            table[name][fill] = table[name][last]
+        table.shrink(size)
+        mine = np.empty(size, np.int64)
+        mine[: len(self.rows)] = self.rows[:size]
+        mine[fill] = self.rows[last]
+        places = np.concatenate([holes, np.arange(len(self.rows), size)])
+        table.reset(places)
+        mine[places] = new
+        self.rows = mine
         if len(new):
-            self._begin(state, new, self._likelihood.patch_of(state, rows[new]))
+            self._begin(state, places, self._likelihood.patch_of(state, new))
 
     def _begin(self, state: Columns, new: NDArray[np.int64], patch: NDArray[np.int64]) -> None:
-        fresh = self.rows[new]
-        self.patch[new] = patch
+        fresh, table, size = self.rows[new], self.table, self._size
+        table["patch"][new] = patch
         at, weight = state["post_at"][fresh].astype(np.int64), state["post_weight"][fresh]
-        near = np.zeros((len(new), self._size), np.float32)
+        near = np.zeros((len(fresh), size), np.float32)
         for number in np.unique(patch).tolist():
             mine = np.flatnonzero(patch == number)
             local = self._prior.local[number]
@@ -154,28 +182,28 @@ class Quick:
             near[mine] = 0.5 * spread(local.near, here, weight[mine]) + 0.5 * spread(local.walk, here, weight[mine])
         total = near.sum(1, keepdims=True)
         unknown = total[:, 0] <= 1e-6
-        near = np.where(unknown[:, None], 1 / self._size, near / np.maximum(total, 1e-9)).astype(np.float32)
+        near = np.where(unknown[:, None], 1 / size, near / np.maximum(total, 1e-9)).astype(np.float32)
         still = np.where(unknown, 0.0, self._physics.quick_still).astype(np.float32)
-        self.start[new] = near
-        size = self._size
-        self.belief[new, :size] = 0.8 * near * (1 - still[:, None])
-        self.belief[new, size:-1] = 0.2 * near * (1 - still[:, None])
-        self.belief[new, -1] = still
+        table["start"][new] = near
+        table["belief"][new, :size] = 0.8 * near * (1 - still[:, None])
+        table["belief"][new, size:-1] = 0.2 * near * (1 - still[:, None])
+        table["belief"][new, -1] = still
         reads = state["seg_reads"][fresh]
-        self.slot[new] = np.where(reads > 0, state["slot"][fresh], -1)
-        self.rate[new] = np.clip((state["seg_hits"][fresh] + 0.1) / (state["seg_looks"][fresh] + 1), 0.003, 0.9)
-        self.level[new] = state["seg_sum"][fresh] / np.maximum(reads, 1)
-        self.zone[new] = state["calm_zone"][fresh]
+        table["slot"][new] = np.where(reads > 0, state["slot"][fresh], -1)
+        table["rate"][new] = np.clip((state["seg_hits"][fresh] + 0.1) / (state["seg_looks"][fresh] + 1), 0.003, 0.9)
+        table["level"][new] = state["seg_sum"][fresh] / np.maximum(reads, 1)
+        table["zone"][new] = state["calm_zone"][fresh]
+        self._sum_up(new[np.argsort(patch, kind="stable")])
 
     def forget(self, rows: NDArray[np.int64]) -> None:
         """Watch these rows no more."""
-        if not len(rows):
+        keep = np.flatnonzero(~np.isin(self.rows, rows))
+        if len(keep) == len(self.rows):
             return
-        keep = ~np.isin(self.rows, rows)
-        for name in _TABLE:
-            setattr(self, name, getattr(self, name)[keep])
-        if len(self.told) == len(keep):
+        if len(self.told) == len(self.rows):
             self.told = self.told[keep]
+        self.rows = self.rows[keep]
+        self.table.keep(keep)
 
     def renumber(self, new: NDArray[np.int64]) -> None:
         """Take the new numbers of rows, in the same order; those that are watched all have one."""
@@ -186,42 +214,56 @@ class Quick:
     def follow(self, heard: Heard, moment: Moment) -> None:
         """Take one window's reads (`row` indexes `rows`) and looks in vain."""
         row, antenna, rssi = heard.row, heard.antenna, heard.rssi_dbm
-        self.missed += moment.missed
-        self.waited += np.float32(moment.seconds)
-        read = np.zeros(len(self.rows), bool)
-        read[row] = True
-        due = np.flatnonzero(read | (self.waited >= LAZY_S))
-        if not len(due):
+        table = self.table
+        table["missed"][:] += moment.missed
+        table["waited"][:] += np.float32(moment.seconds)
+        due = table["waited"] >= LAZY_S
+        due[row] = True
+        rows = np.flatnonzero(due)
+        if not len(rows):
             return
         if len(self._patches) > 1:
             self._recentre(row, antenna, rssi)
-        log = np.empty((len(due), 2 * self._size + 1), np.float32)
-        belief = self.belief[due]
-        for number in np.unique(self.patch[due]).tolist():
-            mine = np.flatnonzero(self.patch[due] == number)
+        rows = rows[np.argsort(table["patch"][rows], kind="stable")]
+        belief, waited, start, missed = (table[name][rows] for name in ("belief", "waited", "start", "missed"))
+        log = np.empty_like(belief)
+        for number, first, last in _runs(table["patch"][rows]):
             local = self._local[number]
-            belief[mine] = self._moved(belief[mine], local, self.start[due[mine]], self.waited[due[mine]])
-            log[mine, :-1] = self.missed[np.ix_(due[mine], local.antennas)] @ local.log_miss
-        log[:, -1] = self._still_missed(due)
+            belief[first:last] = self._moved(belief[first:last], local, start[first:last], waited[first:last])
+            np.matmul(missed[first:last, local.antennas], local.log_miss, out=log[first:last, :-1])
+        log[:, -1] = self._still_missed(rows, missed)
         if len(row):
-            place = np.full(len(self.rows), -1)
-            place[due] = np.arange(len(due))
-            positions = self.positions[self.patch[row]]
-            both = np.concatenate([positions, positions + self.count], axis=1)
-            at = antenna[:, None], both
-            sd = self.sd[at]
-            off = (rssi[:, None].astype(np.float32) - self.mean[at]) / sd
-            said = self.log_hit[at] - np.float32(self._physics.rssi_weight) * (np.float32(0.5) * off * off + np.log(sd))
+            place = np.empty(len(table["patch"]), np.int64)
+            place[rows] = np.arange(len(rows))
+            positions = self.positions[table["patch"][row]]
+            at = antenna[:, None], np.concatenate([positions, positions + self.count], axis=1)
+            off = rssi[:, None].astype(np.float32) - self.mean[at]
+            said = self.said[at] - self.narrow[at] * off * off
             first = np.flatnonzero(np.diff(row, prepend=-1))
             log[place[row[first]], :-1] += np.add.reduceat(said, first)
             log[place[row[first]], -1] += np.add.reduceat(self._still_heard(heard), first)
         if self._physics.quick_still <= 0:
             log[:, -1] = -99
-        belief *= np.exp(log - log.max(1, keepdims=True))
+        log -= log.max(1, keepdims=True)
+        belief *= np.exp(log, out=log)
         belief /= belief.sum(1, keepdims=True)
-        self.belief[due] = np.maximum(belief, BELOW)
-        self.missed[due] = 0
-        self.waited[due] = 0
+        table["belief"][rows] = np.maximum(belief, BELOW, out=belief)
+        table["missed"][rows] = 0
+        table["waited"][rows] = 0
+        self._sum_up(rows)
+
+    def _sum_up(self, rows: NDArray[np.int64]) -> None:
+        """Sum the beliefs of rows, ordered by patch, to zones."""
+        table, size = self.table, self._size
+        belief = table["belief"][rows]
+        both = belief[:, :size] + belief[:, size:-1]
+        made = np.zeros((len(rows), self.zone_sums.shape[1]), np.float32)
+        for number, first, last in _runs(table["patch"][rows]):
+            np.matmul(both[first:last], self._local[number].zone_sums, out=made[first:last])
+        zone = table["zone"][rows]
+        known = np.flatnonzero(zone >= 0)
+        made[known, zone[known]] += belief[known, -1]
+        table["mass"][rows] = made / np.maximum(made.sum(1, keepdims=True), np.float32(1e-9))
 
     def _moved(
         self,
@@ -252,70 +294,69 @@ class Quick:
         last = order[np.flatnonzero(np.diff(row[order], append=-1))]
         for index in last.tolist():
             mine, heard = int(row[index]), int(antenna[index])
-            if self._local[int(self.patch[mine])].inner[heard]:
+            if self._local[int(self.table["patch"][mine])].inner[heard]:
                 continue
             new = heard if len(self._patches) > heard else 0
             self._carry(mine, new)
 
     def _carry(self, mine: int, new: int) -> None:
-        size, old = self._size, int(self.patch[mine])
+        table, size = self.table, self._size
+        old, belief = int(table["patch"][mine]), table["belief"][mine]
         good, poor, start = (np.zeros(self.count, np.float32) for _ in range(3))
-        good[self.positions[old]] = self.belief[mine, :size]
-        poor[self.positions[old]] = self.belief[mine, size:-1]
-        start[self.positions[old]] = self.start[mine]
+        good[self.positions[old]] = belief[:size]
+        poor[self.positions[old]] = belief[size:-1]
+        start[self.positions[old]] = table["start"][mine]
         at = self.positions[new]
         floor = np.float32(PATCH_FLOOR / size)
-        self.belief[mine, :size] = good[at] + floor
-        self.belief[mine, size:-1] = poor[at] + floor * np.float32(POOR_SHARE)
-        self.belief[mine] /= self.belief[mine].sum()
-        self.start[mine] = start[at] + floor
-        self.patch[mine] = new
+        belief[:size] = good[at] + floor
+        belief[size:-1] = poor[at] + floor * np.float32(POOR_SHARE)
+        belief /= belief.sum()
+        table["start"][mine] = start[at] + floor
+        table["patch"][mine] = new
 
-    def _still_missed(self, due: NDArray[np.int64]) -> NDArray[np.float32]:
-        slot = self.slot[due]
-        missed = np.take_along_axis(self.missed[due], np.maximum(slot, 0).astype(np.int64), axis=1)
-        log = np.where(slot >= 0, missed * np.log1p(-self.rate[due]), 0).sum(1) * self._physics.quiet_weight
+    def _still_missed(self, rows: NDArray[np.int64], missed: NDArray[np.float32]) -> NDArray[np.float32]:
+        slot = self.table["slot"][rows]
+        often = np.take_along_axis(missed, np.maximum(slot, 0).astype(np.int64), axis=1)
+        log = np.where(slot >= 0, often * np.log1p(-self.table["rate"][rows]), 0).sum(1) * self._physics.quiet_weight
         return np.asarray(log, np.float32)
 
     def _still_heard(self, heard: Heard) -> NDArray[np.float32]:
         physics, air = self._physics, self._air
         row, antenna, rssi = heard.row, heard.antenna, heard.rssi_dbm
-        same = self.slot[row] == antenna[:, None]
+        table = self.table
+        same = table["slot"][row] == antenna[:, None]
         place = same.argmax(1)
         known = same[np.arange(len(row)), place]
-        rate = np.where(known, self.rate[row, place], RATE_OF_STRANGERS)
+        rate = np.where(known, table["rate"][row, place], RATE_OF_STRANGERS)
         fair = rssi - air.crowd_db[antenna]
         sd = np.where(known, np.sqrt(air.read_var[0] + physics.quick_still_var), physics.elsewhere_sd_db)
-        off = fair - np.where(known, self.level[row, place], physics.elsewhere_dbm)
+        off = fair - np.where(known, table["level"][row, place], physics.elsewhere_dbm)
         log = physics.hit_weight * np.log(rate) - physics.rssi_weight * (0.5 * (off / sd) ** 2 + np.log(sd))
         return np.asarray(log, np.float32)
 
     def zones(self) -> NDArray[np.float32]:
         """Return the probability of each zone, shape [m, zones]."""
-        size = self._size
-        both = self.belief[:, :size] + self.belief[:, size:-1]
-        made = np.zeros((len(self.rows), self.zone_sums.shape[1]), np.float32)
-        for number in np.unique(self.patch).tolist():
-            mine = self.patch == number
-            made[mine] = both[mine] @ self._local[number].zone_sums
-        known = np.flatnonzero(self.zone >= 0)
-        made[known, self.zone[known]] += self.belief[known, -1]
-        return np.asarray(made / np.maximum(made.sum(1, keepdims=True), 1e-9), np.float32)
+        return np.asarray(self.table["mass"].copy(), np.float32)
 
     # -- memory
 
     def dump(self) -> dict[str, bytes]:
         """Return the tables as bytes."""
-        return {name: getattr(self, name).tobytes() for name in (*_TABLE, "told")}
+        return {**self.table.dump(), "rows": self.rows.tobytes(), "told": self.told.tobytes()}
 
     def load(self, saved: Mapping[str, bytes]) -> None:
         """Take what `dump` gave; what another quick part wrote, or one of other sizes, begins anew."""
-        found = {}
-        for name in (*_TABLE, "told"):
-            now = getattr(self, name)
-            try:
-                found[name] = np.frombuffer(saved[name], now.dtype).reshape((-1, *now.shape[1:])).copy()
-            except (KeyError, ValueError):
-                return
-        for name, column in found.items():
-            setattr(self, name, column)
+        try:
+            rows = np.frombuffer(saved["rows"], np.int64)
+            self.table.load(len(rows), saved)
+            self.told = np.frombuffer(saved["told"], np.float32).reshape(-1, self.told.shape[1]).copy()
+            self.rows = rows.copy()
+        except (KeyError, ValueError):  # a `SnapshotError` is one
+            self.table.shrink(0)
+
+
+def _runs(numbers: NDArray[np.int32]) -> Iterator[tuple[int, int, int]]:
+    """Return each run of equal numbers: which, from where, and where the next begins."""
+    cut = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1)).tolist()
+    for first, last in pairwise(cut):
+        yield int(numbers[first]), first, last

@@ -4,57 +4,67 @@
 * *set*: another system says how many there are. That is only safe with what it knows: the `version` of the row that it
   has seen, which quantity it means (`quantity_kind`), and up to which instant sales are taken off already. Sales after
   that are taken off here: the cure for deducting the same sale twice.
-* *totals* (`scope: all`): a feed of all stock is compared with what the tags say, and never added (`gateway.ledger.book`).
+* *totals* (`scope: all`): a feed of all stock is compared with what the tags say, never added (`gateway.ledger.book`).
 """
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from sqlalchemy import select
+
 from gateway.clock import iso
 from gateway.http.trade_rows import AdjustedSku, AdjustmentTaken, TotalsTaken
 from gateway.ledger import book
-from gateway.ledger.accounts import OUTSIDE, ShortError
+from gateway.ledger.accounts import OUTSIDE, ShortError, states_of
 from gateway.ledger.picture import (
     AVAILABLE,
     DAMAGED,
+    IN_TRANSIT,
     LEFT_UNSOLD,
     MISSING,
     RETURNED,
+    SOLD,
     SkuKey,
     SkuPicture,
 )
 from gateway.ledger.retell import Told
 from gateway.presence.tracker import EvidenceKind
+from gateway.storage.schema import stock
 from gateway.trade.audit import write_audit
-from gateway.trade.counts import moved_since, set_untagged
+from gateway.trade.counts import moved_since, post_difference
 from gateway.trade.errors import BelowTaggedError, VersionConflictError
 from gateway.trade.quantities import sold_since, untagged_for
 from gateway.trade.said import Delta, SetTo, Totals
+from gateway.trade.sales import refuse_sold
 from gateway.trade.work import Work
 
 CAUSE: Final = "adjustment"
 
 
 class Reason(NamedTuple):
-    """What a reason does: the state of named items, and the accounts of units without tags, in order of choice.
+    """What a reason does to named items, and to units without tags.
 
-    `sign` is that of the units' delta, 0: either. An empty `state`: not for named items.
+    Items in one of the states `of` come to be in `state`; empty: not for named items. Units move from the first of the
+    accounts `credits` that has them to `debit`; `sign` is that of their delta, 0: either.
     """
 
+    of: frozenset[str]
     state: str
     sign: int
     credits: tuple[str, ...]
     debit: str
 
 
+_ANY: Final = frozenset({AVAILABLE, IN_TRANSIT, RETURNED, DAMAGED, MISSING, LEFT_UNSOLD})
+
 REASONS: Final[Mapping[str, Reason]] = {
-    "damaged": Reason(DAMAGED, -1, (AVAILABLE,), DAMAGED),
-    "missing": Reason(MISSING, -1, (AVAILABLE,), MISSING),
-    "found": Reason(AVAILABLE, 1, (MISSING, LEFT_UNSOLD, OUTSIDE), AVAILABLE),
-    "repaired": Reason(AVAILABLE, 1, (DAMAGED,), AVAILABLE),
-    "checked": Reason(AVAILABLE, 1, (RETURNED,), AVAILABLE),
-    "disposed": Reason("", -1, (DAMAGED, RETURNED), OUTSIDE),
-    "correction": Reason("", 0, (), ""),
+    "damaged": Reason(_ANY, DAMAGED, -1, (AVAILABLE,), DAMAGED),
+    "missing": Reason(_ANY, MISSING, -1, (AVAILABLE,), MISSING),
+    "found": Reason(frozenset({MISSING, LEFT_UNSOLD, IN_TRANSIT}), AVAILABLE, 1, (MISSING, OUTSIDE), AVAILABLE),
+    "repaired": Reason(frozenset({DAMAGED}), AVAILABLE, 1, (DAMAGED,), AVAILABLE),
+    "checked": Reason(frozenset({RETURNED}), AVAILABLE, 1, (RETURNED,), AVAILABLE),
+    "disposed": Reason(frozenset(), "", -1, (DAMAGED, RETURNED), OUTSIDE),
+    "correction": Reason(frozenset(), "", 0, (), ""),
 }
 """`damaged`, `missing`: no longer for sale. `found`, `repaired`, `checked` (a return that somebody has looked at): for
 sale again. `disposed`: damaged or returned units without tags are thrown away. `correction`: units without tags that
@@ -62,7 +72,10 @@ nobody can explain, more or fewer."""
 
 
 async def adjust(work: Work, said: Delta) -> AdjustmentTaken:
-    """Take a delta. Raises `ShortError`, `ForeignItemError`, `UnknownSiteError`, `UnknownZoneError`."""
+    """Take a delta. Items that are in no state for its reason stay as they are.
+
+    Raises `AlreadySoldError`, `ShortError`, `ForeignItemError`, `UnknownSiteError`, `UnknownZoneError`.
+    """
     await work.enter(said.site)
     work.check_items(said.site, said.items)
     work.check_zone(said.site, said.zone)
@@ -72,7 +85,10 @@ async def adjust(work: Work, said: Delta) -> AdjustmentTaken:
     elsewhere = await work.elsewhere(said.site, said.items)
     await work.lock({(said.site, gtin) for gtin in gtins} | elsewhere.keys)
     await work.claim(said.site, said.items)
-    done = await work.let(said.site, said.items, reason.state, said.reason)
+    states = await states_of(work.connection, said.items)
+    refuse_sold([name for name in said.items if states[name].state == SOLD])
+    meant = [name for name in said.items if states[name].state in reason.of]
+    done = await work.let(said.site, meant, reason.state, said.reason)
     pictures = await work.pictures()
     for gtin, delta in said.units:
         await _post_delta(work, said, pictures[SkuKey(said.site, gtin)], delta)
@@ -80,15 +96,14 @@ async def adjust(work: Work, said: Delta) -> AdjustmentTaken:
         work.say(said.site, EvidenceKind.PLACE, items=said.items, zone=said.zone)
     detail = {"reason": said.reason, "items": len(done), "units": sum(changes.values())}
     told = await work.finish(said.reason, "adjustment.delta", said.event, detail)
-    return _taken(work, said.event, said.site, "delta", told, changes, len(done))
+    return await _taken(work, said, told, changes, len(done))
 
 
 async def _post_delta(work: Work, said: Delta, picture: SkuPicture, delta: int) -> None:
     """Post units without tags of one SKU, from the first of the reason's accounts that has them."""
     reason, key = REASONS[said.reason], picture.key
     if said.reason == "correction":
-        accounts = (OUTSIDE, AVAILABLE) if delta > 0 else (AVAILABLE, OUTSIDE)
-        await work.post(key, abs(delta), accounts, said.reason, said.owner)
+        await post_difference(work, key, delta, said.reason, said.owner)
         return
     units, found = abs(delta), 0
     for credit in reason.credits:
@@ -112,35 +127,44 @@ async def set_to(work: Work, said: SetTo) -> AdjustmentTaken:
     changes = {}
     for row in said.rows:
         picture = pictures[SkuKey(said.site, row.gtin)]
-        sold = sold_since(await moved_since(work.connection, picture.key, said.includes_sales_through_us))
+        since = await moved_since(work.connection, picture.key, said.includes_sales_through_us)
+        sold = sold_since(since, said.quantity_kind)
         wanted = untagged_for(row.quantity, said.quantity_kind, picture, sold)
         if wanted < 0:
             raise BelowTaggedError(row.gtin, row.quantity, row.quantity - wanted)
         has = picture.untagged_available
         others = has - picture.untagged.get((said.owner, AVAILABLE), 0)
         mine = max(0, wanted - others)
-        await set_untagged(work, picture.key, has - others, mine, said.owner, CAUSE)
+        await post_difference(work, picture.key, mine + others - has, CAUSE, said.owner)
         changes[row.gtin] = mine + others - has
     detail = {"quantity_kind": said.quantity_kind, "skus": len(said.rows), "units": sum(changes.values())}
     told = await work.finish(CAUSE, "adjustment.set", said.event, detail)
-    return _taken(work, said.event, said.site, "set", told, changes, 0)
+    return await _taken(work, said, told, changes)
 
 
-def _taken(
-    work: Work, event: str, site: str, mode: str, told: Told, changes: Mapping[str, int], items: int
+async def _taken(
+    work: Work, said: Delta | SetTo, told: Told, changes: Mapping[str, int], items: int = 0
 ) -> AdjustmentTaken:
+    gtins = [key.gtin for key in told.pictures if key.site == said.site]
+    query = select(stock.c.gtin, stock.c.version).where(stock.c.site == said.site, stock.c.gtin.in_(gtins))
+    versions = {row.gtin: row.version for row in await work.connection.execute(query)}
     skus = [
         AdjustedSku(
             gtin=key.gtin,
             change=changes.get(key.gtin, 0),
             untagged=picture.untagged_available,
-            version=told.versions[key],
+            version=versions[key.gtin],
         )
         for key, picture in sorted(told.pictures.items())
-        if key.site == site
+        if key.site == said.site
     ]
     return AdjustmentTaken(
-        source_event_id=event, site=site, mode=mode, items=items, skus=skus, recorded_at=iso(work.now_us)
+        source_event_id=said.event,
+        site=said.site,
+        mode="set" if isinstance(said, SetTo) else "delta",
+        items=items,
+        skus=skus,
+        recorded_at=iso(work.now_us),
     )
 
 

@@ -56,18 +56,16 @@ async def _set_counted(work: Work, said: Count, picture: SkuPicture, units: int)
     has = picture.untagged.get((said.owner, AVAILABLE), 0)
     since = untagged_since(await moved_since(work.connection, key, work.at_us, said.owner))
     now = max(0, units + since)
-    await set_untagged(work, key, has, now, said.owner)
+    await post_difference(work, key, now - has, CAUSE, said.owner)
     if picture.unplaced and not picture.zones:
         await work.post(key, picture.unplaced, (OUTSIDE, UNPLACED), CAUSE)  # no item is there that it could be
     return CountedUnits(gtin=key.gtin, before=has - since, counted=units, now=now)
 
 
-async def set_untagged(work: Work, key: tuple[str, str], has: int, now: int, owner: str, cause: str = CAUSE) -> None:
-    """Post the difference between the units without tags that there are, and those that there should be."""
-    if now > has:
-        await work.post(key, now - has, (OUTSIDE, AVAILABLE), cause, owner)
-    else:
-        await work.post(key, has - now, (AVAILABLE, OUTSIDE), cause, owner)
+async def post_difference(work: Work, key: tuple[str, str], difference: int, cause: str, owner: str) -> None:
+    """Post units without tags that nobody can explain: more, or (below 0) fewer. Raises `ShortError`."""
+    accounts = (OUTSIDE, AVAILABLE) if difference > 0 else (AVAILABLE, OUTSIDE)
+    await work.post(key, abs(difference), accounts, cause, owner)
 
 
 async def moved_since(

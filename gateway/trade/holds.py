@@ -14,7 +14,7 @@ from gateway.trade.errors import ReservationError
 from gateway.trade.said import ItemName
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Collected:
     """What a sale took of a reservation.
 
@@ -22,8 +22,8 @@ class Collected:
     that the hold counted on and that are sold now, by GTIN; `open_units`: what the reservation still holds, anywhere.
     """
 
-    items: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    untagged: Mapping[str, int] = field(default_factory=dict)
+    items: dict[str, list[str]] = field(default_factory=dict)
+    untagged: dict[str, int] = field(default_factory=dict)
     open_units: int = 0
 
 
@@ -38,8 +38,6 @@ class Holds(Protocol):
         items: Sequence[ItemName],
         units: Mapping[str, int],
         *,
-        source: str,
-        actor: str,
         now_us: int,
     ) -> Collected:
         """Use up units of an active reservation at a site: `items`, and `units` by GTIN.
@@ -62,8 +60,6 @@ class NoHolds:
         items: Sequence[ItemName],  # noqa: ARG002
         units: Mapping[str, int],  # noqa: ARG002
         *,
-        source: str,  # noqa: ARG002
-        actor: str,  # noqa: ARG002
         now_us: int,  # noqa: ARG002
     ) -> Collected:
         """Refuse every reservation. Raises `ReservationError`."""

@@ -8,17 +8,15 @@ once by us) or not at all.
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from gateway.ledger.accounts import UNPLACED
 from gateway.ledger.picture import AVAILABLE, DAMAGED, RETURNED, SOLD, SkuPicture
 
 ON_HAND: Final = "on_hand"
 SELLABLE: Final = "sellable"
 KINDS: Final = (ON_HAND, SELLABLE)
-"""What a quantity says. `on_hand`: all that is physically there, held or damaged too. `sellable`: what one more buyer can
-get, holds taken off."""
+"""What a quantity says. `on_hand`: all that is physically there, held or damaged too. `sellable`: what one more buyer
+can get, holds taken off."""
 
 _THERE: Final = frozenset({RETURNED, DAMAGED})
-_GONE: Final = frozenset({SOLD, UNPLACED})
 
 
 class Moved(NamedTuple):
@@ -30,10 +28,14 @@ class Moved(NamedTuple):
     quantity: int
 
 
-def sold_since(postings: Iterable[Moved]) -> int:
-    """Return the units that were sold by these postings, returns taken off; a sale counts once, placed or not."""
+def sold_since(postings: Iterable[Moved], kind: str) -> int:
+    """Return the units that were sold by these postings, returns taken off; a sale counts once, placed or not.
+
+    What came back and was not looked at is on hand again, and not sellable.
+    """
+    still_gone = frozenset({RETURNED}) if kind == SELLABLE else frozenset()
     return sum(
-        moved.quantity * ((moved.debit in _GONE and moved.debit != moved.credit) - (moved.credit in _GONE))
+        moved.quantity * ((moved.debit == SOLD) - (moved.credit == SOLD and moved.debit not in still_gone))
         for moved in postings
     )
 

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row
 
 from gateway.clock import iso
@@ -20,7 +21,7 @@ from gateway.trade import shipments
 from gateway.trade.errors import ShipmentStateError, UnknownShipmentError
 from gateway.trade.progress import Line, progress
 from gateway.trade.returns import units_of
-from gateway.trade.said import Goods, Notice, Receipt
+from gateway.trade.said import Goods, ItemName, Notice, Receipt
 from gateway.trade.work import Work
 
 CAUSE = "receipt"
@@ -54,10 +55,12 @@ async def receive(work: Work, said: Receipt) -> ReceiptTaken:
     `UnknownSiteError`.
     """
     await work.enter(said.site)
-    goods = said.goods
-    work.check_items(said.site, goods.items)
     zone = work.arrival(said.site, said.zone)
     row = await _shipment(work, said)
+    if said.all_that_is_left and row is not None:
+        said = msgspec.structs.replace(said, goods=_left(await shipments.lines_of(work.connection, row.id)))
+    goods = said.goods
+    work.check_items(said.site, goods.items)
     elsewhere = await work.elsewhere(said.site, goods.items)
     gtins = set(goods.gtins)
     lines: list[Line] = []
@@ -69,6 +72,9 @@ async def receive(work: Work, said: Receipt) -> ReceiptTaken:
         keys |= {(row.from_site, gtin) for gtin in gtins}
     await work.lock(keys)
     name = await _open(work, said, row)
+    if said.all_that_is_left:  # somebody may have received some of it meanwhile
+        goods = _left(await shipments.lines_of(work.connection, name))
+        said = msgspec.structs.replace(said, goods=goods)
     await work.claim(said.site, goods.items)
     await work.let(said.site, goods.items, AVAILABLE, CAUSE, None if said.owner == OWN else said.owner)
     pictures = await work.pictures()
@@ -78,9 +84,7 @@ async def receive(work: Work, said: Receipt) -> ReceiptTaken:
     if said.complete and row is not None and row.kind == shipments.TRANSFER:
         await _miss(work, row, lines)
     done = said.complete or progress(lines).done
-    await shipments.move_on(
-        work.connection, name, shipments.RECEIVED if done else shipments.RECEIVING, work.now_us
-    )
+    await shipments.move_on(work.connection, name, shipments.RECEIVED if done else shipments.RECEIVING, work.now_us)
     _tell(work, said, zone)
     work.gone_from(elsewhere)
     detail = {"skus": len(goods.gtins), "units": goods.quantity, "shipment": name, "complete": said.complete}
@@ -107,6 +111,13 @@ async def _shipment(work: Work, said: Receipt) -> Row[Any] | None:
     if row.to_site != said.site:
         raise UnknownShipmentError(name)
     return row
+
+
+def _left(lines: Sequence[Line]) -> Goods:
+    """Return what was expected and did not come yet."""
+    items = [ItemName(line.gtin, line.serial) for line in lines if line.serial and line.expected > line.received]
+    units = [(line.gtin, line.expected - line.received) for line in lines if not line.serial]
+    return Goods(tuple(items), tuple((gtin, count) for gtin, count in units if count > 0))
 
 
 async def _open(work: Work, said: Receipt, row: Row[Any] | None) -> str:

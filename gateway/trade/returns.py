@@ -1,4 +1,4 @@
-"""Returns: what a shopper brings back, to whichever site, is `returned_unchecked` there until somebody has looked at it.
+"""Returns: what a shopper brings back, to any site, is `returned_unchecked` there until somebody has looked at it.
 
 An item that nobody ever heard of begins to exist with its return. Units without tags come out of what was sold here, as
 far as that goes; what was bought elsewhere comes from outside.

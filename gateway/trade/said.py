@@ -67,7 +67,7 @@ class Notice(Said, frozen=True, kw_only=True):
 class Receipt(Said, frozen=True, kw_only=True):
     """Goods came in: of the shipment that is named, or that carries the SSCC, or of none.
 
-    `complete`: nothing more comes of that shipment.
+    `complete`: nothing more comes of that shipment. `all_that_is_left`: all of it that did not come yet, came.
     """
 
     goods: Goods
@@ -75,6 +75,7 @@ class Receipt(Said, frozen=True, kw_only=True):
     sscc: str = ""
     zone: str = ""
     complete: bool = False
+    all_that_is_left: bool = False
     owner: str = OWN
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from gateway.clock import iso
+from gateway.holds.rows import lapse
 from gateway.http.trade_rows import SaleLineTaken, SaleTaken
 from gateway.ledger.accounts import UNPLACED, StateRow, states_of
 from gateway.ledger.picture import AVAILABLE, LEFT_UNSOLD, RETURNED, SOLD, SkuKey
@@ -69,7 +70,7 @@ async def sell(work: Work, sale: Sale, references: References, holds: Holds) -> 
     work.check_items(sale.site, goods.items)
     here = {(sale.site, gtin) for gtin in goods.gtins}
     elsewhere = await work.elsewhere(sale.site, goods.items)
-    await work.lock(here | elsewhere.keys)
+    locked = await work.lock(here | elsewhere.keys)
     await work.claim(sale.site, goods.items)
     states = await states_of(work.connection, goods.items)
     refuse_sold([name for name in goods.items if states[name].state == SOLD])
@@ -77,6 +78,7 @@ async def sell(work: Work, sale: Sale, references: References, holds: Holds) -> 
     sold.left.update(name.gtin for name in goods.items if states[name].state == LEFT_UNSOLD)
     sold.history = await _came_back(work, states)
     collected = await _collect(work, sale, holds)
+    await lapse(work.connection, locked, work.now_us)
     await work.let(sale.site, sold.items - sold.history, SOLD, CAUSE)
     await _sell_units(work, sale, sold, collected)
     _tell(work, sale, sold)
@@ -111,8 +113,6 @@ async def _collect(work: Work, sale: Sale, holds: Holds) -> Collected:
         sale.site,
         sale.goods.items,
         units,
-        source=sale.event,
-        actor=work.actor,
         now_us=work.now_us,
     )
 
@@ -140,7 +140,9 @@ async def _sell_units(work: Work, sale: Sale, sold: _Sold, collected: Collected)
     pictures = await work.pictures() if sale.goods.units else {}
     found: list[ItemName] = []
     for gtin, quantity in sale.goods.units:
-        held = [ItemName(gtin, serial) for serial in collected.items.get(gtin, ())]
+        bound = [ItemName(gtin, serial) for serial in collected.items.get(gtin, ())]
+        sold_before = set(await work.in_state(bound, SOLD))
+        held = [name for name in bound if name not in sold_before]
         taken = quantity - len(held)
         of_hold = min(taken, collected.untagged.get(gtin, 0))
         late = await _left_unsold(work, sale.site, gtin, taken - of_hold, sold.items)

@@ -44,7 +44,14 @@ async def create(
     now_us: int,
 ) -> None:
     """Write a new shipment with what is expected. Raises `ShipmentExistsError`."""
-    row = {"id": name, "kind": kind, "from_site": from_site, "to_site": to_site, "sscc": sscc or None, "state": state}
+    row: dict[str, Any] = {
+        "id": name,
+        "kind": kind,
+        "from_site": from_site,
+        "to_site": to_site,
+        "sscc": sscc or None,
+        "state": state,
+    }
     row |= {"created_us": now_us, "updated_us": now_us}
     take = insert_into(connection, shipment).on_conflict_do_nothing().returning(shipment.c.id)
     if (await connection.execute(take, row)).scalar_one_or_none() is None:

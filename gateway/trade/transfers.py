@@ -17,8 +17,8 @@ from gateway.trade import shipments
 from gateway.trade.errors import ShipmentStateError, UnknownShipmentError
 from gateway.trade.progress import Line, progress
 from gateway.trade.receipts import loose
-from gateway.trade.sales import refuse_sold
 from gateway.trade.said import Goods, ItemName, Step, Transfer
+from gateway.trade.sales import refuse_sold
 from gateway.trade.work import Work
 from wire.site import OUT
 

@@ -1,4 +1,4 @@
-"""One operation inside its transaction: what is locked, what was posted, and what the logs are to be told at its end."""
+"""One operation inside its transaction: what is locked, what is posted, and what the logs are told at its end."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -145,9 +145,7 @@ class Work:
         """Post units without tags. Raises `ShortError`."""
         if units:
             because = self.because(cause)
-            await post_untagged(
-                self.connection, key, units, accounts, because=because, now_us=self.now_us, owner=owner
-            )
+            await post_untagged(self.connection, key, units, accounts, because=because, now_us=self.now_us, owner=owner)
 
     async def take(
         self, picture: SkuPicture, units: int, accounts: tuple[str, str], cause: str, owner: str = OWN

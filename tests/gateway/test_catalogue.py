@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.availability import Policy
 from gateway.catalogue import CatalogueError, CatalogueReport, ignore_unknown, import_catalogue, parse_catalogue
 from gateway.queries import Queries
 from gateway.storage.engine import Database
@@ -108,7 +109,7 @@ async def test_an_unknown_gtin_is_listed_until_a_catalogue_names_it(database: Da
     assert await queries.unknown_gtins() == []
     found = await queries.availability(SHIRT_S)
     assert found is not None
-    assert (found.atp, found.on_hand) == (1, 1)  # it was tracked all along
+    assert [(row.offer(Policy()).atp, row.on_hand) for row in found.sites] == [(1, 1)]  # it was tracked all along
 
 
 async def test_text_with_nul_and_surrogates_is_stored(database: Database) -> None:

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as replace_fields
 
-from gateway.availability import Sureness
 from gateway.fold.cycle_count import CountName, Finding, OpenCounts, findings
 from gateway.fold.evidence import EvidenceEntry, encode_evidence
 from gateway.fold.folder import Folder
@@ -330,16 +329,21 @@ def test_findings_of_items_that_are_known_and_not_placed() -> None:
 # -- published probabilities
 
 
+def here(outputs: Outputs) -> dict[ItemKey, float]:
+    """The published probabilities of places."""
+    return {key: chance.here for key, chance in outputs.published.items()}
+
+
 def test_a_row_says_a_probability_anew_when_it_crosses_a_band(log: Log) -> None:
     tag, key = epc(SHIRT_S, 1), ItemKey(SHIRT_S, "1")
-    assert log.see((FLOOR, tag)).published == {key: pytest.approx(0.6)}
+    assert here(log.see((FLOOR, tag))) == {key: pytest.approx(0.6)}
     assert log.see((FLOOR, tag)).published == {}  # 0.8 by now, looked at in five seconds
     published = [outputs.published for outputs in (log.see((FLOOR, tag)) for _ in range(20))]
-    told = [found[key] for found in published if found]
+    told = [found[key].here for found in published if found]
     assert [round(value, 3) for value in told] == [0.988, 1.0]
     assert all(len(found) <= 1 for found in published)
     assert log.tick(50).published == {}
-    assert log.tick(30).published == {key: pytest.approx(0.6)}  # nobody read it: its turn came all the same
+    assert here(log.tick(30)) == {key: pytest.approx(0.6)}  # nobody read it: its turn came all the same
 
 
 def slow_turns(patch: pytest.MonkeyPatch) -> None:
@@ -354,7 +358,7 @@ def test_items_that_evidence_names_are_looked_at_next(log: Log, monkeypatch: pyt
     for _ in range(4):
         log.tick(5)
     assert log.say("place", 7, zone="FLOOR").movements == []  # it is there already, and surer now
-    assert log.tick(5).published == {ItemKey(SHIRT_S, "7"): pytest.approx(0.999)}
+    assert here(log.tick(5)) == {ItemKey(SHIRT_S, "7"): pytest.approx(0.999)}
 
 
 def test_a_tracker_without_probabilities_publishes_none() -> None:
@@ -370,14 +374,25 @@ def test_a_tracker_without_probabilities_publishes_none() -> None:
         assert outputs.published
 
 
-def test_how_sure_the_units_of_a_sku_are(log: Log) -> None:
-    log.see((FLOOR, epc(SHIRT_S, 1)), (FIT, epc(SHIRT_S, 2)), (BACK, epc(SHIRT_M, 3)))
-    outputs = log.say("sale", 2)
-    assert log.folder.sureness(outputs) == {SHIRT_S: Sureness(0.6, 0)}
-    for _ in range(5):
-        log.see((FLOOR, epc(SHIRT_S, 1)))
-    outputs.site_changed = True
-    assert log.folder.sureness(outputs) == {SHIRT_S: Sureness(0.9875, 1), SHIRT_M: Sureness(0.6, 0)}
+def test_what_is_published_says_how_likely_an_item_can_be_sold(log: Log) -> None:
+    """In a fitting room it is as sure as on the floor where it is, and cannot be sold at all."""
+    found = log.see((FLOOR, epc(SHIRT_S, 1)), (FIT, epc(SHIRT_S, 2)), (BACK, epc(SHIRT_M, 3))).published
+    says = {key.serial: (chance.here, chance.sellable) for key, chance in found.items()}
+    surely = pytest.approx(0.6)
+    assert says == {"1": (surely, surely), "2": (surely, 0.0), "3": (surely, surely)}
+    (gone,) = log.say("sale", 2).published.values()
+    assert (gone.here, gone.sellable) == (pytest.approx(1.0), 0.0)
+
+
+def test_a_new_description_publishes_all_items_anew(log: Log) -> None:
+    """The same places, but the fitting room can be sold from now: what crossed no band is told, too."""
+    log.see((FLOOR, epc(SHIRT_S, 1)), (FIT, epc(SHIRT_S, 2)))
+    assert log.tick(1).published == {}
+    zones = tuple(replace(zone, sellable=zone.sellable or zone.id == "FIT") for zone in SHOP.zones)
+    outputs = log._add(Kind.SITE, encode_site(replace(SHOP, zones=zones)))
+    assert outputs.site_changed
+    says = {key.serial: chance.sellable for key, chance in outputs.published.items()}
+    assert says == {"1": pytest.approx(0.6), "2": pytest.approx(0.6)}
 
 
 def test_figures_come_once_a_minute(log: Log) -> None:

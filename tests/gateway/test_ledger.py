@@ -9,9 +9,11 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.availability import Look
+from gateway.fold.outputs import Facts
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.movement import Movement
 from gateway.ledger.post import Posting, post, resell
+from gateway.ledger.retell import Shelf
 from gateway.ledger.verify import FAULTS_SHOWN, rebuild_counts, verify
 from gateway.storage.engine import Database
 from gateway.storage.schema import change, item, movement, site_fold, stock, stock_count
@@ -20,7 +22,8 @@ from tests.gateway.shop_day import day
 from tests.gateway.small_store import SHIRT_M, SHIRT_S, SITE, T0_US
 from wire.site import OUT
 
-AT = Posting(SITE.id, frozenset({"FLOOR", "BACK"}), {"FLOOR": Look(live=True, as_of_us=T0_US)}, T0_US)
+SHELF = Shelf(frozenset({"FLOOR", "BACK"}), {"FLOOR": Look(live=True, as_of_us=T0_US)}, T0_US)
+AT = Posting(SITE.id, SHELF, T0_US)
 
 
 def moved(m: int, serial: str, credit: str, debit: str, gtin: str = SHIRT_S) -> Movement:
@@ -109,7 +112,7 @@ async def post_all(database: Database) -> Callable[..., Awaitable[int]]:
     async def run(*movements: Movement) -> int:
         async with database.write() as connection:
             await connection.execute(update(site_fold).values(figures=b'{"movements":%d}' % movements[-1].m))
-            return await post(connection, AT, movements)
+            return await post(connection, AT, Facts(movements))
 
     return run
 
@@ -137,9 +140,10 @@ async def test_a_zone_that_is_no_longer_sellable_is_told_to_channels(
     database: Database, post_all: Callable[..., Awaitable[int]]
 ) -> None:
     await post_all(moved(1, "1", OUT, "BACK"), moved(2, "2", OUT, "FLOOR"), moved(3, "3", OUT, "FLOOR", SHIRT_M))
+    floor_only = replace(AT, shelf=replace(SHELF, sellable=frozenset({"FLOOR"})))
     async with database.write() as connection:
-        assert await resell(connection, replace(AT, sellable=frozenset({"FLOOR"}))) == 1
-        assert await resell(connection, replace(AT, sellable=frozenset({"FLOOR"}))) == 0
+        assert await resell(connection, floor_only) == 1
+        assert await resell(connection, floor_only) == 0
     async with database.read() as connection:
         rows = (await connection.execute(select(stock).order_by(stock.c.gtin))).all()
         newest = await connection.scalar(select(change.c.body).order_by(change.c.id.desc()).limit(1))

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import insert
 
-from gateway.availability import BLIND, Look, promise, sellable_zones
+from gateway.availability import BLIND, Look, Policy, Standing, decode_ladder, sellable_zones, standing
 from gateway.catalogue import import_catalogue
 from gateway.clock import iso, iso_or_none
 from gateway.http.app import create_app
@@ -74,13 +74,45 @@ async def test_what_can_be_sold_is_what_lies_in_sellable_zones(queries: Queries)
     found = await queries.availability(SHIRT_S)
     assert found is not None
     (site,) = found.sites
-    assert (site.atp, site.on_hand, site.promised, site.status) == (2, 3, 2, "live")
-    assert site.confidence is not None
-    assert 0.95 <= site.confidence < 1
+    offered = site.offer(Policy())
+    assert (offered.atp, site.on_hand, site.known, site.status) == (2, 3, True, "live")
+    assert offered.confidence == pytest.approx(float(decode_ladder(site.ladder)[1]), abs=1e-4)
+    assert 0.95 <= offered.confidence < 1
+    assert (site.held, site.untagged, site.truth, site.version) == (0, 0, "rfid", 1)
     assert site.zones == {"BACK": 1, "FIT": 1, "FLOOR": 1}
     assert site.as_of == iso(T0_US + 4 * SECOND_US + 50_000)  # the fold's clock
-    assert (found.atp, found.on_hand, found.status, found.as_of) == (2, 3, "live", site.as_of)
     assert (await queries.availability(SHIRT_S, SITE.id)) == found
+
+
+async def test_pairs_are_answered_in_the_order_asked(queries: Queries) -> None:
+    pairs = [(SHIRT_M, SITE.id), (SHIRT_S, "nowhere"), (SHIRT_S, SITE.id), ("x", SITE.id), (SHIRT_M, SITE.id)]
+    found = await queries.availability_pairs(pairs)
+    assert [row and (row.gtin, row.site) for row in found] == [
+        (SHIRT_M, SITE.id),
+        None,
+        (SHIRT_S, SITE.id),
+        None,
+        (SHIRT_M, SITE.id),
+    ]
+    both = [await queries.availability(gtin, SITE.id) for gtin in (SHIRT_M, SHIRT_S)]
+    assert [found[0], found[2]] == [one.sites[0] for one in both if one is not None]
+    assert await queries.availability_pairs([]) == []
+
+
+async def test_a_page_of_stock_knows_its_cursor(queries: Queries) -> None:
+    snapshot = await queries.snapshot(SITE.id)
+    assert await queries.stock_page(SITE.id, "", 500) == (snapshot.cursor, snapshot.rows)
+    assert await queries.stock_page(SITE.id, "", 1) == (snapshot.cursor, snapshot.rows[:1])
+    assert await queries.stock_page(SITE.id, SHIRT_S, 1) == (snapshot.cursor, snapshot.rows[1:])
+    assert (await queries.stock_page("nowhere", "", 1))[1] == []
+
+
+async def test_the_ladder_without_a_hold_that_nobody_has_is_the_ladder(queries: Queries) -> None:
+    (row,) = await queries.availability_pairs([(SHIRT_S, SITE.id)])
+    assert row is not None
+    assert await queries.ladder_without(SITE.id, SHIRT_S, "no-such-hold") == row.ladder
+    assert await queries.ladder_without(SITE.id, SHIRT_S, "") == row.ladder
+    assert await queries.ladder_without("nowhere", SHIRT_S, "x") == b""
 
 
 async def test_what_no_catalogue_names_is_not_answered(queries: Queries) -> None:
@@ -92,10 +124,11 @@ async def test_a_known_sku_without_stock_answers_zero(rig: LogRig, queries: Quer
     await import_catalogue(rig.database, GOOD + "09506000134376,T-100,white,L,x,,,,\n", T0_US)
     everywhere = await queries.availability("09506000134376")
     assert everywhere is not None
-    assert (everywhere.atp, everywhere.sites, everywhere.status) == (0, [], "live")
+    assert everywhere.sites == []
     here = await queries.availability("09506000134376", SITE.id)
     assert here is not None
-    assert [(row.atp, row.version, row.status) for row in here.sites] == [(0, 0, "live")]
+    assert [(row.offer(Policy()), row.version, row.status) for row in here.sites] == [((0, None), 0, "live")]
+    assert [(row.on_hand, row.truth, row.known) for row in here.sites] == [(0, "rfid", False)]
     nowhere = await queries.availability("09506000134376", "no-such-site")
     assert nowhere is not None
     assert nowhere.sites == []
@@ -106,7 +139,8 @@ async def test_stock_in_a_blind_zone_is_stale_since_its_last_look(rig: LogRig, q
     await fold_and_relay(rig)
     rows = {row.gtin: row for row in await queries.site_stock(SITE.id)}
     assert (rows[SHIRT_M].status, rows[SHIRT_M].as_of) == ("stale", iso(T0_US + 4 * SECOND_US))
-    assert (rows[SHIRT_M].atp, rows[SHIRT_M].on_hand) == (1, 1)  # its last count is kept
+    assert (rows[SHIRT_M].offer(Policy()), rows[SHIRT_M].on_hand) == ((1, None), 1)  # its last count is kept
+    assert rows[SHIRT_M].offer(Policy(when_blind="zero")).atp == 0
     assert rows[SHIRT_S].status == "stale"  # one of its units lies there
     zones = {zone.zone: zone for zone in await queries.zones(SITE.id)}
     assert (zones["BACK"].status, zones["FLOOR"].status) == ("blind", "live")
@@ -125,7 +159,8 @@ async def test_a_site_that_nobody_folds_any_more_is_stale(rig: LogRig) -> None:
         queries = Queries(rig.database, ManualClock(last_us + seconds * SECOND_US))
         found = await queries.availability(SHIRT_S)
         assert found is not None
-        assert (found.status, found.atp, found.as_of) == (status, 2, iso(as_of_us))
+        (row,) = found.sites
+        assert (row.status, row.offer(Policy()).atp, row.as_of) == (status, 2, iso(as_of_us))
         assert {zone.status for zone in await queries.zones(SITE.id)} == {zone_status}
 
 
@@ -133,7 +168,7 @@ async def test_a_site_whose_fold_never_ran_is_unknown(rig: LogRig, queries: Quer
     await LogRig(rig.database, other_site("store-009")).open()
     found = await queries.availability(SHIRT_S, "store-009")
     assert found is not None
-    assert (found.atp, found.status) == (0, "unknown")
+    assert [(row.offer(Policy()).atp, row.status) for row in found.sites] == [(0, "unknown")]
     assert [(site.site, site.now is None, site.behind) for site in await queries.sites()] == [
         (SITE.id, False, 0),
         ("store-009", True, 1),
@@ -145,7 +180,7 @@ async def test_a_site_whose_fold_never_ran_is_unknown(rig: LogRig, queries: Quer
 
 async def test_pages_of_stock(queries: Queries) -> None:
     whole = await queries.site_stock(SITE.id)
-    assert [(row.gtin, row.size, row.atp, row.min_floor) for row in whole] == [
+    assert [(row.gtin, row.size, row.offer(Policy()).atp, row.min_floor) for row in whole] == [
         (SHIRT_S, "S", 2, 1),
         (SHIRT_M, "M", 1, None),
     ]
@@ -181,13 +216,13 @@ async def test_a_change_says_what_moved_and_the_public_one_does_not(queries: Que
     (row,) = [row for row in page.rows if row.gtin == SHIRT_M]
     event = json.loads(row.body)
     assert next(iter(event)) == "seq"
-    assert {key: event[key] for key in ("seq", "kind", "site", "atp", "on_hand", "promised", "status", "reason")} == {
+    assert {key: event[key] for key in ("seq", "kind", "site", "atp", "on_hand", "held", "status", "reason")} == {
         "seq": row.seq,
         "kind": "stock",
         "site": SITE.id,
         "atp": 1,
         "on_hand": 1,
-        "promised": 1,
+        "held": 0,
         "status": "live",
         "reason": "appeared",
     }
@@ -251,17 +286,17 @@ async def test_health_tells_the_lag(rig: LogRig, queries: Queries) -> None:
     assert (site.behind, site.lag_ms) == (2, 58_960)
 
 
-def test_promises() -> None:
+def test_how_units_stand() -> None:
     sellable = sellable_zones(SITE)
     assert sellable == {"BACK", "FLOOR"}
     looks = {"BACK": Look(live=False, as_of_us=5), "FLOOR": Look(live=True, as_of_us=90)}
-    made = promise({"BACK": 0, "FLOOR": 2, "FIT": 1}, sellable, looks, 100)
-    assert (made.atp, made.on_hand, made.status, made.as_of_us) == (2, 3, "live", 100)  # nothing lies where it is blind
-    assert promise({"BACK": 1}, sellable, looks, 100).as_of_us == 5
-    assert promise({}, sellable, {}, 0).status == "unknown"
-    assert promise({}, sellable, looks, 100).status == "live"
-    made = promise({}, sellable, {"BACK": looks["BACK"], "FLOOR": Look(live=False, as_of_us=90)}, 100)
-    assert (made.atp, made.status, made.as_of_us) == (0, "stale", 90)  # nobody looks: "none" is no answer
+    found = standing({"BACK": 0, "FLOOR": 2, "FIT": 1}, sellable, looks, 100)
+    assert found == Standing(2, 3, "live", 100)  # nothing lies where it is blind
+    assert standing({"BACK": 1}, sellable, looks, 100) == Standing(1, 1, "stale", 5)
+    assert standing({}, sellable, {}, 0).status == "unknown"
+    assert standing({}, sellable, looks, 100).status == "live"
+    found = standing({}, sellable, {"BACK": looks["BACK"], "FLOOR": Look(live=False, as_of_us=90)}, 100)
+    assert (found.sellable, found.status, found.as_of_us) == (0, "stale", 90)  # nobody looks: "none" is no answer
 
 
 def test_instants() -> None:

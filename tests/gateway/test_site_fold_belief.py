@@ -1,12 +1,14 @@
 """Evidence, probabilities, counts and figures at the database; and a ledger that other rules go on with."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select, text
 
 from gateway.accuracy.figures import NAMES, Figure
+from gateway.availability import decode_ladder
 from gateway.fold.evidence import EvidenceEntry
 from gateway.fold.site_fold import SiteFold
 from gateway.fold.state import FoldState, ItemKey
@@ -74,17 +76,20 @@ async def test_items_and_stock_say_how_sure_they_are(rig: LogRig) -> None:
     fold = await rig.fold()
     await fold_all(fold)
     (row,) = await rows(rig.database, stock)
-    assert (row.sellable, row.confidence, row.promised, row.version) == (2, pytest.approx(0.36), 0, 1)
+    assert decode_ladder(row.ladder).tolist() == [pytest.approx(0.84), pytest.approx(0.36)]  # two of 0.6 each
+    assert (row.sellable, row.confidence, row.promised, row.version) == (2, None, 0, 1)  # nothing is so sure
     await rig.log([reads(second, seen) for second in range(1, 12)])
     await fold_all(fold)
     (row,) = await rows(rig.database, stock)
     items = await rows(rig.database, item, item.c.serial)
     assert [round(one.probability, 2) for one in items] == [0.99, 0.99, 0.99]
-    assert (row.confidence, row.promised) == (pytest.approx(0.999, abs=1e-3), 2)
-    events = [bytes(one.body) for one in await rows(rig.database, change, change.c.id) if one.gtin]
-    reasons = [body.partition(b'"reason":"')[2].partition(b'"')[0] for body in events]
-    assert reasons == [b"moved", b"confidence"]  # one when the promise changed; a surer row alone is no event
-    assert b'"promised":2' in events[1]
+    assert (row.confidence, row.promised) == (pytest.approx(0.9875, abs=1e-4), 2)  # as the items' rows say
+    told = [one for one in await rows(rig.database, change, change.c.id) if one.gtin]
+    events = [json.loads(one.body) for one in told]
+    says = [(event["reason"], event["atp"], event["version"]) for event in events]
+    assert says == [("moved", 0, 1), ("confidence", 2, 2)]
+    assert events[1]["confidence"] == row.confidence
+    assert bytes(told[1].ladder) == bytes(row.ladder)
     assert row.version == 2
     assert (await verify(rig.database, SITE.id)).shown == []
 

@@ -5,6 +5,7 @@ import { FeedView } from "./feed.js";
 import { Live } from "./live.js";
 import { MatrixView } from "./matrix.js";
 import { element, setText } from "./nodes.js";
+import { SessionView } from "./session.js";
 import { Stock } from "./stock.js";
 import { ZonesView } from "./zones.js";
 
@@ -23,6 +24,8 @@ const zones = new ZonesView($("zones"));
 const feed = new FeedView($("feed"));
 const live = new Live({ stock: onStock, zone: onZone, state: showLink, reload: () => load() });
 
+const session = new SessionView($("sign-in"), $("sign-out"), () => load());
+
 let stock = null;
 let sites = [];
 let filter = "";
@@ -36,8 +39,17 @@ async function get(path) {
   const response = await fetch(path, { headers: { Accept: "application/json" } });
   learnClock(response);
   const answer = await response.json();
+  if (response.status === 401) session.ask();
   if (!response.ok) throw new Error(answer.detail ?? response.statusText);
   return answer;
+}
+
+/** Whether the page waits for a key: then nothing is asked for, and what was shown is hidden. */
+function signedOut() {
+  if (document.body.dataset.session !== "none") return false;
+  live.close();
+  showNotice("");
+  return true;
 }
 
 function showLink(state) {
@@ -92,14 +104,15 @@ async function load() {
       return;
     }
     const path = `/v1/sites/${encodeURIComponent(site.site)}`;
-    const [answer, recent] = await Promise.all([get(`${path}/stock`), get(`${path}/movements?limit=${FEED_FIRST}`)]);
+    const moves = session.staff ? get(`${path}/movements?limit=${FEED_FIRST}`) : { rows: [] }; // where items went is for staff
+    const [answer, recent] = await Promise.all([get(`${path}/stock`), moves]);
     if (turn !== loading) return;
     elsewhere = mendAddress(site) || elsewhere;
     showNotice(elsewhere);
     draw(new Stock(answer), recent.rows);
     live.open(stock.site, stock.cursor);
   } catch (error) {
-    if (turn !== loading) return;
+    if (turn !== loading || signedOut()) return;
     showLink("down");
     showNotice(stock === null ? `The gateway does not answer: ${error.message}` : elsewhere);
     live.retry();
@@ -188,7 +201,7 @@ function showAge() {
 
 /** The age of the numbers and the zones' states, asked for: they also change when no SKU does. */
 async function refreshSites() {
-  if (stock === null || document.hidden) return;
+  if (stock === null || document.hidden || signedOut()) return;
   try {
     sites = (await get("/v1/sites")).sites;
     showSites();
@@ -240,5 +253,16 @@ function wire() {
   addEventListener("pageshow", (event) => event.persisted && load());
 }
 
+/** Find out who is looking, then load; later again while nobody answers. */
+async function begin() {
+  try {
+    if (await session.begin()) await load();
+  } catch (error) {
+    showLink("down");
+    showNotice(`The gateway does not answer: ${error.message}`);
+    setTimeout(begin, SITES_EVERY_MS);
+  }
+}
+
 wire();
-load();
+begin();

@@ -14,7 +14,6 @@ from gateway.accuracy.figures import (
     expected_count_error,
     uncertain_items,
 )
-from gateway.availability import TARGET, Sureness, at_least, sureness
 
 CHANCE = st.sampled_from([0.0, 0.05, 0.3, 0.5, 0.9, 0.98, 0.9995, 1.0])
 
@@ -115,27 +114,3 @@ def test_a_count_agrees_by_item_and_by_cell(
     expected: list[str], seen: list[str], matched: int, by_item: float, by_cell: float
 ) -> None:
     assert count_agreement(expected, seen, matched) == pytest.approx((by_item, by_cell))
-
-
-# -- how sure a row of stock is
-
-
-@given(st.lists(CHANCE, max_size=9), st.integers(1, 10))
-@settings(max_examples=60, deadline=None)
-def test_at_least_so_many(chances: list[float], units: int) -> None:
-    every_way = 0.0
-    for ways in product((0, 1), repeat=len(chances)):
-        weight = float(np.prod([p if there else 1 - p for p, there in zip(chances, ways, strict=True)]))
-        every_way += weight * (sum(ways) >= units)
-    assert at_least(np.array(chances), units) == pytest.approx(every_way, abs=1e-5)
-
-
-def test_how_sure_several_skus_are() -> None:
-    chances = np.array([0.99, 0.5, 0.98, 0.99, 0.97])
-    sku = np.array([0, 2, 0, 0, 2])
-    found = sureness(chances, sku, [3, 0, 1])
-    assert found[0] == Sureness(0.9605, 3)
-    assert found[1] == Sureness(None, 0)  # nothing there, nothing to be sure of
-    assert found[2] == Sureness(0.985, 1)
-    assert TARGET == 0.95
-    assert sureness(np.zeros(0), np.zeros(0, np.int64), []) == []

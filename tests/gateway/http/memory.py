@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.availability import Policy, encode_ladder, ladder_of
 from gateway.http.ports import (
     Availability,
     ChangePage,
@@ -62,6 +63,10 @@ class MemorySite:
     versions: Counter[str] = field(default_factory=Counter)
     movements: list[MovementRow] = field(default_factory=list)
     blind: dict[str, int] = field(default_factory=dict)  # zone -> its last look
+    untagged: Counter[str] = field(default_factory=Counter)  # units without tags, by GTIN
+    holds: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))  # GTIN -> units by hold
+    chance: float | None = None  # how sure each unit is; None: the tracker says no probabilities
+    location: tuple[float, float] | None = None
 
     def sellable(self, zone: str) -> bool:
         return self.zones[zone] in SELLABLE_KINDS
@@ -129,14 +134,24 @@ class MemoryGateway:
             {"serial": serial, "from": from_zone, "to": to_zone, "happened_at": at, "first_read_at": at}
             | {"decided_at": at, "cause": cause, "probability": 0.9}
         ]
+        return self._tell(site, gtin, cause, moves)
+
+    def hold(self, site_id: str, gtin: str, name: str, units: int) -> int:
+        """Let a hold bind so many units; return the change's sequence."""
+        site = self.by_id[site_id]
+        site.holds[gtin][name] = units
+        site.versions[gtin] += 1
+        return self._tell(site, gtin, "held", [])
+
+    def _tell(self, site: MemorySite, gtin: str, reason: str, moves: list[dict[str, Any]]) -> int:
         row = self._row(site, gtin)
-        return self._relay(
-            site_id,
-            gtin,
-            {"kind": "stock", "gtin": gtin, "site": site_id, "atp": row.atp, "on_hand": row.on_hand}
-            | {"confidence": row.confidence, "status": row.status, "version": row.version, "as_of": row.as_of}
-            | {"reason": cause, "zones": row.zones, "moves": moves, "moves_left_out": 0},
+        offered = row.offer(Policy())
+        change = (
+            {"kind": "stock", "gtin": gtin, "site": site.site, "atp": offered.atp, "on_hand": row.on_hand}
+            | {"held": row.held, "confidence": offered.confidence, "status": row.status, "version": row.version}
+            | {"as_of": row.as_of, "reason": reason, "zones": row.zones, "moves": moves, "moves_left_out": 0}
         )
+        return self._relay(site.site, gtin, change, row.ladder)
 
     def stock(self, site_id: str, gtin: str, zones: Mapping[str, int]) -> None:
         """Put units where they are, without a change: how a store looks when the test begins."""
@@ -159,26 +174,38 @@ class MemoryGateway:
         self._changes = [row for row in self._changes if row.seq > upto]
         self._pruned = upto
 
-    def _relay(self, site: str, gtin: str, change: dict[str, Any]) -> int:
+    def _relay(self, site: str, gtin: str, change: dict[str, Any], ladder: bytes | None = None) -> int:
         seq = self.feed.last_seq + 1
-        self._changes.append(ChangeRow(seq, site, gtin, msgspec.json.encode({"seq": seq, **change})))
+        self._changes.append(ChangeRow(seq, site, gtin, msgspec.json.encode({"seq": seq, **change}), ladder))
         self.feed.announce(seq)
         return seq
 
     def _row(self, site: MemorySite, gtin: str) -> SiteAvailability:
         zones = {zone: units for zone, units in site.units[gtin].items() if units}
         blind = [site.blind[zone] for zone in zones if zone in site.blind]
+        untagged = site.untagged[gtin]
         return SiteAvailability(
             site=site.site,
             gtin=gtin,
-            atp=sum(units for zone, units in zones.items() if site.sellable(zone)),
-            on_hand=sum(zones.values()),
-            confidence=None,
+            on_hand=sum(zones.values()) + untagged,
             status="stale" if blind else "live",
             as_of=iso(min(blind, default=self.now_us)),
             version=site.versions[gtin],
             zones=zones,
+            ladder=self._ladder(site, gtin),
+            known=site.chance is not None,
+            held=site.holds[gtin].total(),
+            untagged=untagged,
+            truth="rfid" if not untagged else "mixed" if zones else "book",
         )
+
+    def _ladder(self, site: MemorySite, gtin: str, without: str = "") -> bytes:
+        """Holds bind items first: what is left of them is for the next buyer, and all units without tags."""
+        items = sum(units for zone, units in site.units[gtin].items() if site.sellable(zone))
+        held = site.holds[gtin].total() - site.holds[gtin][without]
+        chance = 1.0 if site.chance is None else site.chance
+        free = max(0, items - held)
+        return encode_ladder(ladder_of([chance] * free, site.untagged[gtin] - max(0, held - items)))
 
     # -- the port
 
@@ -187,30 +214,64 @@ class MemoryGateway:
         if gtin not in self.skus:
             return None
         rows = [self._row(found, gtin) for name, found in self.by_id.items() if site in (None, name)]
-        status = "stale" if any(row.status == "stale" for row in rows) else "live"
-        as_of = min((row.as_of for row in rows), default=iso(self.now_us))
-        atp, on_hand = sum(row.atp for row in rows), sum(row.on_hand for row in rows)
-        return Availability(gtin, atp, on_hand, None, status, as_of, rows)
+        return Availability(gtin, rows if site is not None else [row for row in rows if row.version])
+
+    async def availability_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[SiteAvailability | None]:
+        self._check()
+        return [
+            self._row(self.by_id[site], gtin) if gtin in self.skus and site in self.by_id else None
+            for gtin, site in pairs
+        ]
+
+    async def ladder_without(self, site: str, gtin: str, hold: str) -> bytes:
+        self._check()
+        return self._ladder(self.by_id[site], gtin, hold) if site in self.by_id else b""
+
+    async def stock_page(self, site: str, after_gtin: str, limit: int) -> tuple[int, list[StockRow]]:
+        self._check()
+        if site not in self.by_id:
+            return self.feed.last_seq, []
+        rows = [row for row in self._stock(self.by_id[site]) if row.gtin > after_gtin]
+        return self.feed.last_seq, rows[:limit]
 
     async def snapshot(self, site: str) -> Snapshot:
         self._check()
-        found = self.by_id[site]
+        rows = self._stock(self.by_id[site])
+        return Snapshot(self.feed.last_seq, site, rows, list(await self.zones(site)))
+
+    def _stock(self, site: MemorySite) -> list[StockRow]:
         rows: list[StockRow] = []
-        for gtin in sorted(found.versions):
-            sku, row = self.skus[gtin], self._row(found, gtin)
+        for gtin in sorted(gtin for gtin, version in site.versions.items() if version):
+            sku, row = self.skus[gtin], self._row(site, gtin)
             rows.append(
                 StockRow(
-                    *(gtin, sku.style, sku.colour, sku.size, sku.description, sku.department, None, None, None),
-                    *(row.atp, row.on_hand, row.status, row.as_of, row.version, row.zones),
+                    gtin=gtin,
+                    style=sku.style,
+                    colour=sku.colour,
+                    size=sku.size,
+                    description=sku.description,
+                    department=sku.department,
+                    min_floor=None,
+                    max_floor=None,
+                    price=None,
+                    on_hand=row.on_hand,
+                    status=row.status,
+                    as_of=row.as_of,
+                    version=row.version,
+                    zones=row.zones,
+                    ladder=row.ladder,
+                    known=row.known,
+                    held=row.held,
+                    untagged=row.untagged,
                 )
             )
-        return Snapshot(self.feed.last_seq, site, rows, list(await self.zones(site)))
+        return rows
 
     async def sites(self) -> list[SiteRow]:
         self._check()
         now = iso(self.now_us)
         return [
-            SiteRow(site.site, site.name, "Europe/Berlin", "", list(site.zones), 1, 0, now)
+            SiteRow(site.site, site.name, "Europe/Berlin", "", list(site.zones), 1, 0, now, site.location)
             for site in self.by_id.values()
         ]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.http.availability_routes import age_s
+from gateway.http.offered import age_s
 from tests.gateway.http.conftest import Served
 from tests.gateway.http.memory import START_US
 from tests.gateway.http.problems import problem
@@ -21,12 +21,14 @@ async def test_one_site_answers_its_row(served: Served) -> None:
         "held": 0,
         "safety": 0,
         "confidence": None,
-        "promised": None,
         "status": "live",
         "as_of": "2026-11-22T05:45:00.000Z",
         "oldest_read_s": 0.0,
         "version": 1,
         "zones": {"BACK": 2, "FLOOR_A": 1, "FIT": 1},
+        "untagged": 0,
+        "truth": "rfid",
+        "distance_km": None,
     }
 
 

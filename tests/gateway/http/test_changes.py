@@ -6,12 +6,14 @@ import httpx
 import msgspec
 import pytest
 
+from gateway.availability import Policy
 from gateway.http.app import create_app
 from gateway.http.change_stream import chunks
-from gateway.http.event_stream import event_of, without_serials
+from gateway.http.event_stream import Event, event_of
 from gateway.http.limits import StreamLimits
 from gateway.http.ports import ChangeRow
 from gateway.http.serve import listen, serving
+from gateway.push.rendering import render, view_of
 from tests.gateway.http.conftest import Served, served_by
 from tests.gateway.http.memory import MemoryFeed, MemoryGateway
 from tests.gateway.http.problems import problem
@@ -272,28 +274,32 @@ async def test_a_client_that_leaves_frees_its_place(served: Served) -> None:
     await until(lambda: not served.app.state.tail.open_streams)
 
 
+def written(seq: int, body: bytes) -> Event:
+    return event_of(render(ChangeRow(seq, MAIN, "", body), view_of(Policy(), moves=True)))
+
+
 def test_serials_are_taken_out_wherever_they_stand() -> None:
     body = b'{"seq":1,"kind":"stock","moves":[{"serial":"7","from":"A","to":"B"},{"serial":"8","from":"A","to":"B"}]}'
-    kind, public = without_serials(body)
-    assert kind == "stock"
-    assert msgspec.json.decode(public)["moves"] == [{"from": "A", "to": "B"}] * 2
+    event = written(1, body)
+    assert event.sse.startswith(b"id: 1\nevent: stock\n")
+    assert msgspec.json.decode(event.line)["moves"] == [{"from": "A", "to": "B"}] * 2
 
 
 def test_a_line_break_in_a_text_cannot_end_an_event() -> None:
     body = msgspec.json.encode({"seq": 1, "kind": "stock", "reason": "a\n\ndata: forged\r\n"})
-    event = event_of(ChangeRow(1, MAIN, "", body))
+    event = written(1, body)
     assert event.sse.count(b"\n") == 4
     assert b"\r" not in event.sse
     assert event.line.count(b"\n") == 1
 
 
 def test_chunks_never_split_an_event() -> None:
-    events = [event_of(ChangeRow(seq, MAIN, "", b'{"kind":"zone"}')) for seq in range(1, 30)]
-    size = len(events[0].sse)
+    events = [written(seq, b'{"kind":"zone"}').sse for seq in range(1, 30)]
+    size = len(events[0])
     found = list(chunks(events, size * 4))
-    assert b"".join(found) == b"".join(event.sse for event in events)
+    assert b"".join(found) == b"".join(events)
     assert all(part.endswith(b"\n\n") and len(part) <= size * 4 + 4 for part in found)
-    assert list(chunks(events[:1], 1)) == [events[0].sse]
+    assert list(chunks(events[:1], 1)) == events[:1]
 
 
 async def test_a_stream_without_the_other_end_answering_is_http_1_1_chunked(served: Served) -> None:

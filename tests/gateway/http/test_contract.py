@@ -126,20 +126,8 @@ async def asked(request: pytest.FixtureRequest) -> AsyncIterator[Asked]:
 async def test_availability(asked: Asked) -> None:
     row = await asked.json(f"/v1/availability?gtin={SHIRT_S[1:]}&site={SITE.id}")
     assert list(row) == [
-        *(
-            "gtin",
-            "site",
-            "atp",
-            "on_hand",
-            "held",
-            "safety",
-            "confidence",
-            "promised",
-            "status",
-            "as_of",
-            "oldest_read_s",
-        ),
-        *("version", "zones"),
+        *("gtin", "site", "atp", "on_hand", "held", "safety", "confidence", "status", "as_of", "oldest_read_s"),
+        *("version", "zones", "untagged", "truth", "distance_km"),
     ]
     assert (row["gtin"], row["site"], row["atp"], row["on_hand"], row["status"]) == (SHIRT_S, SITE.id, 2, 3, "live")
     assert row["zones"] == {"BACK": 1, "FIT": 1, "FLOOR": 1}

@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.availability import Policy
 from gateway.http.matrix import Cell, SiteStock, common_description, site_stock
 from gateway.http.ports import SiteRow, Snapshot, StockRow, ZoneRow
 from tests.gateway.http.conftest import Served
@@ -14,7 +15,7 @@ def row(
 ) -> StockRow:
     zones = zones or {}
     units = sum(zones.values())
-    return StockRow(gtin, style, colour, size, description, "", None, None, None, units, units, "live", "", 1, zones)
+    return StockRow(gtin, style, colour, size, description, "", None, None, None, units, "live", "", 1, zones)
 
 
 def zone(name: str, kind: str) -> ZoneRow:
@@ -25,7 +26,7 @@ SITE = SiteRow("s", "S", "UTC", "", [], 0, 0, None)
 
 
 def folded(rows: list[StockRow], zones: list[ZoneRow]) -> SiteStock:
-    return site_stock(SITE, Snapshot(7, "s", rows, zones))
+    return site_stock(SITE, Snapshot(7, "s", rows, zones), Policy())
 
 
 def cells(stock: SiteStock) -> list[Cell]:

@@ -68,6 +68,8 @@ SOUNDS: dict[str, tuple[Heard, ...]] = {
     "POS": ((POS_1, -48.0, 2), (FLOOR_2, -59.0, 4)),
     "DOOR": ((EXIT_1, -47.0, 1), (FLOOR_1, -63.0, 4), (FLOOR_2, -63.0, 5)),
     "RACK": ((EXIT_1, -58.0, 1), (FLOOR_1, -57.0, 2), (FLOOR_2, -60.0, 3)),
+    "RAIL": ((FLOOR_1, -55.0, 7), (FLOOR_2, -62.0, 11)),
+    "BETWEEN": ((FLOOR_1, -66.0, 7), (BACK_1, -66.0, 7)),
     "AWAY": (),
 }
 """What a tag sounds like in a place: round figures of an ordinary tag in the shop above."""

@@ -1,5 +1,6 @@
 """Evidence beyond reads: sales, receipts, returns, counts, and what a person says."""
 
+import numpy as np
 import pytest
 
 from gateway.presence import ZoneChange
@@ -132,9 +133,11 @@ def test_a_sale_of_an_unknown_sku_is_never_matched_with_goods_without_one() -> N
 def test_one_unit_leaves_for_each_unit_sold() -> None:
     shop = settled(skus=1)
     shop.hear(SALE, gtin=gtin(0), quantity=2)
-    changes = out_by_the_door(shop, 3) + out_by_the_door(shop, 1) + out_by_the_door(shop, 2)
-    causes = [change.cause for change in changes if change.to_zone == "OUT"]
-    assert causes.count("sold") == 2
+    changes, here = [], dict(PLACES)
+    for item in (3, 1, 2):
+        del here[item]
+        changes += shop.live(8, here | {item: "DOOR"}) + shop.live(150, here)
+    assert [change.cause for change in changes if change.to_zone == "OUT"] == ["sold", "sold", "left"]
 
 
 def test_sales_that_wait_are_bounded() -> None:
@@ -146,6 +149,21 @@ def test_sales_that_wait_are_bounded() -> None:
 
 
 # -- receipts and returns
+
+
+@pytest.mark.parametrize(("after_s", "told_counts"), [(5, False), (1_000, True)])
+def test_an_opening_stock_may_hang_anywhere_a_delivery_comes_to_the_back(after_s: int, told_counts: bool) -> None:
+    """What is received in the first quarter of an hour is the opening stock: its first reads say where it is."""
+    seen = []
+    for received in (False, True):
+        shop = Shop(2)
+        shop.live(after_s, {1: "FLOOR"})
+        if received:
+            shop.hear(RECEIPT, 0)
+            assert shop.zones[0] == "BACK"
+        shop.live(24, {0: "BETWEEN", 1: "FLOOR"})
+        seen.append(float(shop.tracker.probabilities(np.array([0], np.int32))[0, 0]))
+    assert (seen[0] != pytest.approx(seen[1], abs=1e-6)) is told_counts
 
 
 def test_received_goods_are_in_the_back_room_and_found_where_they_are_read() -> None:

@@ -1,0 +1,81 @@
+"""A gateway's HTTP side for benches, in a process of its own: `python -m bench._channel_server URL [bare=BODY]`.
+
+It says its addresses as one line of JSON, and ends with SIGTERM. `bare` is the same server with a handler that does
+nothing but send the same bytes: what the rest costs is the difference.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.clock import system_clock
+from gateway.http.app import create_app
+from gateway.http.gate import Access
+from gateway.http.serve import listen, serve, url_of
+from gateway.http.services import Services
+from gateway.keys.ring import KeyRing
+from gateway.keys.store import read_keys
+from gateway.mirror import Mirror
+from gateway.queries import Queries
+from gateway.relay import ChangeFeed, Relay
+from gateway.storage.engine import Database
+
+
+class Bare:
+    """Sends the same bytes, whatever is asked."""
+
+    def __init__(self, body: bytes) -> None:
+        self.state = SimpleNamespace(tail=SimpleNamespace(close=lambda: None))
+        self._start = {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))],
+        }
+        self._body = {"type": "http.response.body", "body": body}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            while (message := await receive())["type"] != "lifespan.shutdown":
+                await send({"type": f"{message['type']}.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await send(self._start)
+        await send(self._body)
+
+
+def services(database: Database) -> Services:
+    ring = KeyRing(lambda: read_keys(database, system_clock()), system_clock, time.monotonic)
+    return Services(access=Access(ring, time.monotonic), mirror=Mirror(database, system_clock))
+
+
+async def main(url: str, settings: dict[str, str]) -> None:
+    database = Database(url)
+    feed = ChangeFeed()
+    queries = Queries(database, system_clock)
+    relay = Relay(database, feed, "bench", system_clock)
+    parts = services(database)
+    app = create_app(queries, feed, services=parts)
+    sockets = {"app": listen(), "bare": listen()}
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    bare: Any = Bare(settings.get("bare", "").encode())
+    tasks = [
+        asyncio.create_task(serve(app, sockets["app"], stop=stop)),
+        asyncio.create_task(serve(bare, sockets["bare"], stop=stop)),
+        asyncio.create_task(relay.run()),
+    ]
+    print(json.dumps({name: url_of(sock) for name, sock in sockets.items()}), flush=True)
+    await stop.wait()
+    relay.stop()
+    await asyncio.gather(*tasks)
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], dict(setting.split("=", 1) for setting in sys.argv[2:])))

@@ -1,0 +1,1 @@
+"""Feeds: all rows of stock as files that other systems fetch."""

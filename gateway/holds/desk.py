@@ -1,0 +1,235 @@
+"""Reservations of one database: the one door to them, for HTTP and for sales.
+
+To make one is the writer's business (`gateway.holds.writer`: many together). All else is one transaction for one
+reservation. Locks are taken in the order that everybody keeps: rows of stock by (site, GTIN), then the reservation,
+then the sites' logs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.clock import Clock
+from gateway.holds import verbs
+from gateway.holds.asked import Asked, Made, Who
+from gateway.holds.batch import Batches, Lock, TakenError
+from gateway.holds.errors import BusyError, TooManyHoldsError, UnknownHoldError
+from gateway.holds.ids import NewId
+from gateway.holds.life import State, Verb, allowed
+from gateway.holds.limits import ATTEMPTS, BATCH_MAX, QUEUE_MAX, VERBS_AT_ONCE, VERBS_WAITING_MAX
+from gateway.holds.open_holds import Counted, OpenHolds
+from gateway.holds.rows import Held, read_hold, shown
+from gateway.holds.verbs import ItemName, Work
+from gateway.holds.writer import Writer, nothing, stay
+from gateway.http.reservation_rows import Reservation
+from gateway.ledger.retell import lock_skus, retell, shelf_of
+from gateway.site_view import SiteViews
+from gateway.steps import Step
+from gateway.storage.engine import Database
+
+Act = Callable[[Work], Awaitable[None]]
+
+_AGAIN: Final = (TakenError, DBAPIError, PoolTimeoutError, OSError)
+
+
+class Holds:
+    """Makes, shows and changes reservations. `committed` follows each commit; `lock` and `step` are for tests."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        new_id: NewId,
+        *,
+        batch_max: int = BATCH_MAX,
+        queue_max: int = QUEUE_MAX,
+        lock: Lock = lock_skus,
+        step: Step = stay,
+        committed: Callable[[], None] = nothing,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._lock = lock
+        self._step = step
+        self._committed = committed
+        self._views = SiteViews(clock)
+        self._open_holds = OpenHolds()
+        batches = Batches(self._views, self._open_holds, clock, new_id, lock)
+        self._writer = Writer(
+            database,
+            batches,
+            self._views,
+            batch_max=batch_max,
+            queue_max=queue_max,
+            step=step,
+            committed=committed,
+        )
+        self._slots = asyncio.Semaphore(VERBS_AT_ONCE)
+        self._verbs_waiting = 0
+
+    def counters(self) -> dict[str, int]:
+        """Return all counters of this process."""
+        return self._writer.counters() | {"hold_verbs_waiting": self._verbs_waiting}
+
+    async def close(self) -> None:
+        """Decide what waits."""
+        await self._writer.close()
+
+    async def reserve(self, asked: Asked) -> Made:
+        """Make a reservation, or give the answer that was given before.
+
+        Raises `InsufficientError`, `KeyReusedError`, `TooManyHoldsError`, `UnknownHoldSiteError`, `BusyError`.
+        """
+        outcome = await self._writer.submit(asked)
+        if isinstance(outcome, Made):
+            return outcome
+        raise outcome
+
+    async def get(self, who: Who, name: str) -> Reservation:
+        """Return a reservation as it is now. Raises `UnknownHoldError`."""
+        async with self._database.read() as connection:
+            held = await read_hold(connection, name)
+            if held is None or not _sees(who, held):
+                raise UnknownHoldError(name)
+            return await self._shown(connection, held, self._clock())
+
+    async def confirm(self, who: Who, name: str) -> tuple[Reservation, bool]:
+        """Make a hold last; return it, and whether it had been done before, as all of these do.
+
+        All raise `UnknownHoldError`, `ExpiredError`, `WrongStateError`, `BusyError`.
+        """
+        return await self._change(who, name, Verb.CONFIRM, verbs.confirm)
+
+    async def release(self, who: Who, name: str) -> tuple[Reservation, bool]:
+        """Give its units back."""
+        return await self._change(who, name, Verb.RELEASE, verbs.release)
+
+    async def renew(self, who: Who, name: str, ttl_s: int | None = None) -> tuple[Reservation, bool]:
+        """Give it more time. Of one that has expired: raises `InsufficientError`, `TooManyHoldsError` too."""
+        avoid: frozenset[ItemName] = frozenset()
+
+        async def act(work: Work) -> None:
+            nonlocal avoid
+            if work.held.state_at(work.now_us) is State.EXPIRED:
+                refused = await self._open_holds.refuse(work.connection, who, Counted(), work.now_us)
+                if isinstance(refused, TooManyHoldsError):
+                    raise refused
+            try:
+                await verbs.renew(work, ttl_s or who.policy.ttl_s, avoid)
+            except TakenError as error:
+                avoid |= error.items
+                raise
+
+        return await self._change(who, name, Verb.RENEW, act)
+
+    async def pick(self, who: Who, name: str, items: Sequence[ItemName] = ()) -> tuple[Reservation, bool]:
+        """Say that its items are in somebody's hands. Raises `ItemNotHeldError`, `NothingHeldError` too."""
+
+        async def act(work: Work) -> None:
+            await verbs.pick(work, items)
+
+        return await self._change(who, name, Verb.PICK, act)
+
+    async def pick_miss(self, who: Who, name: str, item: ItemName) -> tuple[Reservation, bool]:
+        """Say that an item was not found. Raises `ItemNotHeldError` too."""
+        done = True
+
+        async def act(work: Work) -> None:
+            nonlocal done
+            done = await verbs.pick_miss(work, item)
+
+        answer, replayed = await self._change(who, name, Verb.PICK_MISS, act)
+        return answer, replayed or not done
+
+    async def fulfil(self, who: Who, name: str) -> tuple[Reservation, bool]:
+        """Hand it over. Raises `NothingHeldError` too."""
+        return await self._change(who, name, Verb.FULFIL, verbs.fulfil)
+
+    async def transfer(
+        self, who: Who, name: str, references: Sequence[tuple[str, str]] = (), to_key: str = ""
+    ) -> tuple[Reservation, bool]:
+        """Hand it to another cart, customer, payment or key. Raises `UnknownKeyError` too."""
+
+        async def act(work: Work) -> None:
+            await verbs.transfer(work, references, to_key)
+
+        return await self._change(who, name, Verb.TRANSFER, act)
+
+    async def may_exclude(self, connection: AsyncConnection, who: Who, name: str) -> bool:
+        """Whether availability may be asked without this hold: a cart may see what it keeps back from itself.
+
+        `SkuPicture.ladder(without=name)` is that answer. A hold that is none of the caller's excludes nothing.
+        """
+        held = await read_hold(connection, name)
+        return held is not None and held.key == who.key
+
+    async def _change(self, who: Who, name: str, verb: Verb, act: Act) -> tuple[Reservation, bool]:
+        async with self._slot():
+            for attempt in range(ATTEMPTS):
+                try:
+                    return await self._once(who, name, verb, act)
+                except _AGAIN as error:
+                    if attempt == ATTEMPTS - 1:
+                        raise BusyError(f"the database did not take {verb.value} of reservation {name}") from error
+        raise AssertionError
+
+    async def _once(self, who: Who, name: str, verb: Verb, act: Act) -> tuple[Reservation, bool]:
+        async with self._database.write() as connection:
+            seen = await read_hold(connection, name)
+            if seen is None or not _sees(who, seen):
+                raise UnknownHoldError(name)
+            locked = await self._lock(connection, seen.keys, self._clock())
+            held = await read_hold(connection, name, lock=True)
+            if held is None or not _sees(who, held):
+                raise UnknownHoldError(name)
+            now_us = self._clock()
+            replayed = not allowed(name, held.state_at(now_us), verb)
+            if not replayed:
+                views = await self._views.load(connection, held.sites)
+                shelves = {site: shelf_of(view) for site, view in views.items()}
+                work = Work(connection, who, held, locked, shelves, now_us, self._new_id)
+                await act(work)
+                reasons = dict.fromkeys(locked, verbs.REASONS[verb.value]) | work.changed
+                await retell(connection, locked, shelves, reasons, now_us)
+                if verb is Verb.FULFIL:
+                    await verbs.tell_sites(work)
+                held = await read_hold(connection, name)
+                assert held is not None
+            answer = await self._shown(connection, held, now_us)
+            self._step("holds.written")
+        self._step("holds.committed")
+        self._committed()
+        return answer, replayed
+
+    async def _shown(self, connection: AsyncConnection, held: Held, now_us: int) -> Reservation:
+        views = await self._views.load(connection, held.sites)
+        answer, _ = await shown(connection, held, {site: shelf_of(view) for site, view in views.items()}, now_us)
+        return answer
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """Let a bounded number of transactions run, and a bounded number wait. Raises `BusyError`."""
+        if self._verbs_waiting >= VERBS_WAITING_MAX:
+            raise BusyError(f"{VERBS_WAITING_MAX} changes of reservations wait already")
+        self._verbs_waiting += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._verbs_waiting -= 1
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+
+def _sees(who: Who, held: Held) -> bool:
+    """Whether a reservation is shown to this key: its own, or to staff of all its sites. A stub has no line."""
+    if not held.lines:
+        return False
+    return held.key == who.key or (who.staff and all(who.sees(site) for site in held.sites))

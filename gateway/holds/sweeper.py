@@ -1,0 +1,156 @@
+"""The sweeper: commits the end of holds whose time is over, with the events of what is free again.
+
+Reads never wait for it: a hold is gone from `expires_us` on. It gives the items back, so that nobody meets a binding of
+the dead, and tells the channels, within a second. Several processes may sweep side by side: each locks the rows of
+stock first, in key order, and ends what is still there to be ended.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import structlog
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from gateway.clock import Clock
+from gateway.holds.batch import EXPIRED
+from gateway.holds.life import State
+from gateway.holds.limits import LINES_MAX, SWEEP_EVERY_S, SWEEP_MAX
+from gateway.holds.rows import let_go, mark_expired
+from gateway.holds.writer import nothing
+from gateway.ledger.retell import lock_skus, retell, shelf_of
+from gateway.site_view import SiteViews
+from gateway.storage.commerce import reservation, reservation_line
+from gateway.storage.engine import Database
+
+_log: Final = structlog.get_logger("gateway.holds")
+
+_SKUS_MAX: Final = 4 * LINES_MAX
+"""SKUs that one transaction of the sweeper locks; a single reservation may have all its lines."""
+
+
+@dataclass(slots=True)
+class SweeperFigures:
+    """What the sweeper of this process counted."""
+
+    holds_expired: int = 0
+    hold_sweeps: int = 0
+    hold_sweep_failures: int = 0
+    hold_expiry_lag_ms: int = 0
+
+
+class Sweeper:
+    """Ends holds while the gateway runs. `committed` is called after each commit: the relay may look for changes."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        every_s: float = SWEEP_EVERY_S,
+        at_once: int = SWEEP_MAX,
+        committed: Callable[[], None] = nothing,
+    ) -> None:
+        self.figures = SweeperFigures()
+        self._database = database
+        self._clock = clock
+        self._views = SiteViews(clock)
+        self._every_s = every_s
+        self._at_once = at_once
+        self._committed = committed
+        self._stop = asyncio.Event()
+
+    def counters(self) -> dict[str, int]:
+        """Return all counters."""
+        return asdict(self.figures)
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Sweep until `stop`."""
+        while not self._stop.is_set():
+            try:
+                while await self.sweep() and not self._stop.is_set():
+                    pass
+            except (SQLAlchemyError, OSError) as error:
+                self.figures.hold_sweep_failures += 1
+                _log.warning("hold_sweep_failed", error=str(error)[:500])
+            try:
+                await asyncio.wait_for(self._stop.wait(), self._every_s)
+            except TimeoutError:
+                continue
+
+    async def sweep(self) -> int:
+        """End up to `at_once` holds in one transaction; return how many."""
+        found = await self._over()
+        if not found:
+            return 0
+        now_us = self._clock()
+        async with self._database.write() as connection:
+            lines = select(reservation_line.c.site, reservation_line.c.gtin).where(
+                reservation_line.c.reservation.in_(found)
+            )
+            keys = {(row.site, row.gtin) for row in await connection.execute(lines)}
+            locked = await lock_skus(connection, keys, now_us)
+            still = (
+                select(reservation.c.id, reservation.c.expires_us)
+                .where(reservation.c.id.in_(found), self._is_over(now_us))
+                .order_by(reservation.c.id)
+                .with_for_update()
+            )
+            rows = (await connection.execute(still)).all()
+            names = [row.id for row in rows]
+            if names:
+                await mark_expired(connection, names, swept=True, now_us=now_us)
+                await let_go(connection, names)
+                views = await self._views.load(connection, {site for site, _ in keys})
+                shelves = {site: shelf_of(view) for site, view in views.items()}
+                await retell(connection, locked, shelves, EXPIRED, now_us)
+        self._committed()
+        self.figures.hold_sweeps += 1
+        self.figures.holds_expired += len(rows)
+        self.figures.hold_expiry_lag_ms = max((now_us - row.expires_us for row in rows), default=0) // 1_000
+        return len(rows)
+
+    @staticmethod
+    def _is_over(now_us: int) -> ColumnElement[bool]:
+        held = and_(reservation.c.state == State.HELD.value, reservation.c.expires_us <= now_us)
+        return or_(held, and_(reservation.c.state == State.EXPIRED.value, reservation.c.swept.is_(False)))
+
+    async def _over(self) -> list[str]:
+        """Return holds that are over, the oldest first: few enough that one transaction can end them."""
+        now_us = self._clock()
+        due = (
+            select(reservation.c.id)
+            .where(reservation.c.state == State.HELD.value, reservation.c.expires_us <= now_us)
+            .order_by(reservation.c.expires_us)
+            .limit(self._at_once)
+        )
+        marked = (
+            select(reservation.c.id)
+            .where(reservation.c.state == State.EXPIRED.value, reservation.c.swept.is_(False))
+            .order_by(reservation.c.id)
+            .limit(self._at_once)
+        )
+        async with self._database.read() as connection:
+            names = [*(await connection.scalars(marked)), *(await connection.scalars(due))][: self._at_once]
+            if not names:
+                return []
+            lines = select(reservation_line.c.reservation, reservation_line.c.site, reservation_line.c.gtin).where(
+                reservation_line.c.reservation.in_(names)
+            )
+            skus: dict[str, set[tuple[str, str]]] = {name: set() for name in names}
+            for row in await connection.execute(lines):
+                skus[row.reservation].add((row.site, row.gtin))
+        taken: list[str] = []
+        keys: set[tuple[str, str]] = set()
+        for name in names:
+            if taken and len(keys | skus[name]) > _SKUS_MAX:
+                break
+            taken.append(name)
+            keys |= skus[name]
+        return taken

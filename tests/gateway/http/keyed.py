@@ -1,0 +1,138 @@
+"""Two stores behind a served gateway that has keys: whose key may do what."""
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import httpx
+
+from gateway.catalogue import import_catalogue
+from gateway.http.app import create_app
+from gateway.http.gate import Access
+from gateway.http.limits import StreamLimits
+from gateway.http.serve import listen, serving
+from gateway.keys.key import Key
+from gateway.keys.ring import KeyRing, Known
+from gateway.keys.store import ChannelChange, NewKey, create_key, list_keys, read_keys, revoke_key, upsert_channel
+from gateway.keys.token import ENTROPY_BYTES, mint
+from gateway.queries import Queries
+from gateway.relay import ChangeFeed, last_seq, relay, take_feed
+from gateway.storage.engine import Database
+from tests.gateway.log_rig import LogRig, fold_all
+from tests.gateway.plain_tracker import plain
+from tests.gateway.small_store import FLOOR, SHIRT_S, SITE, T0_US, ManualClock, epc, other_site, reads
+from tests.gateway.test_catalogue import GOOD
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+OWN: Final = SITE.id
+OTHER: Final = "store-002"
+FAST: Final = 100_000.0
+
+
+class Keyed:
+    """A gateway's database, its HTTP side, and the clock of its keys."""
+
+    def __init__(self, database: Database, clock: ManualClock) -> None:
+        self.database = database
+        self.clock = clock
+        self.seconds = 0.0
+        self.access = Access(KeyRing(self._read, clock, lambda: self.seconds), lambda: self.seconds)
+        self.feed = ChangeFeed()
+        self.broken = False
+        self.app: FastAPI
+        self.url = ""
+
+    async def _read(self) -> Known:
+        if self.broken:
+            raise OSError("no database")
+        return await read_keys(self.database, self.clock())
+
+    async def key(
+        self,
+        *scopes: str,
+        sites: Sequence[str] | None = None,
+        expires_us: int | None = None,
+        rate_per_s: float = FAST,
+        burst: int = 100_000,
+        channel: str = "web",
+        change: ChannelChange | None = None,
+        told: bool = True,
+    ) -> str:
+        """Make a key; return its text. `told`: the gateway has read of it."""
+        minted = mint(secrets.token_bytes(ENTROPY_BYTES))
+        new = NewKey(
+            channel=channel,
+            scopes=frozenset(scopes),
+            sites=None if sites is None else frozenset(sites),
+            rate_per_s=rate_per_s,
+            burst=burst,
+            expires_us=expires_us,
+        )
+        async with self.database.write() as connection:
+            await upsert_channel(connection, channel, change or ChannelChange(), self.clock())
+            await create_key(connection, minted, new, self.clock())
+        if told:
+            await self.access.ring.reload()
+        return minted.token
+
+    async def revoke(self, token: str, *, told: bool = True) -> None:
+        """Revoke a key; `told`: the gateway has read of it."""
+        async with self.database.write() as connection:
+            await revoke_key(connection, id_of(token), self.clock())
+        if told:
+            await self.access.ring.reload()
+
+    async def keys(self) -> list[Key]:
+        async with self.database.read() as connection:
+            return await list_keys(connection)
+
+    @asynccontextmanager
+    async def asking(self, token: str | None = None) -> AsyncIterator[httpx.AsyncClient]:
+        """An HTTP client that shows a key."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, timeout=20) as http:
+            yield http
+
+    async def relayed(self) -> int:
+        """Number what was folded, and tell the streams."""
+        async with self.database.write() as connection:
+            fence = await take_feed(connection, "test", self.clock(), 3_600_000_000)
+            assert fence is not None
+            await relay(connection, fence)
+        async with self.database.read() as connection:
+            newest = await last_seq(connection)
+        self.feed.announce(newest)
+        return newest
+
+
+def id_of(token: str) -> str:
+    return token.split("_")[1]
+
+
+async def fill(database: Database, clock: ManualClock, site: str, units: int) -> None:
+    """Put shirts on a store's floor."""
+    rig = LogRig(database, other_site(site), presence=plain())
+    rig.clock = clock
+    await rig.open()
+    seen = [(FLOOR, epc(SHIRT_S, serial + (0 if site == OWN else 100))) for serial in range(units)]
+    await rig.log([reads(second, seen, site=site) for second in range(4)])
+    await fold_all(await rig.fold())
+
+
+@asynccontextmanager
+async def open_keyed(database: Database, limits: StreamLimits | None = None) -> AsyncIterator[Keyed]:
+    """Three shirts at `OWN`, two at `OTHER`, a catalogue, and no key yet."""
+    clock = ManualClock()
+    keyed = Keyed(database, clock)
+    for site, units in ((OWN, 3), (OTHER, 2)):
+        await fill(database, clock, site, units)
+    await import_catalogue(database, GOOD, T0_US)
+    clock.now_us = T0_US + 5_000_000
+    await keyed.relayed()
+    keyed.app = create_app(Queries(database, clock), keyed.feed, access=keyed.access, clock=clock, stream_limits=limits)
+    async with serving(keyed.app, listen()) as url:
+        keyed.url = url
+        yield keyed

@@ -1,0 +1,425 @@
+"""Who is let in, and what they see: with keys, without any, with a key that ended, from a browser."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.http import refusals
+from gateway.http.access import closed, public, requires, seal
+from gateway.http.gate import COOKIE, Gate, cookie_of
+from gateway.http.limits import StreamLimits
+from gateway.http.serve import NotLoopbackError, listen
+from gateway.http.session_routes import is_own_page
+from gateway.keys.ring import MISS_RELOAD_S, STALE_S
+from gateway.keys.scopes import ALL_SCOPES
+from gateway.keys.store import ChannelChange
+from gateway.storage.engine import Database
+from tests.gateway.http.keyed import OTHER, OWN, Keyed, id_of, open_keyed
+from tests.gateway.http.problems import problem
+from tests.gateway.small_store import SECOND_US, SHIRT_S
+from tests.gateway.wait import until
+
+STOCK = f"/v1/sites/{OWN}/stock"
+MOVES = f"/v1/sites/{OWN}/movements"
+
+
+@pytest.fixture
+async def keyed(sqlite_database: Database) -> AsyncIterator[Keyed]:
+    async with open_keyed(sqlite_database) as found:
+        yield found
+
+
+async def test_without_keys_this_machine_may_do_everything(keyed: Keyed) -> None:
+    async with keyed.asking() as http:
+        assert len((await http.get("/v1/sites")).json()["sites"]) == 2
+        assert (await http.get(MOVES)).status_code == 200
+        assert (await http.get("/session")).json() == {
+            "needed": False,
+            "channel": "",
+            "scopes": sorted(ALL_SCOPES),
+            "sites": None,
+        }
+        problem(await http.get("/v1/sites", headers={"X-Forwarded-For": "10.0.0.1"}), "loopback-only")
+        problem(await http.get("/v1/sites", headers={"Host": "shop.example"}), "wrong-host")
+
+
+async def test_with_the_first_key_nobody_asks_without_one_this_machine_included(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    async with keyed.asking() as http:
+        refused = await http.get("/v1/sites")
+        problem(refused, "no-key")
+        assert refused.headers["www-authenticate"] == 'Bearer realm="lastunit"'
+        assert (await http.get("/v1/sites", headers={"Authorization": f"Bearer {token}"})).status_code == 200
+        assert (await http.get("/v1/sites", headers={"Authorization": f"bearer  {token}"})).status_code == 200
+        assert (await http.get("/v1/sites", headers={"X-API-Key": token})).status_code == 200
+        assert (await http.get("/v1/sites", headers={"Cookie": f"a=b; {COOKIE}={token}"})).status_code == 200
+
+
+async def test_with_keys_a_proxy_and_another_name_are_normal(keyed: Keyed) -> None:
+    async with keyed.asking(await keyed.key("stock:read")) as http:
+        headers = {"Host": "stock.shop.example", "X-Forwarded-For": "192.0.2.9", "Via": "1.1 proxy"}
+        assert (await http.get("/v1/sites", headers=headers)).status_code == 200
+
+
+async def test_a_key_that_is_revoked_leaves_the_gateway_closed(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    await keyed.revoke(token)
+    async with keyed.asking() as http:
+        problem(await http.get("/v1/sites"), "no-key")
+    async with keyed.asking(token) as http:
+        refused = await http.get("/v1/sites")
+        assert problem(refused, "no-key")["detail"] == f"key {id_of(token)} is revoked"
+        assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+
+
+async def test_a_key_that_expired(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read", expires_us=keyed.clock() + 10 * SECOND_US)
+    async with keyed.asking(token) as http:
+        assert (await http.get("/v1/sites")).status_code == 200
+        keyed.clock.advance(10)
+        assert problem(await http.get("/v1/sites"), "no-key")["detail"].endswith("is expired")
+
+
+@pytest.mark.parametrize("shown", ["lu_x", "", "Zm9v", "lu_000000000000_" + "A" * 43, "x" * 5_000])
+async def test_what_is_no_key_of_ours(keyed: Keyed, shown: str) -> None:
+    good = await keyed.key("stock:read")
+    async with keyed.asking() as http:
+        problem(await http.get("/v1/sites", headers={"Authorization": f"Bearer {shown}"}), "no-key")
+        both = {"Authorization": f"Bearer {shown}", "X-API-Key": good, "Cookie": f"{COOKIE}={good}"}
+        problem(await http.get("/v1/sites", headers=both), "no-key")
+        refused = await http.get("/v1/sites", headers={"X-API-Key": shown, "Cookie": f"{COOKIE}={good}"})
+        problem(refused, "no-key")
+        assert shown[:59] not in refused.text or len(shown) < 10, "a key is never repeated"
+
+
+async def test_the_password_of_a_proxy_is_none_of_our_business(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    async with keyed.asking() as http:
+        basic = {"Authorization": "Basic dXNlcjpwYXNz"}
+        problem(await http.get("/v1/sites", headers=basic), "no-key")
+        assert (await http.get("/v1/sites", headers=basic | {"X-API-Key": token})).status_code == 200
+
+
+async def test_the_scope_that_is_needed_is_named(keyed: Keyed) -> None:
+    async with keyed.asking(await keyed.key("stock:read", "hold:write")) as http:
+        refused = await http.get(MOVES)
+        document = problem(refused, "scope-missing")
+        assert (document["expected"], document["value"]) == ("staff:read", ["hold:write", "stock:read"])
+        assert 'error="insufficient_scope", scope="staff:read"' in refused.headers["www-authenticate"]
+
+
+async def test_who_asks_is_settled_before_what_is_asked(keyed: Keyed) -> None:
+    """Nobody without a key learns which parameters, GTINs or sites there are."""
+    await keyed.key("stock:read")
+    async with keyed.asking() as http:
+        for path in ("/v1/sites?nope=1", "/v1/sites/none/stock", "/v1/availability?gtin=1", "/v1/nothing", "/v1/"):
+            problem(await http.get(path), "no-key")
+
+
+async def test_a_key_for_some_sites_sees_those_and_no_others(keyed: Keyed) -> None:
+    async with keyed.asking(await keyed.key("stock:read", "staff:read", "stock:write", sites=[OWN])) as http:
+        assert [site["site"] for site in (await http.get("/v1/sites")).json()["sites"]] == [OWN]
+        for path in (STOCK, MOVES, f"/v1/availability?gtin={SHIRT_S}&site={OWN}"):
+            assert (await http.get(path)).status_code == 200, path
+            refused = problem(await http.get(path.replace(OWN, OTHER)), "site-not-allowed")
+            assert (refused["value"], refused["expected"]) == (OTHER, [OWN])
+            problem(await http.get(path.replace(OWN, "store-999")), "site-not-allowed")
+        problem(await http.get(f"/v1/changes?cursor=0&site={OTHER}"), "site-not-allowed")
+        book = {"id": "b", "rows": [{"gtin": SHIRT_S, "quantity": 1, "as_of": "2026-11-18T11:06:40Z"}]}
+        problem(await http.put(f"/v1/sites/{OTHER}/book", json=book), "site-not-allowed")
+        everywhere = (await http.get(f"/v1/availability?gtin={SHIRT_S}")).json()
+        assert [row["site"] for row in everywhere["sites"]] == [OWN]
+        assert (everywhere["on_hand"], everywhere["sites"][0]["on_hand"]) == (3, 3)
+        assert [site["site"] for site in (await http.get("/healthz")).json()["sites"]] == [OWN]
+    async with keyed.asking(await keyed.key("stock:read")) as http:
+        assert (await http.get(f"/v1/availability?gtin={SHIRT_S}")).json()["on_hand"] == 5
+
+
+async def test_changes_are_of_the_keys_sites_and_without_moves_unless_for_staff(keyed: Keyed) -> None:
+    async def lines(token: str, **asked: object) -> list[dict[str, object]]:
+        async with keyed.asking(token) as http:
+            answer = await http.get("/v1/changes", params={"cursor": 0} | asked)
+            assert answer.status_code == 200
+            return [json.loads(line) for line in answer.text.splitlines()]
+
+    everything = await lines(await keyed.key("stock:read", "staff:read"))
+    assert {line["site"] for line in everything} == {OWN, OTHER}
+    assert any(line.get("moves") for line in everything)
+    plain = await lines(await keyed.key("stock:read"))
+    assert [line["seq"] for line in plain] == [line["seq"] for line in everything]
+    assert not any("moves" in line or "moves_left_out" in line for line in plain)
+    limited = await keyed.key("stock:read", sites=[OTHER])
+    assert {line["site"] for line in await lines(limited)} == {OTHER}
+    assert [line["seq"] for line in await lines(limited, limit=1)] == [
+        next(line["seq"] for line in everything if line["site"] == OTHER)
+    ]
+
+
+async def test_differences_name_items_to_staff_only(keyed: Keyed) -> None:
+    path = f"/v1/sites/{OWN}/differences"
+    async with keyed.asking(await keyed.key("stock:read", "staff:read", "stock:write")) as http:
+        book = {"id": "b", "rows": [{"gtin": SHIRT_S, "quantity": 1, "as_of": "2026-11-18T11:06:40Z"}]}
+        assert (await http.put(f"/v1/sites/{OWN}/book", json=book)).status_code == 200
+        row = (await http.get(path)).json()["rows"][0]
+        assert len(row["items"]) > 0
+    async with keyed.asking(await keyed.key("stock:read")) as http:
+        seen = (await http.get(path)).json()["rows"][0]
+        assert seen["items"] == []
+        assert seen["items_left_out"] == row["items_left_out"] + len(row["items"])
+        assert seen["quantity"] == row["quantity"]
+
+
+async def test_each_key_has_its_own_rate(keyed: Keyed) -> None:
+    slow, other = await keyed.key("stock:read", rate_per_s=0.5, burst=2), await keyed.key("stock:read")
+    async with keyed.asking(slow) as http:
+        assert [(await http.get(STOCK)).status_code for _ in range(2)] == [200, 200]
+        refused = await http.get(STOCK)
+        assert problem(refused, "rate-limited")["expected"] == "0.5 a second, 2 at once"
+        assert refused.headers["retry-after"] == "2"
+        problem(await http.get(MOVES), "rate-limited")
+        plain = f"/v1/availability?gtin={SHIRT_S}&site={OWN}"
+        problem(await http.get(plain), "rate-limited")
+        assert (await http.get("/page/app.js")).status_code == 200, "public files are not counted"
+        keyed.seconds += 2
+        assert (await http.get(plain)).status_code == 200
+        problem(await http.get(plain), "rate-limited")
+    async with keyed.asking(other) as http:
+        assert (await http.get(STOCK)).status_code == 200
+    assert keyed.access.counters()["keys_rate_limited"] >= 4
+
+
+async def test_a_refused_scope_counts_against_the_rate(keyed: Keyed) -> None:
+    async with keyed.asking(await keyed.key("hold:write", rate_per_s=0.01, burst=2)) as http:
+        codes = [(await http.get(STOCK)).json()["code"] for _ in range(3)]
+    assert codes == ["scope-missing", "scope-missing", "rate-limited"]
+
+
+async def test_a_new_key_works_at_once(keyed: Keyed) -> None:
+    await keyed.key("stock:read")
+    keyed.seconds += MISS_RELOAD_S
+    token = await keyed.key("stock:read", told=False)
+    async with keyed.asking(token) as http:
+        assert (await http.get(STOCK)).status_code == 200
+
+
+async def test_when_the_keys_cannot_be_read_nobody_is_let_in(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    keyed.broken = True
+    async with keyed.asking(token) as http:
+        assert (await http.get(STOCK)).status_code == 200
+        keyed.seconds += STALE_S + 1
+        refused = await http.get(STOCK)
+        problem(refused, "unavailable")
+        assert refused.headers["retry-after"]
+        assert (await http.get("/healthz")).json() == {"status": "alive"}
+        keyed.broken = False
+        keyed.seconds += 2
+        assert (await http.get(STOCK)).status_code == 200
+
+
+async def test_a_stream_ends_with_its_key(sqlite_database: Database) -> None:
+    async with open_keyed(sqlite_database, StreamLimits(heartbeat_s=0.05)) as keyed:
+        token = await keyed.key("stock:read")
+        async with keyed.asking(token) as http:
+            async with http.stream("GET", "/v1/changes", headers={"Accept": "text/event-stream"}) as stream:
+                assert stream.status_code == 200
+                await until(lambda: keyed.app.state.tail.open_streams == 1)
+                await keyed.revoke(token)
+                async with asyncio.timeout(10):
+                    async for _ in stream.aiter_bytes():
+                        pass
+            problem(await http.get("/v1/changes", headers={"Accept": "text/event-stream"}), "no-key")
+        assert keyed.app.state.tail.open_streams == 0
+
+
+async def test_a_long_poll_does_not_outlive_its_key(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    async with keyed.asking(token) as http:
+        polling = asyncio.create_task(http.get("/v1/changes?wait_s=20"))
+        await until(lambda: keyed.app.state.tail.open_streams == 1)
+        await keyed.revoke(token)
+        keyed.app.state.tail.wake()
+        problem(await polling, "no-key")
+
+
+async def test_health_says_to_anybody_only_that_it_lives(keyed: Keyed) -> None:
+    await keyed.key("stock:read")
+    async with keyed.asking() as http:
+        assert (await http.get("/healthz")).json() == {"status": "alive"}
+    async with keyed.asking(await keyed.key("webhook:write")) as http:
+        assert (await http.get("/healthz")).json() == {"status": "alive"}
+    async with keyed.asking(await keyed.key("stock:read")) as http:
+        assert {site["site"] for site in (await http.get("/healthz")).json()["sites"]} == {OWN, OTHER}
+
+
+async def test_the_policy_of_the_channel_is_the_callers(keyed: Keyed) -> None:
+    plain = f"/v1/availability?gtin={SHIRT_S}&site={OWN}"
+    async with keyed.asking(await keyed.key("stock:read")) as http:
+        before = (await http.get(plain)).json()
+    assert before["on_hand"] == 3
+    careful = await keyed.key("stock:read", channel="careful", change=ChannelChange(safety=1))
+    async with keyed.asking(careful) as http:
+        after = (await http.get(plain)).json()
+    assert (after["safety"], after["atp"]) == (1, max(0, before["atp"] - 1))
+
+
+# -- the session of the page
+
+
+async def sign_in(http: httpx.AsyncClient, token: str, **headers: str) -> httpx.Response:
+    return await http.post("/session", json={"key": token}, headers=headers)
+
+
+async def test_a_person_signs_in_reads_and_signs_out(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read", "stock:write", "staff:read")
+    async with keyed.asking() as http:
+        assert (await http.get("/session")).json() == {"needed": True, "channel": None, "scopes": [], "sites": None}
+        answer = await sign_in(http, f" {token}\n")
+        assert answer.json()["scopes"] == ["staff:read", "stock:read"]
+        cookie = answer.headers["set-cookie"]
+        assert {part.strip().lower() for part in cookie.split(";")[1:]} >= {"httponly", "samesite=strict", "path=/"}
+        assert "secure" not in cookie.lower()
+        assert (await http.get(STOCK)).status_code == 200
+        assert (await http.get(MOVES)).status_code == 200
+        assert (await http.get("/session")).json()["channel"] == "web"
+        await http.delete("/session")
+        problem(await http.get(STOCK), "no-key")
+
+
+async def test_behind_https_the_cookie_travels_encrypted_only(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    async with keyed.asking() as http:
+        answer = await sign_in(http, token, **{"X-Forwarded-Proto": "https"})
+        assert "secure" in answer.headers["set-cookie"].lower()
+
+
+async def test_a_session_cannot_write(keyed: Keyed) -> None:
+    """The browser sends it by itself: whatever a page from elsewhere brings it to send, nothing is changed."""
+    token = await keyed.key(*ALL_SCOPES)
+    book = {"id": "b", "rows": [{"gtin": SHIRT_S, "quantity": 1, "as_of": "2026-11-18T11:06:40Z"}]}
+    async with keyed.asking() as http:
+        await sign_in(http, token)
+        refused = problem(await http.put(f"/v1/sites/{OWN}/book", json=book), "no-key")
+        assert "only read" in refused["detail"]
+        shown = {"Authorization": f"Bearer {token}"}
+        assert (await http.put(f"/v1/sites/{OWN}/book", json=book, headers=shown)).status_code == 200
+
+
+async def test_a_session_ends_with_its_key(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    async with keyed.asking() as http:
+        await sign_in(http, token)
+        await keyed.revoke(token)
+        problem(await http.get(STOCK), "no-key")
+        assert (await http.get("/session")).json()["channel"] is None
+        assert (await http.get("/")).status_code == 200, "the page must be there to ask for another key"
+
+
+async def test_sign_in_takes_a_usable_key_as_json_from_the_own_page(keyed: Keyed) -> None:
+    token, writer = await keyed.key("stock:read"), await keyed.key("hold:write")
+    gone = await keyed.key("stock:read")
+    await keyed.revoke(gone)
+    async with keyed.asking() as http:
+        problem(await sign_in(http, "lu_nope"), "no-key")
+        problem(await sign_in(http, gone), "no-key")
+        problem(await sign_in(http, writer), "scope-missing")
+        problem(await http.post("/session", data={"key": token}), "not-json")
+        problem(await http.post("/session", json={"key": token, "admin": True}), "invalid-body")
+        problem(await http.post("/session", json={"key": token * 50}), "too-large")
+        for foreign in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+            assert (await sign_in(http, token, **foreign)).status_code == 403
+            assert (await http.delete("/session", headers=foreign)).status_code == 403
+        assert not http.cookies
+        assert (await sign_in(http, token, Origin=keyed.url)).status_code == 200
+
+
+async def test_without_keys_there_is_nothing_to_sign_in_with(keyed: Keyed) -> None:
+    async with keyed.asking() as http:
+        problem(await sign_in(http, "lu_000000000000_" + "A" * 43), "no-key")
+        assert not http.cookies
+
+
+@pytest.mark.parametrize(
+    ("headers", "own"),
+    [
+        ({}, True),
+        ({"origin": "http://h:1"}, True),
+        ({"origin": "http://H:1"}, True),
+        ({"origin": "http://h:2"}, False),
+        ({"origin": "null"}, False),
+        ({"sec-fetch-site": "same-origin", "origin": "http://proxy"}, True),
+        ({"sec-fetch-site": "same-site", "origin": "http://h:1"}, False),
+        ({"sec-fetch-site": "none"}, False),
+    ],
+)
+def test_the_own_page(headers: dict[str, str], own: bool) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in (headers | {"host": "h:1"}).items()]
+    assert is_own_page(Request({"type": "http", "headers": raw})) is own
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [(f"{COOKIE}=x", "x"), (f"a=1; {COOKIE}=x;b=2", "x"), (f"not{COOKIE}=x", None), ("", None), (COOKIE, "")],
+)
+def test_the_cookie_among_others(header: str, found: str | None) -> None:
+    assert cookie_of(header) == found
+
+
+# -- closed by default
+
+
+async def _asked(app: FastAPI, path: str) -> httpx.Response:
+    refusals.install(app)
+    seal(app)
+    app.add_middleware(Gate)
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        return await http.get(path)
+
+
+async def test_a_route_that_declares_nothing_is_refused() -> None:
+    app = FastAPI(dependencies=[Depends(closed)])
+
+    @app.get("/forgotten")
+    async def forgotten() -> str:
+        return "open"
+
+    @app.get("/open")
+    @public
+    async def opened() -> str:
+        return "open"
+
+    @app.get("/kept", dependencies=[Depends(requires("stock:read"))])
+    async def kept() -> str:
+        return "kept"
+
+    async def plain(_: Request) -> Response:
+        return Response("open")
+
+    app.add_route("/plain", plain)
+    app.add_route("/page", public(plain_page))
+    assert "declares no scope" in (await _asked(app, "/forgotten")).json()["detail"]
+    assert (await _asked(app, "/plain")).status_code == 403
+    assert [(await _asked(app, path)).status_code for path in ("/open", "/page", "/kept")] == [200, 200, 200]
+
+
+async def plain_page(_: Request) -> Response:
+    return Response("open")
+
+
+def test_a_scope_that_there_is_not_cannot_be_required() -> None:
+    with pytest.raises(ValueError, match="'stock:raed'"):
+        requires("stock:raed")
+
+
+def test_an_outside_address_needs_keys() -> None:
+    with pytest.raises(NotLoopbackError, match="`lastunit keys create`"):
+        listen("0.0.0.0")
+    with listen("0.0.0.0", keys_exist=True) as sock:
+        assert sock.getsockname()[0] == "0.0.0.0"
