@@ -8,20 +8,15 @@ import asyncio
 import json
 import signal
 import sys
-import time
 from types import SimpleNamespace
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.channels import Channels
 from gateway.clock import system_clock
 from gateway.http.app import create_app
-from gateway.http.gate import Access
 from gateway.http.serve import listen, serve, url_of
-from gateway.http.services import Services
-from gateway.keys.ring import KeyRing
-from gateway.keys.store import read_keys
-from gateway.mirror import Mirror
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
 from gateway.storage.engine import Database
@@ -49,18 +44,14 @@ class Bare:
         await send(self._body)
 
 
-def services(database: Database) -> Services:
-    ring = KeyRing(lambda: read_keys(database, system_clock()), system_clock, time.monotonic)
-    return Services(access=Access(ring, time.monotonic), mirror=Mirror(database, system_clock))
-
-
 async def main(url: str, settings: dict[str, str]) -> None:
     database = Database(url)
     feed = ChangeFeed()
     queries = Queries(database, system_clock)
     relay = Relay(database, feed, "bench", system_clock)
-    parts = services(database)
-    app = create_app(queries, feed, services=parts)
+    channels = Channels(database, system_clock, relay)
+    await channels.keys_exist()
+    app = create_app(queries, feed, services=channels.services)
     sockets = {"app": listen(), "bare": listen()}
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -69,10 +60,12 @@ async def main(url: str, settings: dict[str, str]) -> None:
         asyncio.create_task(serve(app, sockets["app"], stop=stop)),
         asyncio.create_task(serve(bare, sockets["bare"], stop=stop)),
         asyncio.create_task(relay.run()),
+        asyncio.create_task(channels.sweeper.run()),
     ]
     print(json.dumps({name: url_of(sock) for name, sock in sockets.items()}), flush=True)
     await stop.wait()
     relay.stop()
+    channels.sweeper.stop()
     await asyncio.gather(*tasks)
     await database.close()
 

@@ -17,12 +17,14 @@ from typing import Any, Final, Protocol, Self
 import structlog
 from fastapi import FastAPI
 
+from gateway.channels import Channels
 from gateway.clock import Clock, system_clock
 from gateway.config import BrokerAddress, ConfigError, GatewayConfig, load_sites
 from gateway.fold.process import FoldProcess, LeaseTimes
 from gateway.fold.site_fold import FoldRules
 from gateway.fold.site_model import encode_entry
 from gateway.http.serve import listen, serve, url_of
+from gateway.http.services import Services
 from gateway.ingest.mqtt import Broker, MqttSource
 from gateway.ingest.port import Source
 from gateway.ingest.service import Ingest
@@ -46,7 +48,7 @@ STOP_TIMEOUT_S: Final = 20.0
 class HttpFactory(Protocol):
     """Makes the HTTP application: `gateway.http.app.create_app`."""
 
-    def __call__(self, queries: Queries, feed: ChangeFeed) -> FastAPI:
+    def __call__(self, queries: Queries, feed: ChangeFeed, *, services: Services) -> FastAPI:
         """Return the application."""
         ...
 
@@ -112,6 +114,7 @@ class Gateway:
             step=step,
         )
         self.ingest = Ingest(self.source, self.database, self._sites, clock, wake=self.fold.wake, step=step)
+        self.channels = Channels(self.database, clock, self.relay)
         self.http_url: str | None = None
         self._http_stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -120,7 +123,8 @@ class Gateway:
     def counters(self) -> dict[str, int]:
         """Return the counters of this process."""
         connected = {"source_connected": int(self.source.connected)}
-        return self.ingest.counters() | self.fold.counters() | self.relay.counters() | connected
+        mine = self.ingest.counters() | self.fold.counters() | self.relay.counters()
+        return mine | self.channels.counters() | connected
 
     async def start(self) -> None:
         """Bring the database up to date, make the sites known, and run every part. Raises `DatabaseError`."""
@@ -131,12 +135,14 @@ class Gateway:
                 await register_model(connection, name, encode_entry(self._models.get(name)), self._clock())
         _log.info("gateway_starts", sites=sorted(self._sites), models=sorted(self._models), revision=revision)
         if self._http is not None:
-            socket = listen(self.config.http_host, self.config.http_port)
+            keys_exist = await self.channels.keys_exist()
+            socket = listen(self.config.http_host, self.config.http_port, keys_exist=keys_exist)
             self.http_url = url_of(socket)
-            application = self._http(self.queries, self.feed)
+            application = self._http(self.queries, self.feed, services=self.channels.services)
             _log.info("http_listens", url=self.http_url)
             self._spawn("http", serve(application, socket, stop=self._http_stop))
         self._spawn("relay", self.relay.run())
+        self._spawn("sweeper", self.channels.sweeper.run())
         self._spawn("fold", self.fold.run())
         self._spawn("ingest", self.ingest.run())
 
@@ -156,6 +162,7 @@ class Gateway:
         """Stop the parts in the order of the flow; then close the database. Safe to call twice."""
         steps: tuple[tuple[str, Callable[[], None]], ...] = (
             ("fold", self.fold.stop),
+            ("sweeper", self.channels.sweeper.stop),
             ("relay", self.relay.stop),
             ("http", self._http_stop.set),
         )
@@ -164,6 +171,7 @@ class Gateway:
         for name, stop in steps:
             stop()
             await self._join(name)
+        await self.channels.close()
         await self.database.close()
 
     async def _join(self, name: str) -> None:

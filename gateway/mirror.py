@@ -28,8 +28,10 @@ ROWS_MAX: Final = 100_000
 """About 100 MB; when it is full the row that was put in first goes."""
 
 ROW_TTL_US: Final = 20_000_000
-SITE_TTL_US: Final = 500_000
-"""An answer may be kept for a second (`Cache-Control`); the state of a site is read twice in that time."""
+SITE_FRESH_US: Final = 300_000
+SITE_TTL_US: Final = 1_000_000
+"""An answer may be kept for a second (`Cache-Control`). The state of a site is read anew three times in it, by one
+reader in the background: nobody waits, unless nobody asked for a second."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class MirrorSite:
     """The state of a site, good until an instant; `epoch` grows when more than its clocks changed."""
 
     view: SiteView
+    fresh_us: int
     until_us: int
     epoch: int
 
@@ -63,6 +66,7 @@ class Mirror:
         self._sites: dict[str, MirrorSite] = {}
         self._reading: list[set[SkuKey]] = []
         self._pending: dict[SkuKey, asyncio.Task[None]] = {}
+        self._refreshing: dict[str, asyncio.Task[None]] = {}
 
     def forget(self, keys: Iterable[tuple[str, str]]) -> None:
         """Drop rows that changed; an empty GTIN stands for the state of a site."""
@@ -79,7 +83,12 @@ class Mirror:
     def site(self, site: str) -> MirrorSite | None:
         """Return the state of a site that is in memory and good."""
         held = self._sites.get(site)
-        return held if held is not None and held.until_us > self._clock() else None
+        if held is None:
+            return None
+        now_us = self._clock()
+        if held.fresh_us <= now_us and site not in self._refreshing:
+            self._refresh(site)
+        return held if held.until_us > now_us else None
 
     def held(self, key: SkuKey) -> MirrorRow | None:
         """Return a row that is in memory and good."""
@@ -104,8 +113,32 @@ class Mirror:
         found, place = self._rows.get(key), self._sites.get(site)
         return None if found is None or place is None else at_site(site, gtin, place.view, found.zones, found.stored)
 
+    def _refresh(self, site: str) -> None:
+        """Read the state of a site in the background."""
+        task = self._refreshing[site] = asyncio.create_task(self._read_site(site), name="mirror-site")
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # the next reader meets it itself
+
+    async def _read_site(self, site: str) -> None:
+        try:
+            now_us = self._clock()
+            async with self._database.read() as connection:
+                view = await self._views.one(connection, site)
+            if view is not None:
+                self._take_site(site, view, now_us)
+        finally:
+            del self._refreshing[site]
+
     async def load(self, keys: Iterable[SkuKey]) -> None:
-        """Read rows and the states of their sites, in one transaction."""
+        """Read rows that are not in memory and the states of their sites, in one transaction."""
+        wanted = list(keys)
+        for site in {key.site for key in wanted}:
+            if (task := self._refreshing.get(site)) is not None:
+                await asyncio.wait({task})
+        missing = [key for key in wanted if self.site(key.site) is None or self.held(key) is None]
+        if missing:
+            await self._load(missing)
+
+    async def _load(self, keys: Iterable[SkuKey]) -> None:
         by_site: dict[str, list[str]] = defaultdict(list)
         for key in keys:
             by_site[key.site].append(key.gtin)
@@ -139,7 +172,7 @@ class Mirror:
     def _take_site(self, site: str, view: SiteView, now_us: int) -> None:
         before = self._sites.get(site)
         epoch = 0 if before is None else before.epoch + (not _same_but_clocks(before.view, view))
-        self._sites[site] = MirrorSite(view, now_us + SITE_TTL_US, epoch)
+        self._sites[site] = MirrorSite(view, now_us + SITE_FRESH_US, now_us + SITE_TTL_US, epoch)
 
     @contextmanager
     def _watched(self) -> Iterator[set[SkuKey]]:

@@ -8,6 +8,7 @@ What is not the batch's to decide is left to constraints: an idempotency key tha
 (unique), an item that is bound at another site (primary key). Either undoes the transaction, and it is tried again.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,14 +22,15 @@ from gateway.clock import Clock, iso
 from gateway.holds.asked import Asked, Made, Outcome
 from gateway.holds.decide import Granted, OpenStock, Short, decide
 from gateway.holds.errors import InsufficientError, KeyReusedError, Shortage, UnknownHoldSiteError
+from gateway.holds.hot import Kept, Memory, put_down, retell_known, transaction_of
 from gateway.holds.ids import NewId
 from gateway.holds.life import State
 from gateway.holds.limits import KNOWN_MAX
 from gateway.holds.open_holds import Counted, OpenHolds
 from gateway.holds.rows import lapse, sure_at, unbind
 from gateway.http.reservation_rows import HeldItem, HeldLine, Reservation, ShortLine, item_link
-from gateway.ledger.picture import SkuKey, SkuPicture, mend
-from gateway.ledger.retell import Locked, Shelf, lock_skus, pictures_of, retell, shelf_of
+from gateway.ledger.picture import LineKey, SkuKey, SkuPicture, mend
+from gateway.ledger.retell import Locked, Shelf, pictures_of, retell, shelf_of
 from gateway.site_view import SiteViews
 from gateway.storage.commerce import binding, reference, reservation, reservation_line
 from gateway.storage.schema import stock
@@ -66,10 +68,10 @@ class _Rows:
 
 
 class Batches:
-    """Decides batches of requests of this process. `lock` is `lock_skus`, or in a test what stands in its place."""
+    """Decides batches of requests of this process. `lock` is what a test puts in the place of the lock."""
 
     def __init__(
-        self, views: SiteViews, open_holds: OpenHolds, clock: Clock, new_id: NewId, lock: Lock = lock_skus
+        self, views: SiteViews, open_holds: OpenHolds, clock: Clock, new_id: NewId, lock: Lock | None = None
     ) -> None:
         self._views = views
         self._open_holds = open_holds
@@ -77,6 +79,7 @@ class Batches:
         self._new_id = new_id
         self._lock = lock
         self._known: set[SkuKey] = set()
+        self._memory = Memory()
 
     async def decide(
         self, connection: AsyncConnection, asked: Sequence[Asked], avoid: Collection[tuple[str, str]] = ()
@@ -89,18 +92,35 @@ class Batches:
         views = await self._views.load(connection, sorted({key.site for key in wanted}))
         shelves = {site: shelf_of(view) for site, view in views.items()}
         there = await self._with_stock(connection, {key for key in wanted if key.site in shelves})
-        locked = await self._lock(connection, there, self._clock())
+        lock = self._lock or self._memory.lock
+        locked = await lock(connection, there, self._clock())
         now_us = self._clock()
         work = _Work(asked, shelves, now_us, self._new_id)
-        changed = dict.fromkeys(await lapse(connection, locked, now_us), EXPIRED)
+        lapsed = await lapse(connection, locked, now_us)
         await work.find_replays(connection)
-        await work.look(connection, locked, wanted, avoid)
+        known = {} if self._lock else {key: self._memory.take(key, row, now_us) for key, row in locked.items()}
+        await work.look(connection, locked, {key: kept for key, kept in known.items() if kept}, avoid, lapsed)
         outcomes = [await self._one(connection, work, one) for one in asked]
         await work.write(connection)
-        changed |= dict.fromkeys(work.changed, HELD)
-        if changed:
-            await retell(connection, {key: locked[key] for key in sorted(changed)}, shelves, changed, now_us)
+        await self._tell(connection, work, locked, lapsed)
         return outcomes
+
+    async def _tell(
+        self, connection: AsyncConnection, work: "_Work", locked: Locked, lapsed: Collection[SkuKey]
+    ) -> None:
+        """Say what can be promised now, and remember what was seen."""
+        written = dict.fromkeys(lapsed, EXPIRED) | dict.fromkeys(work.changed, HELD)
+        anew = {key: reason for key, reason in written.items() if key not in work.clean}
+        plain = [work.pictures[key] for key in sorted(written.keys() - anew.keys())]
+        if anew:
+            told = await retell(connection, {key: locked[key] for key in sorted(anew)}, work.shelves, anew, work.now_us)
+            work.pictures |= told.pictures
+        await retell_known(connection, locked, plain, work.shelves, reason=HELD, now_us=work.now_us)
+        mine = await transaction_of(connection) if written else ""
+        for key, row in locked.items():
+            if key in written or key in work.clean:
+                xmin = mine if key in written else getattr(row, "xmin_", "")
+                self._memory.keep(work.pictures[key], xmin, work.read_us.get(key, work.now_us))
 
     async def _one(self, connection: AsyncConnection, work: "_Work", one: Asked) -> Outcome:
         before = work.replays.get(one.owned_name)
@@ -146,6 +166,11 @@ class _Work:
         self._new_id = new_id
         self._rows = _Rows()
         self._stocks: dict[SkuKey, OpenStock] = {}
+        self._granted: dict[SkuKey, list[tuple[Granted, LineKey]]] = defaultdict(list)
+        self._until_us: dict[str, int] = {}
+        self.pictures: dict[SkuKey, SkuPicture] = {}
+        self.clean: set[SkuKey] = set()
+        self.read_us: dict[SkuKey, int] = {}
 
     async def find_replays(self, connection: AsyncConnection) -> None:
         """Look up which requests were answered before."""
@@ -161,15 +186,27 @@ class _Work:
         self,
         connection: AsyncConnection,
         locked: Locked,
-        wanted: Collection[SkuKey],
+        known: Mapping[SkuKey, Kept],
         avoid: Collection[tuple[str, str]],
+        lapsed: Collection[SkuKey],
     ) -> None:
-        """Read what is there of the SKUs; of those that nobody ever had there is nothing."""
+        """Read what is there of the SKUs, but for those that are `known`; of what nobody ever had there is nothing.
+
+        `clean` become those in which nothing is to be mended: what is granted is all that changes in them.
+        """
         sellable = {site: shelf.sellable for site, shelf in self.shelves.items()}
-        pictures = await pictures_of(connection, locked, sellable, self.now_us)
-        for key in wanted:
-            picture = pictures.get(key) or SkuPicture(key)
-            mend(picture)  # a hold that lost its item comes before new ones: `retell` writes the same
+        self.pictures = {key: kept.picture for key, kept in known.items() if key not in lapsed}
+        self.read_us = {key: known[key].read_us for key in self.pictures}
+        self.clean = set(self.pictures)
+        for key, picture in (
+            await pictures_of(connection, locked.keys() - self.pictures.keys(), sellable, self.now_us)
+        ).items():
+            mended = mend(picture)  # a hold that lost its item comes before new ones: `retell` writes the same
+            self.pictures[key] = picture
+            if not (mended.lines or mended.unbound or mended.bound) and key not in lapsed:
+                self.clean.add(key)
+        for key in {wish.key for one in self._asked for wish in one.wishes}:
+            picture = self.pictures.get(key) or SkuPicture(key)
             serials = {serial for gtin, serial in avoid if gtin == key.gtin}
             self._stocks[key] = OpenStock(picture, self._status(picture), serials)
 
@@ -250,8 +287,12 @@ class _Work:
                 "answer": answer,
             }
         )
+        self._until_us[name] = expires_us
         for number, each in enumerate(granted):
             self.changed.add(each.key)
+            self._granted[each.key].append((each, LineKey(name, number)))
+            if any(unit.hold is not None for unit in each.items):  # of a hold that is over
+                self.clean.discard(each.key)
             self._rows.lines.append(line_row(name, number, each))
             self._rows.bindings += binding_rows(name, number, each, self.now_us)
             self._rows.freed += [(each.key.gtin, unit.serial) for unit in each.items if unit.hold is not None]
@@ -271,6 +312,8 @@ class _Work:
         await bind(connection, rows.bindings)
         if rows.references:
             await connection.execute(insert(reference), rows.references)
+        for key, granted in self._granted.items():
+            put_down(self.pictures[key], granted, self._until_us)
 
 
 async def bind(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -48,14 +48,14 @@ class Holds:
         *,
         batch_max: int = BATCH_MAX,
         queue_max: int = QUEUE_MAX,
-        lock: Lock = lock_skus,
+        lock: Lock | None = None,
         step: Step = stay,
         committed: Callable[[], None] = nothing,
     ) -> None:
         self._database = database
         self._clock = clock
         self._new_id = new_id
-        self._lock = lock
+        self._lock = lock or lock_skus
         self._step = step
         self._committed = committed
         self._views = SiteViews(clock)

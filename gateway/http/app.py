@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http import (
@@ -13,13 +13,18 @@ from gateway.http import (
     availability_routes,
     change_routes,
     desk_routes,
+    digital_link_routes,
     docs_routes,
     openapi,
     operations_routes,
     page_routes,
     refusals,
+    reservation_routes,
     session_routes,
+    shipment_routes,
     stock_routes,
+    trade_read_routes,
+    trade_routes,
 )
 from gateway.http.access import closed, seal
 from gateway.http.gate import Access, Gate
@@ -39,6 +44,11 @@ TAGS = [
     {"name": "stock", "description": "What is where, by style, colour, size and zone."},
     {"name": "changes", "description": "Every change, resumable by cursor."},
     {"name": "evidence", "description": "What the readers cannot know: sales, receipts, returns, counts, the book."},
+    {"name": "reservations", "description": "Units that are held for somebody, and what becomes of them."},
+    {
+        "name": "trade",
+        "description": "Sales, returns, receipts, shipments, counts, adjustments; the story of an item.",
+    },
     {"name": "accuracy", "description": "How right the figures are, and where they differ from book and counts."},
     {"name": "operations", "description": "How the gateway and the edge boxes are."},
 ]
@@ -87,6 +97,18 @@ class _App(FastAPI):
         await super().__call__(scope, receive, send)
 
 
+def _of_services(services: Services, clock: Callable[[], int]) -> Iterator[APIRouter]:
+    """Yield the routes of the parts that are there."""
+    if services.holds is not None:
+        yield reservation_routes.routes(services.holds)
+    if services.trade is not None:
+        yield trade_routes.routes(services.trade, clock)
+    if services.trade is not None and services.trade_reads is not None:
+        yield shipment_routes.routes(services.trade, services.trade_reads, clock)
+    if services.trade_reads is not None:
+        yield trade_read_routes.routes(services.trade_reads)
+
+
 def create_app(
     queries: Queries,
     feed: ChangeFeed,
@@ -126,6 +148,10 @@ def create_app(
     app.include_router(desk_routes.routes(queries, clock), dependencies=strict)
     app.include_router(accuracy_routes.routes(queries, clock), dependencies=strict)
     app.include_router(operations_routes.routes(queries, tail, health_limits or HealthLimits()), dependencies=strict)
+    for router in _of_services(services, clock):
+        app.include_router(router, dependencies=strict)
+    if services.links is not None:
+        app.include_router(digital_link_routes.routes(services.links))
     docs_routes.install(app, lambda: openapi.document(app))
     page_routes.install(app)
     session_routes.install(app, access)

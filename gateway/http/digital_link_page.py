@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Final
+from urllib.parse import quote
 
 from gateway.availability import LIVE, UNKNOWN
 from gateway.http.digital_link_rows import LinkItem, LinkSize, LinkStore, ProductLink, Store, Word
@@ -56,8 +57,9 @@ def _mark(word: Word) -> Markup:
     return element("span", element("i", aria_hidden="true"), WORDS[word], class_="word", data_word=word)
 
 
-def _path(gtin: str) -> str:
-    return f"/01/{gtin}"
+def _path(gtin: str, near: str | None = None) -> str:
+    """Return where the page of a GTIN is; the place that was chosen goes with it."""
+    return f"/01/{gtin}?near={quote(near, safe=',')}" if near else f"/01/{gtin}"
 
 
 def _page(title: str, *content: Node, script: bool = False) -> bytes:
@@ -91,8 +93,8 @@ def product_page(link: ProductLink, places: Sequence[Store], near: str | None, n
         element("p", element("strong", colour), " · size ", element("strong", size), class_="facts"),
         element("p", _mark(link.availability), " ", _in_stores(having), class_="answer"),
         _staff(link, now_us) if staff else None,
-        _sizes(link),
-        _colours(link),
+        _sizes(link, near),
+        _colours(link, near),
         _stores(link, places, near, now_us),
         _legend(),
         element("footer", element("p", "GTIN ", element("span", link.gtin, class_="gtin"))),
@@ -117,10 +119,10 @@ def _table(caption: str, head: Iterable[str], rows: Iterable[Markup], **attribut
     )
 
 
-def _size_row(row: LinkSize, asked: str) -> Markup:
+def _size_row(row: LinkSize, asked: str, near: str | None) -> Markup:
     here = row.gtin == asked
     name = row.size or NO_SIZE
-    label = element("span", name, aria_current="page") if here else element("a", name, href=_path(row.gtin))
+    label = element("span", name, aria_current="page") if here else element("a", name, href=_path(row.gtin, near))
     stores = element("td", f"{row.stores} {'store' if row.stores == 1 else 'stores'}" if row.stores else "none")
     return element(
         "tr",
@@ -131,14 +133,14 @@ def _size_row(row: LinkSize, asked: str) -> Markup:
     )
 
 
-def _sizes(link: ProductLink) -> Markup:
-    rows = [_size_row(row, link.gtin) for row in link.sizes if row.colour == link.colour]
+def _sizes(link: ProductLink, near: str | None) -> Markup:
+    rows = [_size_row(row, link.gtin, near) for row in link.sizes if row.colour == link.colour]
     title = f"Sizes in {link.colour}" if link.colour else "Sizes"
     table = _table(f"{title}: availability", ("Size", "Availability", "Where"), rows, class_="sizes-table")
     return element("section", element("h2", title, id="sizes-title"), table, aria_labelledby="sizes-title")
 
 
-def _colours(link: ProductLink) -> Markup | None:
+def _colours(link: ProductLink, near: str | None) -> Markup | None:
     """Return the other colours, each with the sizes that any store has."""
     rows = []
     others = (row for row in link.sizes if row.colour != link.colour)
@@ -146,14 +148,17 @@ def _colours(link: ProductLink) -> Markup | None:
         sizes = list(of_colour)
         had = [row for row in sizes if row.availability != "not_now"]
         links = [
-            (element("a", row.size or NO_SIZE, href=_path(row.gtin)), ", " if row is not had[-1] else "") for row in had
+            (element("a", row.size or NO_SIZE, href=_path(row.gtin, near)), ", " if row is not had[-1] else "")
+            for row in had
         ]
-        first = element("a", colour or NO_COLOUR, href=_path((had or sizes)[0].gtin))
+        first = element("a", colour or NO_COLOUR, href=_path((had or sizes)[0].gtin, near))
         rows.append(element("tr", element("th", first, scope="row"), element("td", links or _mark("not_now"))))
     if not rows:
         return None
     table = _table("Other colours, and the sizes that are to be had", ("Colour", "Sizes to be had"), rows)
-    return element("section", element("h2", "Other colours", id="colours-title"), table, aria_labelledby="colours-title")
+    return element(
+        "section", element("h2", "Other colours", id="colours-title"), table, aria_labelledby="colours-title"
+    )
 
 
 # -- the stores
@@ -231,7 +236,7 @@ def _place_form(gtin: str, places: Sequence[Store], near: str | None) -> Markup 
 
 
 def _legend() -> Markup:
-    said = (
+    said: tuple[tuple[Word, str], ...] = (
         ("in_stock", "Three or more can be sold right now."),
         ("last_ones", "One or two are left. Somebody may be holding them."),
         ("not_now", "None that we could promise."),

@@ -68,7 +68,7 @@ LINK_POLICY: Final = PAGE_POLICY.replace("form-action 'none'", "form-action 'sel
 PERMISSIONS: Final = "camera=(), geolocation=(self), microphone=()"
 
 QUALIFIERS: Final = re.compile(r"(?:/22/[^/]*)?(?:/10/[^/]*)?(?:/21/.*)?|/235/.*", re.DOTALL)
-"""What may follow a GTIN (GS1 Digital Link URI syntax, section 4.9): variant, lot, serial; or a third party's serial."""
+"""What may follow a GTIN (GS1 Digital Link: URI Syntax): variant, lot and serial, or a third party's serial."""
 
 LOCAL_PROXIES: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
@@ -215,11 +215,16 @@ class DigitalLinks:
         link = product_link(stock, format_digital_link((("01", number),)), item)
         if kind == LINKSET:
             return Response(
-                answer.encode(linkset(link, base_of(request))), 200, {"Cache-Control": "no-store", "Link": CONTEXT}, kind
+                answer.encode(linkset(link, base_of(request))),
+                200,
+                {"Cache-Control": "no-store", "Link": CONTEXT},
+                kind,
             )
         headers = {"Link": f'</01/{number}?linkType=linkset>; rel="linkset"; type="{LINKSET}"'}
         if kind == JSON:
-            return _given(request, headers, answer.encode(link), JSON, None if staff else answer.etag_of(validator(link)))
+            return _given(
+                request, headers, answer.encode(link), JSON, None if staff else answer.etag_of(validator(link))
+            )
         page = product_page(link, stock.places, near, self._now_us(), staff=staff is not None)
         headers |= {"Content-Security-Policy": LINK_POLICY, "Permissions-Policy": PERMISSIONS}
         etag = f'W/"{blake2b(page, digest_size=8).hexdigest()}"'
@@ -297,9 +302,7 @@ def routes(links: DigitalLinks) -> APIRouter:
         "/01/{gtin}", summary="What a product's Digital Link leads to", response_class=Response, responses=documented
     )
     @public
-    async def product(
-        request: Request, gtin: GtinPath, near: Near = None, link_type: LinkType = None
-    ) -> Response:
+    async def product(request: Request, gtin: GtinPath, near: Near = None, link_type: LinkType = None) -> Response:
         """A page for people; with `Accept: application/json` this answer. Anybody may ask.
 
         `Accept: application/linkset+json` or `linkType=linkset` gives the links as a linkset (RFC 9264).
@@ -327,7 +330,13 @@ def routes(links: DigitalLinks) -> APIRouter:
     @router.head("/01/{gtin}/{qualifiers:path}", include_in_schema=False)
     @router.get("/01/{gtin}/{qualifiers:path}", include_in_schema=False)
     @public
-    async def qualified(request: Request, gtin: str, near: Near = None, link_type: LinkType = None) -> Response:
+    async def qualified(
+        request: Request,
+        gtin: str,
+        qualifiers: str,  # noqa: ARG001 - read from the raw path
+        near: Near = None,
+        link_type: LinkType = None,
+    ) -> Response:
         return await links.answer(request, gtin, near, link_type)
 
     return router

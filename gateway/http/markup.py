@@ -5,9 +5,11 @@
 Names of elements and attributes are written in our own code; only their contents come from elsewhere.
 """
 
-from collections.abc import Iterable
 from html import escape
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 VOID: Final = frozenset({"br", "img", "input", "link", "meta"})
 """Elements without an end (WHATWG HTML, section 13.1.2), as far as our pages have them."""
@@ -19,7 +21,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Node: TypeAlias = "str | Markup | None | Iterable[Node]"
+Node: TypeAlias = "str | Markup | Iterable[Node] | None"
 Value: TypeAlias = str | int | bool | None
 
 

@@ -77,6 +77,12 @@ RATE_LIMITED: Final = Kind(
     "Too many requests for this key",
     "Wait for the seconds in Retry-After. `expected` says the key's rate; `lastunit keys create --rate` sets it.",
 )
+TOO_MANY_REQUESTS: Final = Kind(
+    "too-many-requests",
+    429,
+    "Too many requests from this address",
+    "Wait for the seconds in Retry-After. `expected` says what an address may ask without a key.",
+)
 LOOPBACK_ONLY: Final = Kind(
     "loopback-only",
     403,
@@ -85,6 +91,22 @@ LOOPBACK_ONLY: Final = Kind(
 )
 UNKNOWN_GTIN: Final = Kind(
     "unknown-gtin", 404, "No such GTIN in the catalogue", "Import the catalogue row, or correct the number."
+)
+UNKNOWN_WEBHOOK: Final = Kind(
+    "unknown-webhook", 404, "No such webhook", "`GET /v1/webhooks` lists those of the key's channel."
+)
+TOO_MANY_WEBHOOKS: Final = Kind(
+    "too-many-webhooks", 409, "There are as many webhooks as there may be", "Remove one that is not used any more."
+)
+WEBHOOK_URL: Final = Kind(
+    "webhook-url",
+    422,
+    "Nothing is sent to this address",
+    "Use an https URL whose name leads to public addresses only. For systems in the own network the gateway's operator "
+    "sets `webhook_allow_private`.",
+)
+TOO_MANY_FEEDS: Final = Kind(
+    "too-many-feeds", 503, "Too many feeds at once", "Fetch it again after the seconds in Retry-After."
 )
 UNKNOWN_SITE: Final = Kind("unknown-site", 404, "No such site", "`expected` lists the sites of this gateway.")
 NOT_FOUND: Final = Kind("not-found", 404, "Nothing here", "See /docs for all paths.")
@@ -272,8 +294,13 @@ KINDS: Final = (
     SCOPE_MISSING,
     SITE_NOT_ALLOWED,
     RATE_LIMITED,
+    TOO_MANY_REQUESTS,
     LOOPBACK_ONLY,
     UNKNOWN_GTIN,
+    UNKNOWN_WEBHOOK,
+    TOO_MANY_WEBHOOKS,
+    WEBHOOK_URL,
+    TOO_MANY_FEEDS,
     UNKNOWN_SITE,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+from gateway.holds.desk import Holds
+from gateway.http.digital_link_routes import DigitalLinks
 from gateway.http.gate import Access
 from gateway.mirror import Mirror
+from gateway.trade.reads import TradeReads
+from gateway.trade.trade import Trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +19,7 @@ class Services:
 
     access: Access | None = None
     mirror: Mirror | None = None
+    holds: Holds | None = None
+    trade: Trade | None = None
+    trade_reads: TradeReads | None = None
+    links: DigitalLinks | None = None

@@ -154,12 +154,12 @@ class Engine:
         seconds = self._pass(window.end_us)
         dark = self._dark_zones()
         self._wake_in_turn(second, dark)
-        heard, still = self._to_rows(self._take(window, index, repeated), seconds)
+        heard, others = self._to_rows(self._take(window, index, repeated), seconds)
         before = self.state["zone"].copy()
         self._enter(np.unique(heard.row))
         self.dark = dark[np.maximum(self.state["zone"], -1)]  # -1: beyond the zones
         self.dark[heard.row] = False
-        self._sense(heard, weight, seconds, still)
+        self._sense(heard, weight, seconds, others)
         self._leave()
         self._place(second)
         changes = self._tell(before, self.now_us, window.start_us)
@@ -324,9 +324,9 @@ class Engine:
         free = now - state["muted_us"] >= self.physics.quiet_s * 1e6
         added = np.zeros(state.rows)
         place = self.prints.slots_of(row, antenna)
-        told = self.prints.compared(heard, place)
-        others.and_(told).learn(self.air)
-        added += np.bincount(row, told.ratio, minlength=state.rows)
+        tested = self.prints.compared(heard, place)
+        others.and_(tested).learn(self.air)
+        added += np.bincount(row, tested.ratio, minlength=state.rows)
         reads = state["seg_reads"][row, place]
         excess = heard.rssi_dbm - self.air.crowd_db[antenna] - state["seg_sum"][row, place] / np.maximum(reads, 1)
         ignored = (now - state["seg_us"][row] > STILL_US) & (reads >= 10) & (excess < EXCESS_DB)
@@ -375,6 +375,7 @@ class Engine:
         fresh = np.setdiff1d(rows, self.quick.rows, assume_unique=True)
         state["quick_zone"][fresh] = state["calm_zone"][fresh]
         self.quick.watch(state, rows)
+        rows = self.quick.rows  # in the order of its tables
         if not len(rows):
             return
         where = np.full(state.rows, -1)

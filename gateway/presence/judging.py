@@ -52,7 +52,7 @@ class Judging:
     def due(
         self, rows: NDArray[np.int64], dark: NDArray[np.bool_], now_us: int, since_second: int
     ) -> NDArray[np.int64]:
-        """Return which rows are judged now; of `dark` ones [rows] only read ones.
+        """Return which rows are judged now; none of `dark` ones [rows]: nobody looked, nothing is new.
 
         `since_second`: when this was last asked.
         """
@@ -62,8 +62,8 @@ class Judging:
         since_s = (now_us - judged_us) / SECOND_US
         read = state["seen_us"][rows] > judged_us
         due = read & (since_s >= np.maximum(wait_s, self._physics.look_s))
-        due |= ~dark & (since_s >= np.maximum(2 * wait_s, SILENT_AFTER_S))
-        rows = rows[due]
+        due |= since_s >= np.maximum(2 * wait_s, SILENT_AFTER_S)
+        rows = rows[due & ~dark]
         unplaced = state["calm_zone"][rows] < 0
         second = now_us // SECOND_US
         if second - since_second >= PHASES:

@@ -239,9 +239,9 @@ class Quick:
             at = antenna[:, None], np.concatenate([positions, positions + self.count], axis=1)
             off = rssi[:, None].astype(np.float32) - self.mean[at]
             said = self.said[at] - self.narrow[at] * off * off
-            first = np.flatnonzero(np.diff(row, prepend=-1))
-            log[place[row[first]], :-1] += np.add.reduceat(said, first)
-            log[place[row[first]], -1] += np.add.reduceat(self._still_heard(heard), first)
+            begin = np.flatnonzero(np.diff(row, prepend=-1))
+            log[place[row[begin]], :-1] += np.add.reduceat(said, begin)
+            log[place[row[begin]], -1] += np.add.reduceat(self._still_heard(heard), begin)
         if self._physics.quick_still <= 0:
             log[:, -1] = -99
         log -= log.max(1, keepdims=True)

@@ -6,7 +6,8 @@ the event's id is then the same over all tries, also after a crash, a dead lette
 has to take a batch apart. What an address can take is so bounded by how fast it answers (50 events a second at 20 ms).
 
 The cursor is written after each `PAGE_EVENTS` events that went well, at the end of what there is, and at once when the
-state changes; what was only passed over is written every few seconds. A process that dies in between sends those events again, with the same ids: at least once, in order.
+state changes; what was only passed over is written every few seconds. A process that dies in between sends those events
+again, with the same ids: at least once, in order.
 """
 
 import asyncio

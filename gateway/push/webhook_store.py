@@ -94,9 +94,10 @@ async def remove(connection: AsyncConnection, name: str) -> None:
     await clear_dead(connection, name)
 
 
-async def one(connection: AsyncConnection, name: str) -> Webhook | None:
-    """Return a webhook, None when there is none such."""
-    row = (await connection.execute(select(webhook).where(webhook.c.id == name))).one_or_none()
+async def one(connection: AsyncConnection, name: str, *, locked: bool = False) -> Webhook | None:
+    """Return a webhook, None when there is none such; `locked` until the transaction ends."""
+    query = select(webhook).where(webhook.c.id == name)
+    row = (await connection.execute(query.with_for_update() if locked else query)).one_or_none()
     return None if row is None else _webhook(row)
 
 
