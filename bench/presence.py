@@ -9,6 +9,7 @@
 Prints a markdown table: mean over the seeds with its 95 % interval, and paired differences (`*`: the interval leaves 0
 out). `--survey` is what the tracker is told of the site: the whole plan, positions of antennas, or zones only.
 `--sales sku` lets the point of sale name the GTIN only. `--opening` gives the opening stock as receipts.
+`--without all` also runs the engine less each of its parts: the difference is what the part is worth.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+from bench._presence_ablation import ABLATIONS, PREFIX, ablated
 from bench._presence_case import STORESIM_SITE, Case, simulated, site_of, surveyed, yardstick
 from bench._presence_prototype import VARIANTS, prototype
 from bench._presence_run import MakeTracker, run_case
@@ -36,7 +38,7 @@ STORESIM: Final = "storesim"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One tracker on one case. `tracker` is `module:name`, or the name of a variant of the prototype."""
+    """One tracker on one case. `tracker` is `module:name`, a variant of the prototype, or `without-` and a part."""
 
     site: str
     level: str
@@ -93,7 +95,9 @@ def case_of(task: Task) -> Case:
 
 
 def tracker_of(name: str) -> MakeTracker:
-    """A tracker by `module:name`."""
+    """A tracker by `module:name`, or the engine less a part."""
+    if name.startswith(PREFIX):
+        return ablated(name.removeprefix(PREFIX))
     module, _, attribute = name.partition(":")
     made: MakeTracker = getattr(importlib.import_module(module), attribute)
     return made
@@ -130,10 +134,14 @@ def main(arguments: list[str] | None = None) -> int:
     if STORESIM in sites and not a.storesim:
         print("the site storesim needs --storesim FOLDER with store_sim.py and frontier.py", file=sys.stderr)
         return 2
+    parts = list(ABLATIONS) if a.without == "all" else [part for part in a.without.split(",") if part]
+    if unknown := sorted(set(parts) - set(ABLATIONS)):
+        print(f"--without {unknown[0]}: no part of the engine; there are {', '.join(ABLATIONS)}", file=sys.stderr)
+        return 2
     seeds = seeds_of(a.seeds)
     plan: list[tuple[Task, list[str]]] = []
     for site in sites:
-        trackers = [a.tracker, *([a.against] if a.against else [])]
+        trackers = [a.tracker, *([a.against] if a.against else []), *(PREFIX + part for part in parts)]
         if site == STORESIM and a.prototype:
             trackers += a.prototype.split(",")
         for level in a.levels.split(","):
@@ -212,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--survey", choices=("plan", "positions", "zones"), default="plan")
     add("--tracker", default=PRODUCT, help="module:name of what makes a tracker from a site")
     add("--against", help="a second tracker, module:name")
+    add("--without", default="", help=f"parts to leave out, one at a time: {', '.join(ABLATIONS)}, or all")
     add("--storesim", type=Path, help="folder with store_sim.py, frontier.py and trackers.py")
     add("--prototype", default="F", help="variants of frontier.py to run beside: F, FH, F,FH or an empty text")
     add("--cache", type=Path, help="folder for generated cases")

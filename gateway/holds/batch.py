@@ -22,7 +22,7 @@ from gateway.clock import Clock, iso
 from gateway.holds.asked import Asked, Made, Outcome
 from gateway.holds.decide import Granted, OpenStock, Short, decide
 from gateway.holds.errors import InsufficientError, KeyReusedError, Shortage, UnknownHoldSiteError
-from gateway.holds.hot import Kept, Memory, put_down, retell_known, transaction_of
+from gateway.holds.hot import Kept, Memory, mark_of, put_down, retell_known, transaction_of
 from gateway.holds.ids import NewId
 from gateway.holds.life import State
 from gateway.holds.limits import KNOWN_MAX
@@ -81,6 +81,10 @@ class Batches:
         self._known: set[SkuKey] = set()
         self._memory = Memory()
 
+    def counters(self) -> dict[str, int]:
+        """Return how often a SKU was remembered, and how often it was read anew."""
+        return {"hold_memory_hits": self._memory.hits, "hold_memory_misses": self._memory.misses}
+
     async def decide(
         self, connection: AsyncConnection, asked: Sequence[Asked], avoid: Collection[tuple[str, str]] = ()
     ) -> list[Outcome]:
@@ -119,7 +123,7 @@ class Batches:
         mine = await transaction_of(connection) if written else ""
         for key, row in locked.items():
             if key in written or key in work.clean:
-                xmin = mine if key in written else getattr(row, "xmin_", "")
+                xmin = mine if key in written else mark_of(row)
                 self._memory.keep(work.pictures[key], xmin, work.read_us.get(key, work.now_us))
 
     async def _one(self, connection: AsyncConnection, work: "_Work", one: Asked) -> Outcome:

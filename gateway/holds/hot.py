@@ -76,7 +76,7 @@ class Memory:
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._size -= kept.size
-            if kept.xmin == getattr(row, "xmin_", "") and 0 <= now_us - kept.read_us < REMEMBERED_S * 1e6:
+            if kept.xmin == mark_of(row) and 0 <= now_us - kept.read_us < REMEMBERED_S * 1e6:
                 self.hits += 1
                 return kept
         self.misses += 1
@@ -93,6 +93,11 @@ class Memory:
         self._size += size
         while len(self._kept) > _PICTURES_MAX or self._size > _UNITS_MAX:
             self._size -= self._kept.popitem(last=False)[1].size
+
+
+def mark_of(row: Any) -> str:
+    """Return the mark of the transaction that wrote a locked row; empty where there is none."""
+    return str(getattr(row, "xmin_", ""))
 
 
 async def transaction_of(connection: AsyncConnection) -> str:

@@ -172,33 +172,21 @@ async def _places(connection: AsyncConnection, held: Held) -> dict[tuple[SkuKey,
 
 
 async def lapse(connection: AsyncConnection, locked: Locked, now_us: int) -> list[SkuKey]:
-    """Mark the holds on these SKUs whose time is over as expired; return the SKUs that had some.
+    """Take these SKUs' units from the holds whose time is over; return the SKUs that had some.
 
-    Whoever gives their units to another does this first, in the same transaction: a gateway whose clock is behind ours
-    must not confirm what we took. The sweeper gives back what they hold of other SKUs. Rows are locked by id.
+    Whoever gives such units to another does this first, in the same transaction: a gateway whose clock is behind ours
+    then sees that the hold is not whole any more, and confirms nothing that we took. What the holds keep of other SKUs
+    is not touched (their rows of stock are not ours): the sweeper ends the rest.
     """
     due = [key for key, row in locked.items() if row.next_expiry_us is not None and row.next_expiry_us <= now_us]
+    over = select(reservation.c.id).where(reservation.c.state == State.HELD.value, reservation.c.expires_us <= now_us)
     for part in _parts(due):
-        mine = select(reservation_line.c.reservation).where(
-            tuple_(reservation_line.c.site, reservation_line.c.gtin).in_(part)
-        )
-        over = (
-            select(reservation.c.id)
-            .where(reservation.c.state == State.HELD.value, reservation.c.expires_us <= now_us)
-            .where(reservation.c.id.in_(mine))
-            .order_by(reservation.c.id)
-            .with_for_update()
-        )
-        await mark_expired(connection, (await connection.scalars(over)).all(), swept=False, now_us=now_us)
+        here = tuple_(reservation_line.c.site, reservation_line.c.gtin).in_(part)
+        lines = update(reservation_line).where(here, reservation_line.c.reservation.in_(over))
+        await connection.execute(lines.where(reservation_line.c.untagged > 0).values(untagged=0))
+        bound = tuple_(binding.c.site, binding.c.gtin).in_(part)
+        await connection.execute(delete(binding).where(bound, binding.c.reservation.in_(over)))
     return due
-
-
-async def mark_expired(connection: AsyncConnection, names: Sequence[str], *, swept: bool, now_us: int) -> None:
-    """Write that these holds, locked and over, are expired."""
-    for part in _parts(names):
-        values = {"state": State.EXPIRED.value, "swept": swept, "updated_us": now_us}
-        say = update(reservation).where(reservation.c.id.in_(part))
-        await connection.execute(say.values(**values, version=reservation.c.version + 1))
 
 
 async def unbind(connection: AsyncConnection, items: Iterable[tuple[str, str]]) -> None:

@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.holds.batch import EXPIRED
 from gateway.holds.life import State
 from gateway.holds.limits import LINES_MAX, SWEEP_EVERY_S, SWEEP_MAX
-from gateway.holds.rows import let_go, mark_expired
+from gateway.holds.rows import let_go
 from gateway.holds.writer import nothing
 from gateway.ledger.retell import lock_skus, retell, shelf_of
 from gateway.site_view import SiteViews
@@ -98,14 +98,20 @@ class Sweeper:
             locked = await lock_skus(connection, keys, now_us)
             still = (
                 select(reservation.c.id, reservation.c.expires_us)
-                .where(reservation.c.id.in_(found), self._is_over(now_us))
+                .where(
+                    reservation.c.id.in_(found),
+                    reservation.c.state == State.HELD.value,
+                    reservation.c.expires_us <= now_us,
+                )
                 .order_by(reservation.c.id)
                 .with_for_update()
             )
             rows = (await connection.execute(still)).all()
             names = [row.id for row in rows]
             if names:
-                await mark_expired(connection, names, swept=True, now_us=now_us)
+                say = update(reservation).where(reservation.c.id.in_(names))
+                ended = {"state": State.EXPIRED.value, "swept": True, "updated_us": now_us}
+                await connection.execute(say.values(**ended, version=reservation.c.version + 1))
                 await let_go(connection, names)
                 views = await self._views.load(connection, {site for site, _ in keys})
                 shelves = {site: shelf_of(view) for site, view in views.items()}
@@ -116,11 +122,6 @@ class Sweeper:
         self.figures.hold_expiry_lag_ms = max((now_us - row.expires_us for row in rows), default=0) // 1_000
         return len(rows)
 
-    @staticmethod
-    def _is_over(now_us: int) -> ColumnElement[bool]:
-        held = and_(reservation.c.state == State.HELD.value, reservation.c.expires_us <= now_us)
-        return or_(held, and_(reservation.c.state == State.EXPIRED.value, reservation.c.swept.is_(False)))
-
     async def _over(self) -> list[str]:
         """Return holds that are over, the oldest first: few enough that one transaction can end them."""
         now_us = self._clock()
@@ -130,14 +131,8 @@ class Sweeper:
             .order_by(reservation.c.expires_us)
             .limit(self._at_once)
         )
-        marked = (
-            select(reservation.c.id)
-            .where(reservation.c.state == State.EXPIRED.value, reservation.c.swept.is_(False))
-            .order_by(reservation.c.id)
-            .limit(self._at_once)
-        )
         async with self._database.read() as connection:
-            names = [*(await connection.scalars(marked)), *(await connection.scalars(due))][: self._at_once]
+            names = (await connection.scalars(due)).all()
             if not names:
                 return []
             lines = select(reservation_line.c.reservation, reservation_line.c.site, reservation_line.c.gtin).where(

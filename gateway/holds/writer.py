@@ -78,11 +78,12 @@ class Writer:
         self._committed = committed
         self._runners = 1 if database.is_sqlite else RUNNERS
         self._waiting: deque[tuple[Asked, asyncio.Future[Outcome]]] = deque()
+        self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def counters(self) -> dict[str, int]:
         """Return all counters."""
-        return asdict(self.figures) | {"holds_waiting": len(self._waiting)}
+        return asdict(self.figures) | self._batches.counters() | {"holds_waiting": len(self._waiting)}
 
     async def submit(self, asked: Asked) -> Outcome:
         """Have a request decided; return what became of it, once that is committed. Raises `BusyError`."""
@@ -91,7 +92,8 @@ class Writer:
             raise BusyError(f"{self._queue_max} requests for units wait already")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
-        if len(self._tasks) < self._runners:
+        if self._running < self._runners:
+            self._running += 1
             task = asyncio.create_task(self._empty(), name="hold-writer")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -103,7 +105,17 @@ class Writer:
             await asyncio.wait(set(self._tasks))
 
     async def _empty(self) -> None:
-        await asyncio.sleep(LINGER_S)
+        """Decide what waits until nothing does.
+
+        It counts itself out in the same step in which it finds the queue empty: a task that is ending takes nothing.
+        """
+        try:
+            await asyncio.sleep(LINGER_S)
+            await self._take_all()
+        finally:
+            self._running -= 1
+
+    async def _take_all(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(self._batch_max, len(self._waiting)))]
             try:

@@ -35,7 +35,7 @@ SITE_PARAMETERS: Final = ("site", "to_site", "from_site")
 """Parameters of a path or a query that name one site."""
 
 _PUBLIC: Final = "__lastunit_public__"
-_ANYBODY: Final = "__lastunit_anybody__"
+_DECLARED: Final = "__lastunit_declared__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,20 +246,17 @@ def declarations(app: FastAPI) -> Iterator[tuple[str, frozenset[str], frozenset[
 
 
 async def closed(request: Request) -> None:
-    """Run before every FastAPI route: refuse one that declares nothing, and 401 before anything else is looked at.
+    """Run before every FastAPI route: refuse one that declares nothing.
 
     Raises:
-        RefusedError: 403, or 401 without a caller.
+        RefusedError: 403.
     """
     route = request.scope["route"]
-    anybody: bool | None = getattr(route, _ANYBODY, None)
-    if anybody is None:
-        if not is_declared(route):
-            raise RefusedError(_undeclared(request.scope["path"]))
-        anybody = is_public(route)
-        setattr(route, _ANYBODY, anybody)  # read once: a route's declaration never changes
-    if not anybody:
-        caller_of(request)
+    if getattr(route, _DECLARED, False):
+        return
+    if not is_declared(route):
+        raise RefusedError(_undeclared(request.scope["path"]))
+    setattr(route, _DECLARED, True)  # read once: a route's declaration never changes
 
 
 def seal(app: FastAPI) -> None:

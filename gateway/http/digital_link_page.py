@@ -76,7 +76,7 @@ def _page(title: str, *content: Node, script: bool = False) -> bytes:
     )
     icon = element("img", src="/page/icon.svg", alt="", width=24, height=24)
     bar = element("header", element("span", icon, "Last Unit", class_="brand"), class_="bar")
-    return document("en", head, element("body", bar, element("main", *content, id="main"), class_="link"))
+    return document("en", head, element("body", bar, element("main", *content, id="main"), class_="product"))
 
 
 # -- the product
@@ -169,7 +169,7 @@ def _stores(link: ProductLink, places: Sequence[Store], near: str | None, now_us
     by_gtin = {row.gtin: row for row in link.sizes}
     rows = [_store_row(row, by_gtin, link, now_us) for row in link.stores]
     title = f"Stores near you: size {size}" if near else f"Stores: size {size}"
-    table = _table(title, ("Store", f"Size {size}", "Other sizes here"), rows, class_="stores-table")
+    table = _table(title, ("Store", f"Size {size}", "Other sizes"), rows, class_="stores-table")
     left_out = link.stores_left_out
     more = f"{left_out} more {'store is' if left_out == 1 else 'stores are'} not shown: choose a place to see others."
     return element(
@@ -308,7 +308,7 @@ def _percent(share: float) -> str:
 def _held(item: LinkItem, now_us: int) -> Node:
     hold = item.hold
     if hold is None:
-        return "by nobody"
+        return "By nobody"
     said: list[Node] = [f"{ROLES.get(hold.mode, hold.mode)}, {hold.state}"]
     if hold.channel:
         said.append(f", by {hold.channel}")

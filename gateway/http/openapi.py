@@ -139,6 +139,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 found["paths"][path][method.lower()]["security"] = [
                     {name: sorted(needed)} for name in SECURITY if needed
                 ]
-        found["components"] = {"schemas": {**schemas(), "Problem": PROBLEM_SCHEMA}, "securitySchemes": SECURITY}
+        known = {**schemas(found["paths"]), "Problem": PROBLEM_SCHEMA}
+        found["components"] = {"schemas": known, "securitySchemes": SECURITY}
         app.openapi_schema = _swapped(found, _NULL, None)
     return app.openapi_schema

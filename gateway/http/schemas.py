@@ -1,5 +1,6 @@
 """The structs that stand in the OpenAPI document: each joins when a route refers to it."""
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +17,17 @@ def reference(kind: type) -> dict[str, str]:
     return {"$ref": REFERENCE.format(name=kind.__name__)}
 
 
-def schemas() -> dict[str, Any]:
-    """Return the schemas of all structs that were referred to, and of those inside them."""
-    _, components = msgspec.json.schema_components(tuple(_known.values()), ref_template=REFERENCE)
+def struct_of(name: str) -> type:
+    """Return the struct that a reference names. Raises `KeyError`."""
+    return _known[name]
+
+
+def schemas(paths: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas of all structs that these paths refer to, and of those inside them.
+
+    Only theirs: another application of this process may have other routes.
+    """
+    text = msgspec.json.encode(paths).decode()
+    named = set(re.findall(REFERENCE.format(name=r"(\w+)"), text)) & _known.keys()
+    _, components = msgspec.json.schema_components([_known[name] for name in sorted(named)], ref_template=REFERENCE)
     return components

@@ -129,7 +129,7 @@ def webhook_made(shown: Shown) -> WebhookMade:
     return WebhookMade(**members, secret=shown.webhook.secret)
 
 
-def test_row(message_id: str, outcome: Outcome) -> WebhookTest:
+def tried_row(message_id: str, outcome: Outcome) -> WebhookTest:
     """Return what came of a test."""
     return WebhookTest(message_id, outcome.taken, outcome.status, "" if outcome.taken else str(outcome))
 

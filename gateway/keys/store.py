@@ -4,8 +4,7 @@ A key's row is never deleted: a revoked key is told from one that never was, and
 falls back to "this machine may do everything".
 """
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import WHEN_BLIND, Policy
 from gateway.keys.key import Key
-from gateway.keys.ring import KeyRing, Known
+from gateway.keys.ring import Known
 from gateway.keys.scopes import ALL_SCOPES
 from gateway.keys.token import Minted
 from gateway.storage.commerce import api_key, channel
@@ -219,8 +218,3 @@ def _key(row: Row[Any]) -> Key:
         expires_us=row.expires_us,
         revoked_us=row.revoked_us,
     )
-
-
-def ring_of(database: Database, now_us: Callable[[], int]) -> KeyRing:
-    """Return the keys of a database, to be held in memory; `now_us` is UTC in microseconds."""
-    return KeyRing(lambda: read_keys(database, now_us()), now_us, time.monotonic)

@@ -74,6 +74,10 @@ class Columns:
                 raise SnapshotError(f"column {name!r} of a snapshot: {error}") from error
             self[name][:] = column
 
+    def size_bytes(self) -> int:
+        """Return how many bytes all rows take, with the room for growth."""
+        return sum(array.nbytes for array in self._arrays.values())
+
     def row_bytes(self) -> int:
         """Return how many bytes one row takes."""
         return sum(

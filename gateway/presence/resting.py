@@ -82,6 +82,7 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     "rate_short": (np.float32, (), 0),
     "told_us": (np.int64, (), 0),
     "sold_us": (np.int64, (), 0),
+    "sold_guess": (np.bool_, (), False),
     "cause": (np.int8, (), 0),
 }
 
@@ -106,6 +107,7 @@ _AS_THEY_ARE: Final = (
     "rate_short",
     "told_us",
     "sold_us",
+    "sold_guess",
     "cause",
 )
 """Columns that both kinds of row have, and mean the same."""

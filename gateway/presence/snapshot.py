@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.presence.item_state import SHAPES
 from gateway.presence.plan import Plan
 from gateway.presence.tracker import SnapshotError
 
@@ -97,6 +98,8 @@ def _of_version_1(old: _Saved1) -> Saved:
     """Return the same state with all items active; where the goods of a kind hang is learned within a minute."""
     columns = {name: column for name, column in old.columns.items() if name != "settled"}
     columns["item"] = np.arange(old.items, dtype=np.int32).tobytes()
+    for name, (dtype, shape, fill) in SHAPES.items():
+        columns.setdefault(name, np.full((old.items, *shape), fill, dtype).tobytes())
     return Saved(
         magic=MAGIC,
         version=VERSION,

@@ -32,6 +32,7 @@ _CLOSED: Final = tuple(
     ip_network(net)
     for net in (
         "168.63.129.16/32",  # Azure's platform, reachable from every machine there, on a public address
+        "192.0.0.0/24",  # IETF protocol assignments; a cloud keeps its metadata here
         "192.88.99.0/24",  # 6to4 relays (RFC 7526)
         "2001::/23",  # IETF protocol assignments, Teredo among them
         "2001:db8::/32",

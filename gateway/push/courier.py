@@ -11,11 +11,13 @@ again, with the same ids: at least once, in order.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Final, Protocol
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import Policy
 from gateway.clock import Clock
@@ -92,6 +94,8 @@ class Courier:
         self._crossings = Crossings(webhook.thresholds)
         self._progress = webhook.progress
         self._unwritten = 0
+        self.is_writing = False
+        """Its row may already be newer than `webhook` says."""
 
     async def run(self) -> None:
         """Send what there is and what comes."""
@@ -172,7 +176,7 @@ class Courier:
             self._move(seq)
             self._unwritten += 1
             return True if self._unwritten < PAGE_EVENTS else await self._write()
-        async with self._office.database.write() as connection:
+        async with self._writing() as connection:
             in_a_row = 0
             if outcome.refused and before.attempts + 1 >= REFUSED_TRIES:
                 in_a_row = await store.dead_since(connection, self.webhook.id, before.failing_since_us)
@@ -206,12 +210,21 @@ class Courier:
         if self._progress == self.webhook.progress and not even_if_same:
             return True
         now_us = self._office.clock()
-        async with self._office.database.write() as connection:
+        async with self._writing() as connection:
             updated_us = await store.save(connection, self.webhook, self._progress, now_us)
         if updated_us is None:
             return False
         self._wrote(self._progress, updated_us)
         return True
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        self.is_writing = True
+        try:
+            async with self._office.database.write() as connection:
+                yield connection
+        finally:
+            self.is_writing = False
 
     def _wrote(self, progress: Progress, updated_us: int) -> None:
         self._progress, self._unwritten = progress, 0

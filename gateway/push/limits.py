@@ -80,8 +80,8 @@ POLL_S: Final = 1.0
 
 # -- retained topics
 RETAINED_PAGE_ROWS: Final = 200
-IN_FLIGHT: Final = 64
-"""Publications that wait for the broker's PUBACK at once."""
+IN_FLIGHT: Final = 8
+"""Publications that wait for the broker's PUBACK at once: thousands a second, and Acks to edges find room between."""
 
 RETAINED_RETRY_S: Final = 1.0
 RETAINED_RETRY_CAP_S: Final = 30.0

@@ -109,6 +109,8 @@ class WebhookProcess:
         if not await self._hold():
             await self._dismiss(list(self._couriers))
             return
+        # Before the table is read: what it says of one that ends meanwhile is old, and must not begin another courier.
+        await self._dismiss([name for name, (_, task) in self._couriers.items() if task.done()])
         async with self._database.read() as connection:
             due = await store.due(connection, self._clock())
         for found in due:
@@ -122,9 +124,11 @@ class WebhookProcess:
                 self._couriers[name] = courier, asyncio.create_task(courier.run(), name=f"webhook-{name}")
 
     def _is_over(self, name: str, found: store.Due | None) -> bool:
-        """Whether a courier has ended, is not wanted any more, or serves what is no longer so."""
-        courier, task = self._couriers[name]
-        if task.done() or found is None:
+        """Whether a courier is not wanted any more, or serves what is no longer so."""
+        courier, _ = self._couriers[name]
+        if courier.is_writing:  # what was read may be its own: the next look tells
+            return False
+        if found is None:
             return True
         return found.webhook.updated_us > courier.webhook.updated_us or found.policy != courier.policy
 

@@ -22,6 +22,7 @@ from gateway.trade.said import Goods, ItemName, References, Return
 from gateway.trade.work import Work
 
 CAUSE = "return"
+UNTOLD = "untold_sale"
 
 
 async def give_back(work: Work, said: Return, references: References) -> ReturnTaken:
@@ -36,6 +37,8 @@ async def give_back(work: Work, said: Return, references: References) -> ReturnT
     unknown = await _unknown(work, goods.items)
     await work.claim(said.site, goods.items)
     state = AVAILABLE if said.sellable else RETURNED
+    if said.sellable:  # who brings goods back had bought them: so each return leaves its trace
+        await work.let(said.site, await work.in_state(goods.items, AVAILABLE), SOLD, UNTOLD)
     await work.let(said.site, goods.items, state, CAUSE)
     pictures = await work.pictures()
     for gtin, units in goods.units:

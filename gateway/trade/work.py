@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fold.evidence import EvidenceEntry, encode_evidence
-from gateway.ledger.accounts import OWN, Because, StateChange, post_untagged, set_states, states_of
+from gateway.ledger.accounts import OWN, Because, ShortError, StateChange, post_untagged, set_states, states_of
 from gateway.ledger.errors import ForeignItemError, UnknownZoneError
 from gateway.ledger.picture import AVAILABLE, SkuKey, SkuPicture
 from gateway.ledger.retell import Locked, Told, lock_skus, pictures_of, retell, shelf_of
@@ -155,6 +155,9 @@ class Work:
         Raises `ShortError`.
         """
         credit, _ = accounts
+        has = sum(held for (_, state), held in picture.untagged.items() if state == credit)
+        if units > has:
+            raise ShortError(*picture.key, credit, has, units)
         owners = sorted(
             (name for (name, state), held in picture.untagged.items() if state == credit and held),
             key=lambda name: (name != owner, name),
@@ -164,7 +167,6 @@ class Work:
             await self.post(picture.key, taken, accounts, cause, name)
             picture.untagged[name, credit] -= taken
             units -= taken
-        await self.post(picture.key, units, accounts, cause, owner)  # more than there are: refused, with the figures
 
     # -- the end
 

@@ -1,6 +1,7 @@
 """The gateway as an operator runs it: the command, in a process of its own, killed and started at will."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -33,15 +34,21 @@ class GatewayProcess:
         }
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
+        self._seen = 0
 
     @property
     def log(self) -> str:
         """What it logged so far, over all starts."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
+    @property
+    def url(self) -> str:
+        """Where its newest start answers over HTTP."""
+        return re.findall(r'"?url"?[=:] ?"?(http://[^"\s]+)', self.log[self._seen :])[-1]
+
     def start(self) -> Self:
         """Start it and wait until it is connected to the broker."""
-        seen = len(self.log)
+        seen = self._seen = len(self.log)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "lastunit", "gateway", "--config", str(self._config)],

@@ -57,7 +57,11 @@ export class Stock {
     this.#moveUnits(cell.zones, -1);
     this.#moveUnits(event.zones, +1);
     const groups = { floor: 0, back: 0, other: 0 };
-    for (const [zone, units] of Object.entries(event.zones)) groups[this.zones.get(zone)?.group ?? "other"] += units;
+    groups.other = event.on_hand; // less what lies in zones: units without tags
+    for (const [zone, units] of Object.entries(event.zones)) {
+      groups[this.zones.get(zone)?.group ?? "other"] += units;
+      groups.other -= units;
+    }
     Object.assign(cell, groups, {
       zones: event.zones, on_hand: event.on_hand, atp: event.atp, held: event.held, status: event.status,
       version: event.version,

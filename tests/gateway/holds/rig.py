@@ -27,6 +27,7 @@ from gateway.storage.commerce import binding, posting, reservation, reservation_
 from gateway.storage.engine import Database
 from gateway.storage.schema import change, movement, site_fold, stock, zone_state
 from gateway.storage.site_register import register_site
+from gateway.storage.statement import insert_into
 from tests.gateway.small_store import SHIRT_S, SITE, T0_US, ManualClock, other_site
 from wire.site import OUT
 
@@ -57,7 +58,7 @@ class Rig:
                 await connection.execute(update(site_fold).where(site_fold.c.site == site.id).values(now_us=T0_US))
                 for zone in ("BACK", "FLOOR", "FIT"):
                     row = {"site": site.id, "zone": zone, "status": "live", "as_of_us": T0_US, "since_us": T0_US}
-                    await connection.execute(zone_state.insert(), row)
+                    await connection.execute(insert_into(connection, zone_state).on_conflict_do_nothing(), row)
         return self
 
     def holds(self, database: Database | None = None, **more: Any) -> Holds:
@@ -188,7 +189,7 @@ class Rig:
     # -- invariants
 
     async def check(self) -> None:
-        """Assert I4 to I6: the ledger is in order, rows equal what follows from the facts, no hold has what it has not."""
+        """Assert I4 to I6: ledger and rows are what follows from the facts, and no hold has what it has not."""
         async with self.database.read() as connection:
             sites = sorted({row.site for row in await connection.execute(select(stock.c.site))})
         for site in sites:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,16 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.http import refusals
-from gateway.http.access import closed, public, requires, seal
+from gateway.http.access import KEEPER, LOCAL, Caller, closed, count, public, requires, seal
 from gateway.http.gate import COOKIE, Gate, cookie_of
 from gateway.http.limits import StreamLimits
 from gateway.http.serve import NotLoopbackError, listen
 from gateway.http.session_routes import is_own_page
 from gateway.keys.ring import MISS_RELOAD_S, STALE_S
-from gateway.keys.scopes import ALL_SCOPES
+from gateway.keys.scopes import ALL_SCOPES, READS
 from gateway.keys.store import ChannelChange
-from gateway.storage.engine import Database
-from tests.gateway.http.keyed import OTHER, OWN, Keyed, id_of, open_keyed
+from tests.gateway.http.keyed import OTHER, OWN, Keyed, filled_file, id_of, open_keyed
 from tests.gateway.http.problems import problem
 from tests.gateway.small_store import SECOND_US, SHIRT_S
 from tests.gateway.wait import until
@@ -29,9 +29,14 @@ STOCK = f"/v1/sites/{OWN}/stock"
 MOVES = f"/v1/sites/{OWN}/movements"
 
 
+@pytest.fixture(scope="module")
+def filled(migrated_sqlite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled_file(migrated_sqlite_file, tmp_path_factory.mktemp("filled"))
+
+
 @pytest.fixture
-async def keyed(sqlite_database: Database) -> AsyncIterator[Keyed]:
-    async with open_keyed(sqlite_database) as found:
+async def keyed(filled: Path, tmp_path: Path) -> AsyncIterator[Keyed]:
+    async with open_keyed(filled, tmp_path) as found:
         yield found
 
 
@@ -137,8 +142,12 @@ async def test_a_key_for_some_sites_sees_those_and_no_others(keyed: Keyed) -> No
         assert [row["site"] for row in everywhere["rows"]] == [OWN]
         assert (everywhere["on_hand"], everywhere["rows"][0]["on_hand"]) == (3, 3)
         assert [site["site"] for site in (await http.get("/healthz")).json()["sites"]] == [OWN]
+        assert [edge["site"] for edge in (await http.get("/v1/edges")).json()["edges"]] == [OWN]
+        assert (await http.get("/healthz")).json()["edges"] == {"online": 1, "offline": 0}
     async with keyed.asking(await keyed.key("stock:read")) as http:
         assert (await http.get(f"/v1/availability?gtin={SHIRT_S}")).json()["on_hand"] == 5
+        assert [edge["site"] for edge in (await http.get("/v1/edges")).json()["edges"]] == [OWN, OTHER]
+        assert (await http.get("/healthz")).json()["edges"] == {"online": 2, "offline": 0}
 
 
 async def test_changes_are_of_the_keys_sites_and_without_moves_unless_for_staff(keyed: Keyed) -> None:
@@ -223,8 +232,8 @@ async def test_when_the_keys_cannot_be_read_nobody_is_let_in(keyed: Keyed) -> No
         assert (await http.get(STOCK)).status_code == 200
 
 
-async def test_a_stream_ends_with_its_key(sqlite_database: Database) -> None:
-    async with open_keyed(sqlite_database, StreamLimits(heartbeat_s=0.05)) as keyed:
+async def test_a_stream_ends_with_its_key(filled: Path, tmp_path: Path) -> None:
+    async with open_keyed(filled, tmp_path, StreamLimits(heartbeat_s=0.05)) as keyed:
         token = await keyed.key("stock:read")
         async with keyed.asking(token) as http:
             async with http.stream("GET", "/v1/changes", headers={"Accept": "text/event-stream"}) as stream:
@@ -287,7 +296,8 @@ async def test_a_person_signs_in_reads_and_signs_out(keyed: Keyed) -> None:
         assert "secure" not in cookie.lower()
         assert (await http.get(STOCK)).status_code == 200
         assert (await http.get(MOVES)).status_code == 200
-        assert (await http.get("/session")).json()["channel"] == "web"
+        who = (await http.get("/session")).json()
+        assert (who["channel"], who["scopes"]) == ("web", ["staff:read", "stock:read"])
         await http.delete("/session")
         problem(await http.get(STOCK), "no-key")
 
@@ -307,6 +317,7 @@ async def test_a_session_cannot_write(keyed: Keyed) -> None:
         await sign_in(http, token)
         refused = problem(await http.put(f"/v1/sites/{OWN}/book", json=book), "no-key")
         assert "only read" in refused["detail"]
+        assert problem(await http.get("/v1/reservations/x"), "scope-missing")["value"] == sorted(READS)
         shown = {"Authorization": f"Bearer {token}"}
         assert (await http.put(f"/v1/sites/{OWN}/book", json=book, headers=shown)).status_code == 200
 
@@ -412,6 +423,26 @@ def problem_of(answer: httpx.Response) -> str:
 
 async def plain_page(_: Request) -> Response:
     return Response("open")
+
+
+class Tally:
+    """A keeper that counts what it is asked."""
+
+    def __init__(self, *waits_s: float) -> None:
+        self.waits_s = list(waits_s)
+
+    def wait_s(self, _: Caller) -> float:
+        return self.waits_s.pop(0)
+
+    def still(self, _: Caller) -> bool:
+        return True
+
+
+def test_a_request_is_counted_once_however_many_scopes_its_route_names() -> None:
+    tally = Tally(0.5, 0.0)
+    scope = {"state": {KEEPER: tally}}
+    assert [count(scope, LOCAL) for _ in range(3)] == [0.5, 0.0, 0.0]
+    assert tally.waits_s == []
 
 
 def test_a_scope_that_there_is_not_cannot_be_required() -> None:
