@@ -51,11 +51,20 @@ class Trade:
     """Stock operations on the sites of one database.
 
     Each returns its answer, and whether it had been given before. `actor` is the id of the key that asks. All raise
-    `IdReusedError` for a name of an event that was used for something else, and `UnknownSiteError`.
+    `IdReusedError` for a name of an event that was used for something else, and `UnknownSiteError`. `committed` follows
+    each commit, with the site that the event names.
     """
 
-    def __init__(self, database: Database, clock: Clock, holds: Holds | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        holds: Holds | None = None,
+        *,
+        committed: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._database = database
+        self._committed = committed
         self._clock = clock
         self._views = SiteViews(clock)
         self._holds = holds or NoHolds()
@@ -130,7 +139,9 @@ class Trade:
     ) -> tuple[T, bool]:
         for attempt in range(ATTEMPTS):
             try:
-                return await self._transaction(said, actor, write, answer, lock_site_first=lock_site_first)
+                done = await self._transaction(said, actor, write, answer, lock_site_first=lock_site_first)
+                self._committed(said.site)
+                return done  # noqa: TRY300 - the commit is part of what may fail
             except (DBAPIError, PoolTimeoutError):  # a deadlock, or a server that went away: the name makes it safe
                 if attempt == ATTEMPTS - 1:
                     raise

@@ -95,7 +95,7 @@ async def test_every_example_is_what_the_schema_says(document: dict[str, Any]) -
             decoded = msgspec.convert(example["value"], answer)
             assert msgspec.json.decode(msgspec.json.encode(decoded)) == example["value"]
             seen += 1
-    assert seen == 15
+    assert seen == 16
     assert msgspec.json.decode(examples.CHANGE, type=Change).version == 17
     assert "serial" not in examples.CHANGE_SSE
 

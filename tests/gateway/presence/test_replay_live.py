@@ -3,23 +3,28 @@
 import numpy as np
 import pytest
 
-from bench._presence_case import Case, simulated, site_of
+from bench._presence_case import simulated, site_of
 from bench._presence_run import run_case
 from gateway.presence import make_tracker
 
-SITE, LEVEL, HOURS, ITEMS = "boutique", "realistic", 0.3, 100
+SITE, LEVEL, SEEDS, HOURS, ITEMS = "main-street", "realistic", (11, 12), 0.22, 70
 
 
-@pytest.fixture(scope="module")
-def case() -> Case:
-    return simulated(SITE, LEVEL, 12, HOURS, items=ITEMS)
+def test_replay_is_within_a_hundredth_of_the_live_path() -> None:
+    """Live: the edge tells how long each antenna looked. Replay: a file of reads, and nothing else.
 
-
-def test_replay_is_within_a_hundredth_of_the_live_path(case: Case) -> None:
-    """Live: the edge tells how long each antenna looked. Replay: a file of reads, and nothing else."""
+    The mean of two runs: in a store this small one garment alone is a hundredth of a run.
+    """
     site = site_of(SITE)
-    live, replayed = (run_case(site, case, make_tracker, by_replay=by) for by in (False, True))
-    assert len(live.changes.item) > ITEMS
-    assert live.observations == replayed.observations
-    assert replayed.figures.cell_exact == pytest.approx(live.figures.cell_exact, abs=0.01)
-    assert replayed.figures.item_zone == pytest.approx(live.figures.item_zone, abs=0.01)
+    cells, places = [], []
+    for seed in SEEDS:
+        case = simulated(SITE, LEVEL, seed, HOURS, items=ITEMS)
+        live, replayed = (run_case(site, case, make_tracker, by_replay=by) for by in (False, True))
+        assert live.observations == replayed.observations
+        assert len(live.changes.item) > ITEMS
+        cells.append([run.figures.cell_exact for run in (live, replayed)])
+        places.append([run.figures.item_zone for run in (live, replayed)])
+    for figures in (cells, places):
+        live_mean, replayed_mean = np.mean(figures, axis=0)
+        assert 0.8 < live_mean < 1.0
+        assert replayed_mean == pytest.approx(live_mean, abs=0.01)

@@ -8,8 +8,8 @@ import pytest
 
 from gateway.ledger.verify import rebuild_counts, verify
 from gateway.storage.engine import Database
+from gateway.storage.readiness import bring_up_to_date
 from tests.gateway.trade.trade_rig import OTHER, SITE, TradeRig, goods
-from tests.servers.postgres import Postgres
 
 ROLES = Path(__file__).parents[3] / "deploy" / "postgres-roles.sql"
 FOR_GOOD = ("movement", "posting", "book_line", "approval", "audit")
@@ -17,7 +17,7 @@ NO_RIGHT = "permission denied for table"
 
 
 @pytest.fixture
-def as_gateway(postgres: Postgres, postgres_url: str) -> Iterator[str]:
+def as_gateway(postgres_url: str) -> Iterator[str]:
     """The URL of a database with the roles, for the gateway's own."""
     with psycopg.connect(postgres_url, autocommit=True) as owner:
         for _ in range(2):  # it may be run again after each migration
@@ -67,6 +67,10 @@ async def test_what_was_written_for_good_stays(gateway: Database, as_gateway: st
         for statement in (f"ALTER TABLE {table} DISABLE TRIGGER ALL", f"DROP TABLE {table}"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="must be owner"):
                 connection.execute(statement.encode())
+
+
+def test_the_gateway_starts_on_tables_that_are_up_to_date(as_gateway: str) -> None:
+    assert bring_up_to_date(as_gateway)
 
 
 async def test_the_gateway_cannot_make_tables_or_move_the_revision(as_gateway: str) -> None:
