@@ -44,8 +44,10 @@ HOLDS_MAX: Final = 1_000
 Ladder = NDArray[np.float32]
 NOTHING: Final[Ladder] = np.zeros(0, np.float32)
 
-RUNGS: Final = np.array([0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999]) - TOLERANCE
-"""Targets that channels may care for: a change of the ladder that crosses none of them is no news."""
+_TARGETS: Final = np.array([0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999])
+RUNGS: Final = (_TARGETS - TOLERANCE).astype(np.float32)
+"""Targets that channels may care for: a change of the ladder that crosses none of them is no news. As wide as the
+ladder's own numbers: `offer` compares in these, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def ladder_of(chances: Sequence[float], certain: int = 0) -> Ladder:
     tail = np.cumsum(exactly[::-1])[::-1][1:]
     shift = len(sure) + certain
     rungs = np.concatenate([np.ones(max(shift, 0)), tail[max(-shift, 0) :]])[:PROMISED_MAX]
-    return np.minimum(rungs, 1.0).astype(np.float32)
+    found: Ladder = np.minimum(rungs, 1.0).astype(np.float32)
+    return found[found > 0]
 
 
 def encode_ladder(ladder: Ladder) -> bytes:

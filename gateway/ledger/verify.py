@@ -69,7 +69,7 @@ async def rebuild_counts(database: Database, site: str, clock: Clock = system_cl
         gtins |= set(await connection.scalars(select(balances_of(site).c.gtin).distinct()))
         locked = await lock_skus(connection, keys_of(site, gtins), now_us)
         wrong = 0
-        for query in (wrong_cells(site), wrong_untagged(site), wrong_unplaced(site)):
+        for query in (wrong_cells(site, cells_of(site)), wrong_untagged(site), wrong_unplaced(site)):
             wrong += await _rows_of(connection, query)
         await _replace_places(connection, site)
         await _replace_counts(connection, site)

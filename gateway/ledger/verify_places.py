@@ -43,9 +43,18 @@ def cells_of(site: str) -> Select[Any]:
     )
 
 
-def wrong_cells(site: str) -> Select[Any]:
-    """Return (gtin, zone, expected, found) of counts that are not those of the ledger."""
-    ledger = cells_of(site).subquery("ledger")
+def cells_of_items(site: str) -> Select[Any]:
+    """Return the units by SKU and zone, by the items' places."""
+    return (
+        select(item.c.gtin, item.c.zone, func.count().label("units"))
+        .where(item.c.site == site, item.c.zone != OUT)
+        .group_by(item.c.gtin, item.c.zone)
+    )
+
+
+def wrong_cells(site: str, cells: Select[Any]) -> Select[Any]:
+    """Return (gtin, zone, expected, found) of counts that are not those of `cells`."""
+    ledger = cells.subquery("ledger")
     stored = select(
         stock_count.c.gtin, stock_count.c.zone, literal(0).label("expected"), stock_count.c.quantity.label("found")
     ).where(stock_count.c.site == site)
@@ -65,7 +74,7 @@ async def check_places(connection: AsyncConnection, site: str, verdict: Verdict)
     await _check_numbers(connection, site, verdict)
     await _check_chains(connection, site, verdict)
     await _check_items(connection, site, verdict)
-    async for row in await connection.stream(wrong_cells(site)):
+    async for row in await connection.stream(wrong_cells(site, cells_of_items(site))):  # which are those of the ledger
         verdict.fault(f"counts, from the ledger: {(row.gtin, row.zone)} holds {row.found}, expected {row.expected}")
 
 
@@ -85,8 +94,18 @@ async def _check_numbers(connection: AsyncConnection, site: str, verdict: Verdic
 
 async def _check_chains(connection: AsyncConnection, site: str, verdict: Verdict) -> None:
     chain = chain_of(site)
-    broken = select(chain).where((chain.c.credit != func.coalesce(chain.c.was, OUT)) | (chain.c.quantity != 1))
-    async for row in await connection.stream(broken.order_by(chain.c.m)):
+    wrong = (chain.c.credit != func.coalesce(chain.c.was, OUT)) | (chain.c.quantity != 1)
+    first = chain.c.before_m.is_(None)
+    known, broken = (
+        await connection.execute(select(func.count().filter(first), func.count().filter(wrong)).select_from(chain))
+    ).one()
+    count = select(func.count(), func.count().filter(item.c.zone != OUT)).where(item.c.site == site)
+    verdict.items, verdict.items_present = (await connection.execute(count)).one()
+    if verdict.items != known:
+        verdict.fault(f"{verdict.items} items: the ledger knows {known}")
+    if not broken:
+        return
+    async for row in await connection.stream(select(chain).where(wrong).order_by(chain.c.m)):
         key = (row.gtin, row.serial)
         if row.quantity != 1:
             verdict.fault(f"movement {row.m} of {key} is of {row.quantity} units: an item is one")
@@ -96,19 +115,20 @@ async def _check_chains(connection: AsyncConnection, site: str, verdict: Verdict
 
 
 async def _check_items(connection: AsyncConnection, site: str, verdict: Verdict) -> None:
-    count = select(func.count(), func.count().filter(item.c.zone != OUT)).where(item.c.site == site)
-    verdict.items, verdict.items_present = (await connection.execute(count)).one()
-    last = chain_of(site)
-    known = await connection.scalar(select(func.count()).select_from(last).where(last.c.after_m.is_(None)))
-    if verdict.items != known:
-        verdict.fault(f"{verdict.items} items: the ledger knows {known}")
-    same = (item.c.site == site) & (item.c.gtin == last.c.gtin) & (item.c.serial == last.c.serial)
+    """Check that each item is where its newest movement put it."""
+    newest = (
+        select(movement.c.gtin, movement.c.serial, func.max(movement.c.m).label("m"))
+        .where(movement.c.site == site)
+        .group_by(movement.c.gtin, movement.c.serial)
+        .subquery("newest")
+    )
+    same = (item.c.site == site) & (item.c.gtin == newest.c.gtin) & (item.c.serial == newest.c.serial)
+    last = (movement.c.site == site) & (movement.c.m == newest.c.m)
     wrong = (
-        select(last.c.gtin, last.c.serial, last.c.m, last.c.debit, item.c.zone, item.c.m.label("item_m"))
-        .select_from(last.outerjoin(item, same))
-        .where(last.c.after_m.is_(None))
-        .where(item.c.m.is_(None) | (item.c.m != last.c.m) | (item.c.zone != last.c.debit))
-        .order_by(last.c.gtin, last.c.serial)
+        select(newest, movement.c.debit, item.c.zone, item.c.m.label("item_m"))
+        .select_from(newest.join(movement, last).outerjoin(item, same))
+        .where(item.c.m.is_(None) | (item.c.m != newest.c.m) | (item.c.zone != movement.c.debit))
+        .order_by(newest.c.gtin, newest.c.serial)
     )
     async for row in await connection.stream(wrong):
         has = f"is in {row.zone} by {row.item_m}" if row.item_m is not None else "has no row"

@@ -27,6 +27,7 @@ from gateway.presence.air import Air
 from gateway.presence.changes import Span, tell_changes
 from gateway.presence.fingerprint import EXCESS_DB, SLOTS, Compared, Fingerprints
 from gateway.presence.heard import Heard, Moment
+from gateway.presence.intake import usable_reads
 from gateway.presence.item_state import GONE, UNPLACED, item_columns
 from gateway.presence.judging import Judging
 from gateway.presence.leaving import Circumstances, Leaving
@@ -35,18 +36,16 @@ from gateway.presence.physics import NOMINAL, Physics
 from gateway.presence.plan import make_plan
 from gateway.presence.prior import ANYWHERE, ARRIVAL, STOCK_KINDS
 from gateway.presence.quick import Quick
-from gateway.presence.resting import SILENCE_S, SILENT_INTERVALS, Resting
+from gateway.presence.resting import Resting
 from gateway.presence.surveyed_quick import SurveyedQuick
 from gateway.presence.tiers import Tiers
-from gateway.presence.tracker import Evidence, EvidenceKind, Window, ZoneChange
+from gateway.presence.tracker import Evidence, Window, ZoneChange
+from gateway.presence.waking import Waking
 from gateway.presence.witness import Witness
 from wire.site import Site, ZoneKind
 
 REVISION: Final = 2
 """Raise it with every change of a rule or constant that changes decisions."""
-
-LATE_US: Final = 2_000_000
-"""Edges of one site are that much apart; evidence older than an item's newest by more is history."""
 
 WARM_US: Final = 900_000_000
 """In the first quarter of an hour items are met where they always were; after it new ones arrive in stock rooms."""
@@ -62,12 +61,7 @@ WATCHED_US: Final = 25_000_000
 TOLD_FADES: Final = (0.02, 0.3)
 """What was told is certain at first; a minute later it is a prior: beside it this much of elsewhere."""
 
-OLD_US: Final = 900_000_000
-GONE_OLD_US: Final = 1_800_000_000
-"""Items that were still, or out, for so long may rest."""
-
 SECOND_US: Final = 1_000_000
-SETTLED_SURE: Final = 0.9
 _QUICK_KINDS: Final = frozenset({ZoneKind.FITTING_ROOM, ZoneKind.CHECKOUT})
 
 
@@ -87,6 +81,7 @@ class Engine:
         self.state = item_columns(len(plan.zones))
         self.resting = Resting(self.air, self.portal, physics)
         self.tiers = Tiers(self.state, self.resting)
+        self.waking = Waking(plan, self.state, self.resting, self.tiers)
         self.prints = Fingerprints(self.state, self.air, physics)
         self.witnesses = Witness(plan, self.state)
         door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
@@ -153,8 +148,10 @@ class Engine:
         second = self.now_us // SECOND_US
         seconds = self._pass(window.end_us)
         dark = self._dark_zones()
-        self._wake_in_turn(second, dark)
-        heard, others = self._to_rows(self._take(window, index, repeated), seconds)
+        self.waking.in_turn(self.now_us, second, dark)
+        reads, late = usable_reads(window, index, repeated, self.tiers)
+        self.late += late
+        heard, others = self.waking.by_reads(reads, self.now_us, seconds)
         before = self.state["zone"].copy()
         self._enter(np.unique(heard.row))
         self.dark = dark[np.maximum(self.state["zone"], -1)]  # -1: beyond the zones
@@ -171,7 +168,7 @@ class Engine:
         state = self.state
         gtin = int(evidence.gtin) if evidence.gtin.isdigit() else -1
         sku = self._sku_of(gtin) if gtin >= 0 else -1
-        items = self._concerned(evidence, sku)
+        items = self.waking.by_evidence(evidence, sku, self.now_us)
         before = state["zone"].copy()
         rows = self.witnesses.hear(replace(evidence, items=items), sku)
         rows = rows[state["seen_us"][rows] > 0]
@@ -181,22 +178,6 @@ class Engine:
         state["post_weight"][rows] = 0
         self.quick.forget(rows)
         return self._tell(before, evidence.at_us, evidence.at_us)
-
-    def _concerned(self, evidence: Evidence, sku: int) -> NDArray[np.int32]:
-        """Wake the items that evidence may be about; return the rows of those that it names."""
-        quiet, skus = self.resting.state, self.tiers.items["sku"]
-        named = np.unique(evidence.items).astype(np.int64)
-        where = self.tiers.where(named)
-        self.tiers.open(named[where == 0])
-        wake = np.zeros(quiet.rows, bool)
-        wake[-where[where < 0] - 1] = True
-        if evidence.kind is EvidenceKind.COUNT and evidence.zone in self.plan.zones:
-            wake |= quiet["zone"] == self.plan.zones.index(evidence.zone)
-        if not len(named) and sku >= 0:
-            where = self.tiers.where(np.flatnonzero(skus == sku))
-            wake[-where[where < 0] - 1] = True
-        self.tiers.wake(np.flatnonzero(wake), self.now_us)
-        return (self.tiers.where(named) - 1).astype(np.int32)
 
     def tick(self, now_us: int) -> list[ZoneChange]:
         """Let the gateway's logged time pass: zones may go blind; nothing moves by it."""
@@ -219,72 +200,6 @@ class Engine:
         self.begun_us = self.begun_us or end_us
         self.air.fade_crowd(seconds)
         return seconds
-
-    def _take(self, window: Window, index: NDArray[np.int64], repeated: NDArray[np.bool_]) -> Heard:
-        """Return the window's reads by known antennas that are not history.
-
-        `repeated` antennas [a] told of a later window already: what they say of an item has to be new.
-        """
-        antenna = index[window.antenna] if len(window.antenna) else np.zeros(0, np.int64)
-        item = window.item.astype(np.int64)
-        last_us = window.last_us
-        seen_us, told_us, strict = self._heard_of(item)
-        if len(repeated):
-            strict |= repeated[antenna]
-        newest_us = np.maximum(seen_us - np.where(strict, 0, LATE_US), told_us)
-        on_time = (antenna >= 0) & np.where(strict, last_us > newest_us, last_us >= newest_us)
-        self.late += int(((antenna >= 0) & ~on_time).sum())
-        rows = np.flatnonzero(on_time)
-        tell = -window.rssi_peak_cdbm[rows], -window.rssi_mean_cdbm[rows], -last_us[rows], antenna[rows], item[rows]
-        rows = rows[np.lexsort(tell)]
-        pair = item[rows] * len(self.plan.antennas) + antenna[rows]
-        rows = rows[np.flatnonzero(np.diff(pair, prepend=-1))]
-        if len(rows) > SLOTS:
-            rows = rows[_loudest(item[rows], window.rssi_mean_cdbm[rows])]
-        return Heard(
-            item[rows],
-            antenna[rows],
-            window.rssi_mean_cdbm[rows] / 100.0,
-            window.rssi_peak_cdbm[rows] / 100.0,
-            window.last_us[rows],
-        )
-
-    def _heard_of(self, item: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-        """Return when each item was last read, when it was told of, and whether it is gone, shape [n] each."""
-        where = self.tiers.where(item)
-        seen_us, told_us, gone = np.zeros(len(item), np.int64), np.zeros(len(item), np.int64), np.zeros(len(item), bool)
-        for table, mine, rows in (
-            (self.state, np.flatnonzero(where > 0), where - 1),
-            (self.resting.state, np.flatnonzero(where < 0), -where - 1),
-        ):
-            here = rows[mine]
-            seen_us[mine], told_us[mine] = table["seen_us"][here], table["told_us"][here]
-            gone[mine] = table["zone"][here] == GONE
-        return seen_us, told_us, gone
-
-    def _to_rows(self, heard: Heard, seconds: float) -> tuple[Heard, Compared]:
-        """Return a window's reads (`row`: items) of active items, and what those of resting ones that stay say."""
-        where = self.tiers.where(heard.row)
-        quiet = where < 0
-        tested = self.resting.hear(
-            heard.only(quiet)._replace(row=-where[quiet] - 1), self.now_us - int(seconds * SECOND_US)
-        )
-        self.tiers.wake(np.unique(-where[quiet][tested.wakes] - 1), self.now_us)
-        self.tiers.open(np.unique(heard.row[where == 0]))
-        where = self.tiers.where(heard.row)
-        awake = where > 0
-        return heard.only(awake)._replace(row=where[awake] - 1), tested.others
-
-    def _wake_in_turn(self, second: int, dark: NDArray[np.bool_]) -> None:
-        """Wake resting items that are silent, and those whose turn it is to be judged again."""
-        now_s = self.now_us // SECOND_US
-        if now_s <= second:
-            return
-        silent = self.resting.silent(now_s, now_s - second, self.now_us)
-        stale = self.resting.stale(now_s, now_s - second, dark)
-        self.tiers.wake(silent, self.now_us)
-        rows = self.tiers.wake(np.setdiff1d(stale, silent, assume_unique=True), self.now_us)
-        self.state["judged_us"][rows] = 0
 
     def _enter(self, rows: NDArray[np.int64]) -> None:
         """Begin with items that are read for the first time, or again after they had left."""
@@ -475,30 +390,17 @@ class Engine:
         state["zone"][show] = want[show]
 
     def _rest(self) -> None:
-        """Let items rest whose place is old and sure, those long gone, and those that were only ever told of."""
-        state, now = self.state, self.now_us
-        if now - self.looked_us < self.physics.look_s * 1e6:
+        """Every few seconds let items rest that may; give room back."""
+        if self.now_us - self.looked_us < self.physics.look_s * 1e6:
             return
-        self.looked_us = now
-        zone, seen_us, told_us = state["zone"], state["seen_us"], state["told_us"]
-        known_us = np.maximum(np.maximum(seen_us, told_us), state["sold_us"])
-        gone = (zone == GONE) & (now - known_us > GONE_OLD_US)
-        told = (state["item"] >= 0) & (zone != GONE) & (seen_us == 0) & (state["sold_us"] == 0)
-        told &= now - known_us > OLD_US
-        calm = (zone >= 0) & (state["doubt"] <= 0) & (now - state["seg_us"] > OLD_US) & (state["sold_us"] == 0)
-        calm &= (state["calm_zone"] == zone) & ~self._is_restless(zone) & (state["forgot"] >= len(TOLD_FADES))
-        calm &= (seen_us > told_us + LATE_US) & (state["judged_us"] > state["seg_us"] + OLD_US)
-        rows = np.flatnonzero(calm)
-        sure = state["mass"][rows].max(1, initial=0) > SETTLED_SURE
-        usual_s = 1 / np.maximum(self.leaving.rate(rows, now), leaving.RATE_FLOOR)
-        heard = self.leaving.silence_s(rows) < np.maximum(SILENCE_S, SILENT_INTERVALS * usual_s)
-        rows = np.union1d(np.flatnonzero(gone | told), rows[sure & heard])
+        self.looked_us = self.now_us
+        restless = self._is_restless(self.state["zone"])
+        rows = self.waking.may_rest(self.leaving, restless, len(TOLD_FADES), self.now_us)
         self.quick.forget(rows)
         self.tiers.rest(rows)
-        if self.looked_us == self.learned_us:
-            new = self.tiers.pack()
-            if new is not None:
-                self.quick.renumber(new)
+        new = self.tiers.pack()
+        if new is not None:
+            self.quick.renumber(new)
 
     def _tell(self, before: NDArray[np.int16], now_us: int, since_us: int) -> list[ZoneChange]:
         return tell_changes(self.plan.zones, self.state, before, self.shown_mass, Span(since_us, now_us))
@@ -534,28 +436,22 @@ class Engine:
         where = self.tiers.where(items[known].astype(np.int64))
         active, quiet = known[where > 0], known[where < 0]
         rows = where[where > 0] - 1
-        made[active] = self._chances(self.shown_mass(rows), self.state["zone"][rows], self.state["missed"][rows])
+        made[active] = _chances(
+            self.shown_mass(rows), self.state["zone"][rows], self.state["missed"][rows], self.physics
+        )
         rows, state = -where[where < 0] - 1, self.resting.state
         mass = self.resting.mass_of(rows, len(self.plan.zones))
-        made[quiet] = self._chances(mass, state["zone"][rows], state["missed"][rows].astype(np.float32))
+        made[quiet] = _chances(mass, state["zone"][rows], state["missed"][rows].astype(np.float32), self.physics)
         return made
 
-    def _chances(
-        self, mass: NDArray[np.float32], zone: NDArray[np.int16], missed: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Return the probabilities of zones and `OUT`, of rows with these masses."""
-        physics = self.physics
-        odds = physics.gone_odds * np.exp(np.minimum(physics.gone_weight * missed, 30.0))
-        out = np.where(zone == GONE, 1 - physics.back_share, odds / (1 + odds))
-        out = np.where((zone == UNPLACED) | (mass.sum(1) <= 0), 1.0, out)
-        mass = mass / np.maximum(mass.sum(1, keepdims=True), 1e-9)
-        made = np.concatenate([mass * (1 - out)[:, None], out[:, None]], axis=1)
-        return np.asarray(made / made.sum(1, keepdims=True), np.float32)
 
-
-def _loudest(item: NDArray[np.int64], rssi: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return which reads to keep, in order: of each item (ordered) the loudest `SLOTS`."""
-    order = np.lexsort((np.arange(len(item)), -rssi, item))
-    first = np.searchsorted(item[order], item[order])
-    rank = np.arange(len(item)) - first
-    return np.sort(order[rank < SLOTS])
+def _chances(
+    mass: NDArray[np.float32], zone: NDArray[np.int16], missed: NDArray[np.float32], physics: Physics
+) -> NDArray[np.float32]:
+    """Return the probabilities of zones and `OUT`, of rows with these masses."""
+    odds = physics.gone_odds * np.exp(np.minimum(physics.gone_weight * missed, 30.0))
+    out = np.where(zone == GONE, 1 - physics.back_share, odds / (1 + odds))
+    out = np.where((zone == UNPLACED) | (mass.sum(1) <= 0), 1.0, out)
+    mass = mass / np.maximum(mass.sum(1, keepdims=True), 1e-9)
+    made = np.concatenate([mass * (1 - out)[:, None], out[:, None]], axis=1)
+    return np.asarray(made / made.sum(1, keepdims=True), np.float32)

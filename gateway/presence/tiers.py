@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.presence.columns import Columns
+from gateway.presence.item_state import GONE
 from gateway.presence.resting import Resting
 from gateway.presence.tracker import SnapshotError
 
@@ -31,6 +32,19 @@ class Tiers:
     def where(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where the rows of items are."""
         return self.items["where"][items].astype(np.int64)
+
+    def heard_of(self, item: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Return when each item was last read, when it was told of, and whether it is gone, shape [n] each."""
+        where = self.where(item)
+        seen_us, told_us, gone = np.zeros(len(item), np.int64), np.zeros(len(item), np.int64), np.zeros(len(item), bool)
+        for table, mine, rows in (
+            (self._active, np.flatnonzero(where > 0), where - 1),
+            (self._resting.state, np.flatnonzero(where < 0), -where - 1),
+        ):
+            here = rows[mine]
+            seen_us[mine], told_us[mine] = table["seen_us"][here], table["told_us"][here]
+            gone[mine] = table["zone"][here] == GONE
+        return seen_us, told_us, gone
 
     def open(self, items: NDArray[np.int64]) -> None:
         """Give rows to distinct items that have none."""
@@ -61,9 +75,9 @@ class Tiers:
 
     def pack(self) -> NDArray[np.int64] | None:
         """Give room back where much is free; return the new number of each active row (-1: free) if those changed."""
-        _pack(self._resting.state)
-        new = _pack(self._active)
-        self.index()
+        quiet, new = _pack(self._resting.state), _pack(self._active)
+        if quiet is not None or new is not None:
+            self.index()
         return new
 
     def index(self) -> None:

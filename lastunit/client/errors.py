@@ -1,4 +1,4 @@
-"""What goes wrong, by who must act: nobody (try again), the caller (the problem says why), or whoever set the address."""
+"""What goes wrong, by who must act: nobody (try again), the caller (the problem says why), or who set the address."""
 
 from collections.abc import Mapping
 from typing import Any, Final

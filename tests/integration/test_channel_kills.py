@@ -99,7 +99,13 @@ class Buyer:
     async def _find(self, http: httpx.AsyncClient) -> None:
         name, units = f"found-{uuid.uuid4().hex}", self._random.randint(1, 3)
         delta = {"gtin": SHIRT_S, "delta": units}
-        body: dict[str, Any] = {"mode": "delta", "source_event_id": name, "site": SITE.id, "at": now(), "reason": "found"}
+        body: dict[str, Any] = {
+            "mode": "delta",
+            "source_event_id": name,
+            "site": SITE.id,
+            "at": now(),
+            "reason": "found",
+        }
         body["lines"] = [delta]
         answer = await self._answer(http, "/v1/adjustments", body)
         assert answer.status_code in {200, 201}, answer.text

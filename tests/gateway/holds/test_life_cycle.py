@@ -403,8 +403,8 @@ async def test_a_hold_is_handed_to_another_cart_and_key(rig: Rig) -> None:
     keys = {"pos": "stock:read hold:write", "reader": "stock:read"}
     async with rig.database.write() as connection:
         for number, (key, scopes) in enumerate(keys.items()):
-            row: dict[str, Any] = {"id": key, "sha256": bytes([number]) * 32, "channel": "shop", "name": key, "scopes": scopes}
-            row |= {"rate_per_s": 1.0, "burst": 1, "created_us": 0}
+            row: dict[str, Any] = {"id": key, "sha256": bytes([number]) * 32, "channel": "shop", "name": key}
+            row |= {"scopes": scopes, "rate_per_s": 1.0, "burst": 1, "created_us": 0}
             await connection.execute(api_key.insert(), row)
     for key in ("nobody", "reader"):
         with pytest.raises(UnknownKeyError):

@@ -60,9 +60,9 @@ async def test_pages_leave_nothing_out(rig: TradeRig) -> None:
     assert [row.serial for row in (await reads.postings(site=OTHER)).rows] == ["7"]
     assert [row.serial for row in (await reads.postings(serial="3", gtin=SHIRT_S)).rows] == ["3"]
     assert len((await reads.postings(sites=frozenset({SITE.id}))).rows) == 7
-    page = await reads.audit(limit=5)
-    assert (len(page.rows), page.next) == (5, page.rows[-1].id)
-    assert [row.site for row in (await reads.audit(after=page.next or 0, sites=frozenset({OTHER}))).rows] == [OTHER]
+    first = await reads.audit(limit=5)
+    assert (len(first.rows), first.next) == (5, first.rows[-1].id)
+    assert [row.site for row in (await reads.audit(after=first.next or 0, sites=frozenset({OTHER}))).rows] == [OTHER]
 
 
 async def test_a_customer_is_forgotten_with_all_that_names_him(rig: TradeRig) -> None:

@@ -23,11 +23,10 @@ OTHER = "store-002"
 OTHER_KEY = SkuKey(OTHER, SHIRT_S)
 
 
-def goods(*serials: str, gtin: str = SHIRT_S, **units: int) -> Goods:
-    """Return named shirts of one size, and units by size: `S=2`, `M=1`."""
-    sizes = {"S": SHIRT_S, "M": SHIRT_M}
-    items = tuple(ItemName(gtin, serial) for serial in serials)
-    return Goods(items, tuple(sorted((sizes[size], count) for size, count in units.items())))
+def goods(*serials: str, S: int = 0, M: int = 0) -> Goods:  # noqa: N803 - sizes are written so
+    """Return named shirts S, and units by size."""
+    items = tuple(ItemName(SHIRT_S, serial) for serial in serials)
+    return Goods(items, tuple((gtin, units) for gtin, units in ((SHIRT_S, S), (SHIRT_M, M)) if units))
 
 
 class TradeRig(Rig):
@@ -42,7 +41,7 @@ class TradeRig(Rig):
         return {"event": f"e{next(self.events)}", "site": SITE.id, "at_us": self.clock()} | more
 
     def sale(self, *serials: str, units: int = 0, **more: Any) -> Sale:
-        of = goods(*serials, **({"S": units} if units else {}))
+        of = goods(*serials, S=units)
         return Sale(goods=of, **self._more(more))
 
     async def sell(self, *serials: str, units: int = 0, **more: Any) -> dict[str, Any]:
@@ -52,7 +51,7 @@ class TradeRig(Rig):
         return {name: value for name, value in msgspec.to_builtins(line).items() if value and name != "gtin"}
 
     async def give_back(self, *serials: str, units: int = 0, **more: Any) -> Any:
-        of = goods(*serials, **({"S": units} if units else {}))
+        of = goods(*serials, S=units)
         answer, _ = await self.trade.give_back(Return(goods=of, **self._more(more)))
         return answer
 
