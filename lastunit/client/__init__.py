@@ -61,4 +61,7 @@ __all__ = [
 
 
 class LastUnitClient(StockCalls, ReservationCalls, TradeCalls, WebhookCalls):
-    """One gateway, and the key that it is asked with. Give `transport` to reach it in another way than by TCP."""
+    """One gateway, and the key that it is asked with. Give `transport` to reach it in another way than by TCP.
+
+    `retries` counts writes that were sent again, `resumes` streams that were begun again.
+    """

@@ -7,6 +7,7 @@ sending the same bytes again can only find out what became of it, never do it tw
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
@@ -46,12 +47,14 @@ class Connection:
         tries: int = TRIES,
         transport: httpx.AsyncBaseTransport | None = None,
         rng: random.Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.resumes = 0
         self.retries = 0
         self._tries = tries
         self._silence_s = silence_s
         self._rng = rng or random.Random()
+        self._sleep = sleep
         headers = {"Accept": JSON, "User-Agent": "lastunit-client/1"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
@@ -99,7 +102,7 @@ class Connection:
             else:
                 return decoded(response.content, answer)
             self.retries += 1
-            await asyncio.sleep(max(min(asked_s, BACKOFF_MOST_S), delay_s * self._rng.uniform(0.5, 1.0)))
+            await self._sleep(max(min(asked_s, BACKOFF_MOST_S), delay_s * self._rng.uniform(0.5, 1.0)))
             delay_s = min(delay_s * 2, BACKOFF_MOST_S)
         raise AssertionError("tries: expected at least 1")
 

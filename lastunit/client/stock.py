@@ -1,6 +1,5 @@
 """What is where, what can be sold, and every change of it."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -134,7 +133,7 @@ class StockCalls(Connection):
                 delay_s = min(delay_s * 2, BACKOFF_MOST_S)
             position = parser.last_id
             self.resumes += 1
-            await asyncio.sleep(delay_s * self._rng.uniform(0.5, 1.0))
+            await self._sleep(delay_s * self._rng.uniform(0.5, 1.0))
 
     async def _stream(
         self, parser: EventParser, site: str | None, thresholds: str | None
