@@ -25,7 +25,7 @@ from gateway.ledger.retell import _row as row_and_event
 from gateway.storage.schema import change, stock
 from gateway.storage.statement import MANY, upsert_into
 
-REMEMBERED_S: Final = 5.0
+REMEMBERED_S: Final = 30.0
 """For how long a picture may be believed, whatever its row says."""
 
 _PICTURES_MAX: Final = 256

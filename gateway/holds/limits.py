@@ -58,5 +58,13 @@ SWEEP_EVERY_S: Final = 0.25
 SWEEP_MAX: Final = 100
 """Reservations that one transaction of the sweeper ends: nobody waits long for its locks."""
 
+KEPT_S: Final = 90 * 24 * 3_600
+"""How long a reservation that is over is kept, counted from when it was made: a quarter, in which a repeat still gets
+its answer and a complaint its history. What was sold stays in the ledger."""
+
+PRUNE_EVERY_S: Final = 60.0
+PRUNE_MAX: Final = 500
+"""Rows forgotten in one transaction: 8 a second, more than a busy chain makes on average."""
+
 RETRY_AFTER_S: Final = 1
 """What a client is told to wait when the queue is full."""

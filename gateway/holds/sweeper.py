@@ -1,7 +1,7 @@
 """The sweeper: commits the end of holds whose time is over, with the events of what is free again.
 
 Reads never wait for it: a hold is gone from `expires_us` on. It gives the items back, so that nobody meets a binding of
-the dead, and tells the channels, within a second. Several processes may sweep side by side: each locks the rows of
+the dead, and tells the channels, within a second; and it forgets what was over long ago. Several processes may sweep side by side: each locks the rows of
 stock first, in key order, and ends what is still there to be ended.
 """
 
@@ -11,21 +11,24 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.holds.batch import EXPIRED
+from gateway.holds.ids import uuid7
 from gateway.holds.life import State
-from gateway.holds.limits import LINES_MAX, SWEEP_EVERY_S, SWEEP_MAX
+from gateway.holds.limits import KEPT_S, LINES_MAX, PRUNE_EVERY_S, PRUNE_MAX, SWEEP_EVERY_S, SWEEP_MAX
 from gateway.holds.rows import let_go
 from gateway.holds.writer import nothing
 from gateway.ledger.retell import lock_skus, retell, shelf_of
 from gateway.site_view import SiteViews
-from gateway.storage.commerce import reservation, reservation_line
+from gateway.storage.commerce import reference, reservation, reservation_line
 from gateway.storage.engine import Database
 
 _log: Final = structlog.get_logger("gateway.holds")
+
+_OVER: Final = (State.RELEASED.value, State.EXPIRED.value, State.FULFILLED.value)
 
 _SKUS_MAX: Final = 4 * LINES_MAX
 """SKUs that one transaction of the sweeper locks; a single reservation may have all its lines."""
@@ -39,6 +42,7 @@ class SweeperFigures:
     hold_sweeps: int = 0
     hold_sweep_failures: int = 0
     hold_expiry_lag_ms: int = 0
+    holds_pruned: int = 0
 
 
 class Sweeper:
@@ -72,10 +76,14 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep until `stop`."""
+        next_prune_us = 0
         while not self._stop.is_set():
             try:
                 while await self.sweep() and not self._stop.is_set():
                     pass
+                if self._clock() >= next_prune_us:
+                    next_prune_us = self._clock() + int(PRUNE_EVERY_S * 1e6)
+                    await self.prune()
             except (SQLAlchemyError, OSError) as error:
                 self.figures.hold_sweep_failures += 1
                 _log.warning("hold_sweep_failed", error=str(error)[:500])
@@ -121,6 +129,26 @@ class Sweeper:
         self.figures.holds_expired += len(rows)
         self.figures.hold_expiry_lag_ms = max((now_us - row.expires_us for row in rows), default=0) // 1_000
         return len(rows)
+
+    async def prune(self) -> int:
+        """Forget up to `PRUNE_MAX` reservations that are over and were made long ago; return how many."""
+        before = uuid7(self._clock() - KEPT_S * 1_000_000, 0)
+        old = (
+            select(reservation.c.id)
+            .where(reservation.c.id < before, reservation.c.state.in_(_OVER))
+            .order_by(reservation.c.id)
+            .limit(PRUNE_MAX)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.write() as connection:
+            names = (await connection.scalars(old)).all()
+            if names:
+                named = (reference.c.kind == "hold") & reference.c.id.in_(names)
+                await connection.execute(delete(reference).where(named))
+                await connection.execute(delete(reservation_line).where(reservation_line.c.reservation.in_(names)))
+                await connection.execute(delete(reservation).where(reservation.c.id.in_(names)))
+        self.figures.holds_pruned += len(names)
+        return len(names)
 
     async def _over(self) -> list[str]:
         """Return holds that are over, the oldest first: few enough that one transaction can end them."""

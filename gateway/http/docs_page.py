@@ -124,12 +124,18 @@ def _paragraphs(text: str) -> str:
     return "".join(f"<p>{_prose(part)}</p>" for part in text.split("\n\n") if part.strip())
 
 
+def _needs(operation: Mapping[str, Any]) -> str:
+    """The scope that a key needs; nothing for what anybody may ask."""
+    scopes = {scope for way in operation.get("security", ()) for needed in way.values() for scope in needed}
+    return _paragraphs(f"Needs a key with {', '.join(f'`{scope}`' for scope in sorted(scopes))}.") if scopes else ""
+
+
 def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
     return (
         f'<section class="operation" id="{escape(operation["operationId"])}">'
         f"<h3><span>{escape(method.upper())}</span> <code>{escape(path)}</code></h3>"
         f"<p><strong>{escape(operation.get('summary', ''))}</strong></p>{_paragraphs(operation.get('description', ''))}"
-        f"{_parameters(operation)}{_body(operation)}<h4>Answers</h4>{_responses(operation)}</section>"
+        f"{_needs(operation)}{_parameters(operation)}{_body(operation)}<h4>Answers</h4>{_responses(operation)}</section>"
     )
 
 

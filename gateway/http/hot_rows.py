@@ -80,8 +80,8 @@ class HotRows:
             made = availability_row(at_site(*key, place.view, row.zones, row.stored), policy, now_us)
             return Written(answer.encode(made), answer.etag_of([validator(made)]).encode())
         as_of_us = place.view.now_us
-        age_ms = max(0, now_us - as_of_us) // 1_000
-        clocks = b'"%b","oldest_read_s":%d.%03d' % (self._iso(as_of_us), age_ms // 1_000, age_ms % 1_000)
+        age_s = max(0, now_us - as_of_us) // 1_000 / 1_000
+        clocks = b'"%b","oldest_read_s":%b' % (self._iso(as_of_us), repr(age_s).encode())
         return Written(prepared.before + clocks + prepared.after, prepared.etag)
 
     def _prepare(self, key: SkuKey, policy: Policy, row: MirrorRow, place: MirrorSite) -> Prepared:

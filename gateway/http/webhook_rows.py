@@ -1,6 +1,6 @@
 """Webhooks as they come in and go out: bodies, answers, examples."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -91,7 +91,7 @@ class DeadLetterRow(msgspec.Struct, frozen=True):
     at: Instant
     status: int | None
     error: str
-    event: msgspec.Raw
+    event: dict[str, Any]
 
 
 class DeadLetters(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ def tried_row(message_id: str, outcome: Outcome) -> WebhookTest:
 
 def dead_letter_row(letter: DeadLetter) -> DeadLetterRow:
     """Return a dead letter as its owner sees it."""
-    return DeadLetterRow(letter.seq, iso(letter.at_us), letter.status, letter.error, msgspec.Raw(letter.body))
+    return DeadLetterRow(letter.seq, iso(letter.at_us), letter.status, letter.error, msgspec.json.decode(letter.body))
 
 
 EXAMPLE_BODY: Final = WebhookBody("https://shop.example.com/hooks/stock", ["store-001"], [0, 1, 5])
@@ -174,7 +174,7 @@ EXAMPLE_DEAD: Final = DeadLetters(
             _AT,
             422,
             "answered 422",
-            msgspec.Raw(
+            msgspec.json.decode(
                 b'{"type":"stock.changed","timestamp":"2026-11-22T05:44:58.700Z","data":{"seq":410,"kind":"stock",'
                 b'"gtin":"09506000134352","site":"store-001","atp":1,"on_hand":2,"version":16}}'
             ),

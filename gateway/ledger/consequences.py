@@ -44,13 +44,14 @@ def consequences(
     movements: Iterable[Movement],
     *,
     left: Mapping[str, Iterable[str]] | None = None,
+    loose: Mapping[str, int] | None = None,
 ) -> Consequences:
     """Return what follows for items that are in `states` (others: available).
 
     `unplaced` units wait for their item, by GTIN; `left` are serials of items that left unsold a short while ago, the
-    newest first: a late sale by SKU is theirs.
+    newest first: a late sale by SKU is theirs. `loose` units without tags are sold before any item is waited for.
     """
-    reckoning = _Reckoning(states, unplaced, left or {})
+    reckoning = _Reckoning(states, unplaced, left or {}, loose or {})
     for line in lines:
         if not line.posted:
             reckoning.line(line)
@@ -63,12 +64,17 @@ class _Reckoning:
     """Goes through lines and movements in order, and remembers the states between them."""
 
     def __init__(
-        self, states: Mapping[ItemName, str], unplaced: Mapping[str, int], left: Mapping[str, Iterable[str]]
+        self,
+        states: Mapping[ItemName, str],
+        unplaced: Mapping[str, int],
+        left: Mapping[str, Iterable[str]],
+        loose: Mapping[str, int],
     ) -> None:
         self.found = Consequences()
         self._states = dict(states)
         self._waiting = dict(unplaced)
         self._left = {gtin: list(serials) for gtin, serials in left.items()}
+        self._loose = dict(loose)
 
     def line(self, line: BookLine) -> None:
         """Take a piece of evidence."""
@@ -97,12 +103,15 @@ class _Reckoning:
 
     def _sale_by_sku(self, gtin: str, units: int, because: Because) -> None:
         late = self._left.get(gtin, [])
+        late[:] = [serial for serial in late if self._states.get((gtin, serial), LEFT_UNSOLD) == LEFT_UNSOLD]
         taken, late[:] = late[:units], late[units:]
         for serial in taken:
             self._let((gtin, serial), SOLD, because)
         if owed := units - len(taken):
             self.found.sold_by_sku.append((gtin, owed, because))
-            self._waiting[gtin] = self._waiting.get(gtin, 0) + owed
+            loose = min(owed, self._loose.get(gtin, 0))
+            self._loose[gtin] = self._loose.get(gtin, 0) - loose
+            self._waiting[gtin] = self._waiting.get(gtin, 0) + owed - loose
 
     def _let(self, name: ItemName, state: str, because: Because) -> None:
         if self._states.get(name, AVAILABLE) != state:

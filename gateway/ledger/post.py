@@ -21,7 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.fold.outputs import Chance, Facts
 from gateway.fold.state import ItemKey
 from gateway.fold.witness import BookLine
-from gateway.ledger.accounts import UNPLACED, Because, post_untagged, set_states, states_of
+from gateway.ledger.accounts import (
+    OUTSIDE,
+    UNPLACED,
+    Because,
+    ShortError,
+    post_untagged,
+    set_states,
+    states_of,
+)
 from gateway.ledger.consequences import consequences
 from gateway.ledger.errors import LedgerError
 from gateway.ledger.movement import Movement
@@ -86,13 +94,24 @@ async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked
     unplaced = {key.gtin: row.unplaced for key, row in locked.items()}
     by_sku = [line for line in lines if line.kind is EvidenceKind.SALE and not line.serials]
     left = await _left_unsold(connection, at.site, by_sku)
-    found = consequences(states, unplaced, lines, facts.movements, left=left)
+    loose = await _untagged(connection, at.site, by_sku)
+    found = consequences(states, unplaced, lines, facts.movements, left=left, loose=loose)
     for gtin, units, because in found.sold_by_sku:
         await owe(connection, SkuKey(at.site, gtin), units, because, at.now_us)
     for gtin, because in found.placed:
-        accounts = (SOLD, UNPLACED)
-        await post_untagged(connection, (at.site, gtin), 1, accounts, because=because, now_us=at.now_us)
+        await _place(connection, SkuKey(at.site, gtin), because, at.now_us)
     await set_states(connection, at.site, list(found.states.values()), at.now_us)
+
+
+async def _place(connection: AsyncConnection, key: SkuKey, because: Because, now_us: int) -> None:
+    """Post that the item of a sale by SKU is known: its nameless unit is no longer the one that was sold.
+
+    When that unit was brought back meanwhile, it was another one, which came from outside.
+    """
+    try:
+        await post_untagged(connection, key, 1, (SOLD, UNPLACED), because=because, now_us=now_us)
+    except ShortError:
+        await post_untagged(connection, key, 1, (OUTSIDE, UNPLACED), because=because, now_us=now_us)
 
 
 async def owe(connection: AsyncConnection, key: SkuKey, units: int, because: Because, now_us: int) -> None:
@@ -118,16 +137,34 @@ async def _left_unsold(connection: AsyncConnection, site: str, lines: Collection
     if not lines:
         return {}
     oldest_us = min(line.at_us for line in lines) - LATE_SALE_US
-    query = (
-        select(disposition.c.gtin, disposition.c.serial)
-        .where(disposition.c.site == site, disposition.c.gtin.in_(sorted({line.gtin for line in lines})[:MANY]))
-        .where(disposition.c.state == LEFT_UNSOLD, disposition.c.since_us >= oldest_us)
-        .order_by(disposition.c.since_us.desc(), disposition.c.serial)
-    )
     left: dict[str, list[str]] = defaultdict(list)
-    for row in await connection.execute(query):
-        left[row.gtin].append(row.serial)
+    for part in _gtins_of(lines):
+        query = (
+            select(disposition.c.gtin, disposition.c.serial)
+            .where(disposition.c.site == site, disposition.c.gtin.in_(part))
+            .where(disposition.c.state == LEFT_UNSOLD, disposition.c.since_us >= oldest_us)
+            .order_by(disposition.c.since_us.desc(), disposition.c.serial)
+        )
+        for row in await connection.execute(query):
+            left[row.gtin].append(row.serial)
     return left
+
+
+async def _untagged(connection: AsyncConnection, site: str, lines: Collection[BookLine]) -> dict[str, int]:
+    """Return the units without tags that are for sale, of the SKUs of these sales."""
+    units: dict[str, int] = defaultdict(int)
+    for part in _gtins_of(lines):
+        query = select(untagged.c.gtin, untagged.c.quantity).where(
+            untagged.c.site == site, untagged.c.gtin.in_(part), untagged.c.state == AVAILABLE
+        )
+        for row in await connection.execute(query):
+            units[row.gtin] += row.quantity
+    return units
+
+
+def _gtins_of(lines: Collection[BookLine]) -> list[list[str]]:
+    gtins = sorted({line.gtin for line in lines})
+    return [gtins[low : low + MANY] for low in range(0, len(gtins), MANY)]
 
 
 def _row(site: str, moved: Movement) -> dict[str, Any]:

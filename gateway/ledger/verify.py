@@ -24,12 +24,12 @@ from gateway.ledger.accounts import OUTSIDE, UNPLACED
 from gateway.ledger.retell import keys_of, lock_skus, retell, shelf_of
 from gateway.ledger.verdict import FAULTS_SHOWN, Verdict
 from gateway.ledger.verify_offers import check_offers
-from gateway.ledger.verify_places import cells_of, chain_of, check_places, wrong_cells
+from gateway.ledger.verify_places import cells_of, cells_of_items, chain_of, check_places, wrong_cells
 from gateway.ledger.verify_states import balances_of, check_states, wrong_unplaced, wrong_untagged
 from gateway.site_view import SiteViews
 from gateway.storage.commerce import disposition, untagged
 from gateway.storage.engine import Database
-from gateway.storage.schema import item, site_fold, stock, stock_count
+from gateway.storage.schema import item, movement, site_fold, stock, stock_count
 from gateway.storage.schema import site as site_table
 from gateway.storage.site_register import decode_site
 from gateway.storage.statement import MANY, insert_into
@@ -65,7 +65,7 @@ async def rebuild_counts(database: Database, site: str, clock: Clock = system_cl
     async with database.write() as connection:
         await connection.execute(update(site_fold).where(site_fold.c.site == site).values(site=site))
         gtins = set(await connection.scalars(select(stock.c.gtin).where(stock.c.site == site)))
-        gtins |= set(await connection.scalars(select(cells_of(site).subquery().c.gtin).distinct()))
+        gtins |= set(await connection.scalars(select(movement.c.gtin).where(movement.c.site == site).distinct()))
         gtins |= set(await connection.scalars(select(balances_of(site).c.gtin).distinct()))
         locked = await lock_skus(connection, keys_of(site, gtins), now_us)
         wrong = 0
@@ -105,9 +105,9 @@ async def _replace_places(connection: AsyncConnection, site: str) -> None:
 
 
 async def _replace_counts(connection: AsyncConnection, site: str) -> None:
-    """Write the counts by the ledger; cells without units that are there stay."""
+    """Write the counts by the items' places, which are those of the ledger by now."""
     await connection.execute(delete(stock_count).where(stock_count.c.site == site))
-    cells = cells_of(site).subquery()
+    cells = cells_of_items(site).subquery()
     rows = select(
         select(site_table.c.site).where(site_table.c.site == site).scalar_subquery(),
         cells.c.gtin,

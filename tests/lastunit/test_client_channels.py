@@ -3,11 +3,11 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx
 import pytest
@@ -73,6 +73,9 @@ from tests.gateway.http.links import (
 from tests.gateway.http.problems import BY_CODE
 from tests.gateway.small_store import SECOND_US, T0_US, ManualClock
 from wire.gs1.digital_link import format_digital_link
+
+if TYPE_CHECKING:
+    from gateway.http.reservation_rows import Reservation
 
 AT: Final = "2026-11-18T11:06:49Z"
 EVERYTHING: Final = ("stock:read", "stock:write", "hold:write", "staff:read", "audit:read", "webhook:write")
@@ -205,15 +208,15 @@ async def test_a_snapshot_is_all_pages_at_the_first_ones_cursor(served: Served, 
 async def test_changes_may_be_only_those_that_cross_a_threshold(served: Served, client: LastUnitClient) -> None:
     cursor = await served.relayed()
     found: list[int] = []
-    for _ in range(4):  # 4, 3, 2, 1 units, then none
+    for _ in range(4):  # 3, 2, 1 units, then none
         await client.reserve(one())
         await served.relayed()
-    async with asyncio.timeout(30), aclosing(client.changes(cursor, MAIN, thresholds=[1])) as changes:
+    async with asyncio.timeout(30), aclosing(client.changes(cursor, MAIN, thresholds=[0, 1])) as changes:
         async for change in changes:
             found.append(change.atp)
             if not change.atp:
                 break
-    assert found == [3, 0]
+    assert found == [3, 1, 0]
 
 
 # -- reservations
@@ -243,7 +246,7 @@ async def test_what_is_released_is_there_again(client: LastUnitClient) -> None:
     assert (await client.release(held.id)).state == "released"
     assert (await client.availability(NAVY_M, MAIN)).atp == 4
     with pytest.raises(NotFoundError, match="unknown-reservation"):
-        await client.reservation("no/such one")
+        await client.reservation("no such one")
 
 
 async def test_a_shortage_names_who_has_it(client: LastUnitClient) -> None:

@@ -23,6 +23,7 @@ from gateway.holds.errors import (
     UnknownKeyError,
     WrongStateError,
 )
+from gateway.holds.limits import KEPT_S
 from gateway.holds.sweeper import Sweeper
 from gateway.ledger.picture import SkuKey
 from gateway.storage.commerce import api_key, disposition, reference, reservation
@@ -215,6 +216,39 @@ async def test_sweepers_side_by_side_end_each_hold_once(rig: Rig) -> None:
     assert sum(sweeper.figures.holds_expired for sweeper in sweepers) == 12
     assert await rig.atp() == 12
     await rig.check()
+
+
+async def test_what_was_over_long_ago_is_forgotten(rig: Rig) -> None:
+    await rig.put("1", "2")
+    holds, sweeper = rig.holds(), Sweeper(rig.database, rig.clock)
+    over = await rig.reserve(holds, 1, name="k", references=[("cart_ref", "c")])
+    kept = await rig.reserve(holds, 1)
+    await holds.release(WEB, over["id"])
+    await holds.confirm(WEB, kept["id"])
+    rig.clock.advance(KEPT_S - 1)
+    assert await sweeper.prune() == 0
+    rig.clock.advance(2)
+    assert [await sweeper.prune(), await sweeper.prune()] == [1, 0]
+    with pytest.raises(UnknownHoldError):
+        await holds.get(WEB, over["id"])
+    assert (await holds.get(WEB, kept["id"])).state == "confirmed"
+    async with rig.database.read() as connection:
+        assert (await connection.execute(select(reference))).all() == []
+    assert not (await holds.reserve(rig.asked(1, name="k", references=[("cart_ref", "c")]))).replayed
+    await rig.check()
+
+
+async def test_the_sweeper_runs_until_it_is_stopped(rig: Rig) -> None:
+    await rig.put("1")
+    swept = asyncio.Event()
+    sweeper = Sweeper(rig.database, rig.clock, every_s=0.01, committed=swept.set)
+    running = asyncio.create_task(sweeper.run())
+    await rig.reserve(rig.holds(), 1, ttl_s=10)
+    rig.clock.advance(11)
+    await asyncio.wait_for(swept.wait(), 30)
+    sweeper.stop()
+    await asyncio.wait_for(running, 30)
+    assert await rig.atp() == 1
 
 
 async def test_an_expired_hold_over_two_skus_gives_back_what_nobody_took(rig: Rig) -> None:

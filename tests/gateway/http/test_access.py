@@ -13,12 +13,11 @@ from starlette.responses import Response
 
 from gateway.http import refusals
 from gateway.http.access import KEEPER, LOCAL, Caller, closed, count, public, requires, seal
-from gateway.http.gate import COOKIE, Gate, cookie_of
+from gateway.http.gate import COOKIE, Gate
 from gateway.http.limits import StreamLimits
 from gateway.http.serve import NotLoopbackError, listen
-from gateway.http.session_routes import is_own_page
 from gateway.keys.ring import MISS_RELOAD_S, STALE_S
-from gateway.keys.scopes import ALL_SCOPES, READS
+from gateway.keys.scopes import ALL_SCOPES
 from gateway.keys.store import ChannelChange
 from tests.gateway.http.keyed import OTHER, OWN, Keyed, filled_file, id_of, open_keyed
 from tests.gateway.http.problems import problem
@@ -268,118 +267,33 @@ async def test_health_says_to_anybody_only_that_it_lives(keyed: Keyed) -> None:
 
 
 async def test_the_policy_of_the_channel_is_the_callers(keyed: Keyed) -> None:
-    plain = f"/v1/availability?gtin={SHIRT_S}&site={OWN}"
-    async with keyed.asking(await keyed.key("stock:read")) as http:
-        before = (await http.get(plain)).json()
-    assert before["on_hand"] == 3
-    careful = await keyed.key("stock:read", channel="careful", change=ChannelChange(safety=1))
-    async with keyed.asking(careful) as http:
-        after = (await http.get(plain)).json()
-    assert (after["safety"], after["atp"]) == (1, max(0, before["atp"] - 1))
+    """Three shirts, each there with 0.6: at least one with 0.936, at least two with 0.648."""
+    changes = {
+        "web": ChannelChange(),
+        "bold": ChannelChange(target=0.5),
+        "careful": ChannelChange(target=0.5, safety=1),
+    }
+    said = {}
+    for channel, change in changes.items():
+        async with keyed.asking(await keyed.key("stock:read", channel=channel, change=change)) as http:
+            row = (await http.get(f"/v1/availability?gtin={SHIRT_S}&site={OWN}")).json()
+            said[channel] = (row["on_hand"], row["safety"], row["atp"])
+    assert said == {"web": (3, 0, 0), "bold": (3, 0, 2), "careful": (3, 1, 1)}
 
 
-# -- the session of the page
-
-
-async def sign_in(http: httpx.AsyncClient, token: str, **headers: str) -> httpx.Response:
-    return await http.post("/session", json={"key": token}, headers=headers)
-
-
-async def test_a_person_signs_in_reads_and_signs_out(keyed: Keyed) -> None:
-    token = await keyed.key("stock:read", "stock:write", "staff:read")
-    async with keyed.asking() as http:
-        assert (await http.get("/session")).json() == {"needed": True, "channel": None, "scopes": [], "sites": None}
-        answer = await sign_in(http, f" {token}\n")
-        assert answer.json()["scopes"] == ["staff:read", "stock:read"]
-        cookie = answer.headers["set-cookie"]
-        assert {part.strip().lower() for part in cookie.split(";")[1:]} >= {"httponly", "samesite=strict", "path=/"}
-        assert "secure" not in cookie.lower()
-        assert (await http.get(STOCK)).status_code == 200
-        assert (await http.get(MOVES)).status_code == 200
-        who = (await http.get("/session")).json()
-        assert (who["channel"], who["scopes"]) == ("web", ["staff:read", "stock:read"])
-        await http.delete("/session")
-        problem(await http.get(STOCK), "no-key")
-
-
-async def test_behind_https_the_cookie_travels_encrypted_only(keyed: Keyed) -> None:
-    token = await keyed.key("stock:read")
-    async with keyed.asking() as http:
-        answer = await sign_in(http, token, **{"X-Forwarded-Proto": "https"})
-        assert "secure" in answer.headers["set-cookie"].lower()
-
-
-async def test_a_session_cannot_write(keyed: Keyed) -> None:
-    """The browser sends it by itself: whatever a page from elsewhere brings it to send, nothing is changed."""
-    token = await keyed.key(*ALL_SCOPES)
-    book = {"id": "b", "rows": [{"gtin": SHIRT_S, "quantity": 1, "as_of": "2026-11-18T11:06:40Z"}]}
-    async with keyed.asking() as http:
-        await sign_in(http, token)
-        refused = problem(await http.put(f"/v1/sites/{OWN}/book", json=book), "no-key")
-        assert "only read" in refused["detail"]
-        assert problem(await http.get("/v1/reservations/x"), "scope-missing")["value"] == sorted(READS)
-        shown = {"Authorization": f"Bearer {token}"}
-        assert (await http.put(f"/v1/sites/{OWN}/book", json=book, headers=shown)).status_code == 200
-
-
-async def test_a_session_ends_with_its_key(keyed: Keyed) -> None:
-    token = await keyed.key("stock:read")
-    async with keyed.asking() as http:
-        await sign_in(http, token)
-        await keyed.revoke(token)
-        problem(await http.get(STOCK), "no-key")
-        assert (await http.get("/session")).json()["channel"] is None
-        assert (await http.get("/")).status_code == 200, "the page must be there to ask for another key"
-
-
-async def test_sign_in_takes_a_usable_key_as_json_from_the_own_page(keyed: Keyed) -> None:
-    token, writer = await keyed.key("stock:read"), await keyed.key("hold:write")
-    gone = await keyed.key("stock:read")
-    await keyed.revoke(gone)
-    async with keyed.asking() as http:
-        problem(await sign_in(http, "lu_nope"), "no-key")
-        problem(await sign_in(http, gone), "no-key")
-        problem(await sign_in(http, writer), "scope-missing")
-        problem(await http.post("/session", data={"key": token}), "not-json")
-        problem(await http.post("/session", json={"key": token, "admin": True}), "invalid-body")
-        problem(await http.post("/session", json={"key": token * 50}), "too-large")
-        for foreign in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
-            assert (await sign_in(http, token, **foreign)).status_code == 403
-            assert (await http.delete("/session", headers=foreign)).status_code == 403
-        assert not http.cookies
-        assert (await sign_in(http, token, Origin=keyed.url)).status_code == 200
-
-
-async def test_without_keys_there_is_nothing_to_sign_in_with(keyed: Keyed) -> None:
-    async with keyed.asking() as http:
-        problem(await sign_in(http, "lu_000000000000_" + "A" * 43), "no-key")
-        assert not http.cookies
-
-
-@pytest.mark.parametrize(
-    ("headers", "own"),
-    [
-        ({}, True),
-        ({"origin": "http://h:1"}, True),
-        ({"origin": "http://H:1"}, True),
-        ({"origin": "http://h:2"}, False),
-        ({"origin": "null"}, False),
-        ({"sec-fetch-site": "same-origin", "origin": "http://proxy"}, True),
-        ({"sec-fetch-site": "same-site", "origin": "http://h:1"}, False),
-        ({"sec-fetch-site": "none"}, False),
-    ],
-)
-def test_the_own_page(headers: dict[str, str], own: bool) -> None:
-    raw = [(name.encode(), value.encode()) for name, value in (headers | {"host": "h:1"}).items()]
-    assert is_own_page(Request({"type": "http", "headers": raw})) is own
-
-
-@pytest.mark.parametrize(
-    ("header", "found"),
-    [(f"{COOKIE}=x", "x"), (f"a=1; {COOKIE}=x;b=2", "x"), (f"not{COOKIE}=x", None), ("", None), (COOKIE, "")],
-)
-def test_the_cookie_among_others(header: str, found: str | None) -> None:
-    assert cookie_of(header) == found
+async def test_the_documentation_says_which_scope_each_path_needs(keyed: Keyed) -> None:
+    document = (await keyed.http.get("/openapi.json")).json()
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "api_key"}
+    movements = document["paths"]["/v1/sites/{site}/movements"]["get"]
+    assert movements["security"] == [{"bearer": ["staff:read"]}, {"api_key": ["staff:read"]}]
+    assert {"401", "403", "429"} <= movements["responses"].keys()
+    assert document["paths"]["/healthz"]["get"]["security"] == []
+    page = (await keyed.http.get("/docs")).text
+    keyed_paths = [
+        operation for methods in document["paths"].values() for operation in methods.values() if operation["security"]
+    ]
+    assert page.count("Needs a key with") == len(keyed_paths) > 10
+    assert "Needs a key with <code>staff:read</code>." in page
 
 
 # -- closed by default

@@ -30,7 +30,7 @@ VALUES: Final = {"gtin": SHIRT_S, "name": "app.js", "lat": "52.5", "lon": "13.4"
 HOLD: Final = "shown to the key that made it, and to staff of all its sites (tests/gateway/holds)"
 ITEM: Final = "only what is of the key's sites (tests/gateway/trade)"
 SHIPMENT: Final = "one end must be the key's: the one that acts (tests/gateway/trade)"
-WITHOUT_SITE: Final = {
+WITHOUT_SITE = {
     "GET /v1/sites": "leaves out the others (test_access.py)",
     "GET /v1/edges": "leaves out the others (test_access.py)",
     "POST /v1/references:erase": "for keys of all sites only",
@@ -44,6 +44,17 @@ WITHOUT_SITE: Final = {
     f"POST /v1/reservations/{{reservation}}:{verb}": HOLD
     for verb in ("confirm", "release", "renew", "fulfil", "transfer", "pick", "pick-miss")
 }
+WITHOUT_SITE |= dict.fromkeys(
+    [
+        "GET /v1/webhooks",
+        "GET /v1/webhooks/{webhook}",
+        "DELETE /v1/webhooks/{webhook}",
+        "POST /v1/webhooks/{webhook}:resume",
+        "POST /v1/webhooks/{webhook}:test",
+        "GET /v1/webhooks/{webhook}/dead-letters",
+    ],
+    "of the key that made it; what is sent is of its sites (tests/gateway/push)",
+)
 """Routes that name no site anywhere, and what keeps a key inside its own all the same. A new one must stand here."""
 
 
@@ -99,11 +110,14 @@ def _names(path: str) -> list[str]:
 def with_sites(value: Any, site: str) -> Any:
     """A body with every site in it replaced."""
     if isinstance(value, dict):
-        return {
-            key: site if key in SITE_PARAMETERS and isinstance(member, str) else with_sites(member, site)
-            for key, member in value.items()
-        }
+        return {key: _with_site(key, member, site) for key, member in value.items()}
     return [with_sites(member, site) for member in value] if isinstance(value, list) else value
+
+
+def _with_site(key: str, member: Any, site: str) -> Any:
+    if key == "sites" and isinstance(member, list):
+        return [site]
+    return site if key in SITE_PARAMETERS and isinstance(member, str) else with_sites(member, site)
 
 
 def routes_of(app: FastAPI) -> Iterator[Asked]:
