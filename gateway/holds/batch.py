@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import UNKNOWN, standing
 from gateway.clock import Clock, iso
 from gateway.holds.asked import Asked, Made, Outcome
+from gateway.holds.bulk import insert_new, insert_rows
 from gateway.holds.decide import Granted, OpenStock, Short, decide
 from gateway.holds.errors import InsufficientError, KeyReusedError, Shortage, UnknownHoldSiteError
 from gateway.holds.hot import Kept, Memory, mark_of, put_down, retell_known, transaction_of
@@ -34,7 +35,7 @@ from gateway.ledger.retell import Locked, Shelf, pictures_of, retell, shelf_of
 from gateway.site_view import SiteViews
 from gateway.storage.commerce import binding, reference, reservation, reservation_line
 from gateway.storage.schema import stock
-from gateway.storage.statement import MANY, insert_into
+from gateway.storage.statement import MANY
 
 HELD: Final = "held"
 EXPIRED: Final = "expired"
@@ -308,26 +309,24 @@ class _Work:
         if not rows.reservations:
             return
         rows.reservations.sort(key=lambda row: (row["key"], row["idempotency_key"]))  # two processes never in a circle
-        put = insert_into(connection, reservation).on_conflict_do_nothing().returning(reservation.c.id)
-        if len((await connection.scalars(put, rows.reservations)).all()) != len(rows.reservations):
+        if len(await insert_new(connection, reservation, rows.reservations, [reservation.c.id])) != len(
+            rows.reservations
+        ):
             raise KeyTakenError
-        await connection.execute(insert(reservation_line), rows.lines)
+        await insert_rows(connection, reservation_line, rows.lines)
         await unbind(connection, rows.freed)
         await bind(connection, rows.bindings)
-        if rows.references:
-            await connection.execute(insert(reference), rows.references)
+        await insert_rows(connection, reference, rows.references)
         for key, granted in self._granted.items():
             put_down(self.pictures[key], granted, self._until_us)
 
 
 async def bind(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert bindings of items that look free. Raises `TakenError` naming those that are not."""
-    if not rows:
-        return
-    put = insert_into(connection, binding).on_conflict_do_nothing().returning(binding.c.gtin, binding.c.serial)
-    written = {(row.gtin, row.serial) for row in await connection.execute(put, list(rows))}
+    wanted = {(row["gtin"], row["serial"]) for row in rows}
+    written = await insert_new(connection, binding, rows, [binding.c.gtin, binding.c.serial])
     if len(written) != len(rows):
-        raise TakenError({(row["gtin"], row["serial"]) for row in rows} - written)
+        raise TakenError(wanted - written)
 
 
 def line_row(name: str, number: int, granted: Granted) -> dict[str, Any]:

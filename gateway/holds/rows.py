@@ -172,11 +172,11 @@ async def _places(connection: AsyncConnection, held: Held) -> dict[tuple[SkuKey,
 
 
 async def lapse(connection: AsyncConnection, locked: Locked, now_us: int) -> list[SkuKey]:
-    """Take these SKUs' units from the holds whose time is over; return the SKUs that had some.
+    """Take these SKUs' untagged units from the holds whose time is over; return the SKUs that had such holds.
 
-    Whoever gives such units to another does this first, in the same transaction: a gateway whose clock is behind ours
-    then sees that the hold is not whole any more, and confirms nothing that we took. What the holds keep of other SKUs
-    is not touched (their rows of stock are not ours): the sweeper ends the rest.
+    Whoever gives their units to another does this first, and unbinds the items that he takes, in the same transaction:
+    a gateway whose clock is behind ours then sees that the hold is not whole any more, and confirms nothing that we
+    took. What the holds keep of other SKUs is not touched (their rows of stock are not ours): the sweeper ends it.
     """
     due = [key for key, row in locked.items() if row.next_expiry_us is not None and row.next_expiry_us <= now_us]
     over = select(reservation.c.id).where(reservation.c.state == State.HELD.value, reservation.c.expires_us <= now_us)
@@ -184,8 +184,6 @@ async def lapse(connection: AsyncConnection, locked: Locked, now_us: int) -> lis
         here = tuple_(reservation_line.c.site, reservation_line.c.gtin).in_(part)
         lines = update(reservation_line).where(here, reservation_line.c.reservation.in_(over))
         await connection.execute(lines.where(reservation_line.c.untagged > 0).values(untagged=0))
-        bound = tuple_(binding.c.site, binding.c.gtin).in_(part)
-        await connection.execute(delete(binding).where(bound, binding.c.reservation.in_(over)))
     return due
 
 

@@ -1,8 +1,8 @@
 """The sweeper: commits the end of holds whose time is over, with the events of what is free again.
 
 Reads never wait for it: a hold is gone from `expires_us` on. It gives the items back, so that nobody meets a binding of
-the dead, and tells the channels, within a second; and it forgets what was over long ago. Several processes may sweep side by side: each locks the rows of
-stock first, in key order, and ends what is still there to be ended.
+the dead, and tells the channels, within a second; and it forgets what was over long ago. Several processes may sweep
+side by side: each locks the rows of stock first, in key order, and ends what is still there to be ended.
 """
 
 import asyncio

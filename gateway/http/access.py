@@ -242,7 +242,7 @@ def _undeclared(path: str) -> Problem:
 def declarations(app: FastAPI) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
     """Yield the path, the methods and the scopes of every route; no scope: public, or refused."""
     for found in iter_route_contexts(app.routes):
-        yield found.path or "", frozenset(found.methods or ()), scopes_needed(found.original_route)
+        yield found.path_format or found.path or "", frozenset(found.methods or ()), scopes_needed(found.original_route)
 
 
 async def closed(request: Request) -> None:

@@ -30,9 +30,9 @@ from gateway.http.availability_routes import location_parameter
 from gateway.http.digital_link_page import problem_page, product_page
 from gateway.http.digital_link_rows import LinkItem, ProductLink, Shopper, product_link, validator
 from gateway.http.gate import shown_by
-from gateway.http.openapi import described
+from gateway.http.openapi import Responses, described
 from gateway.http.parameters import gtin_parameter
-from gateway.http.problem import Problem, RefusedError
+from gateway.http.problem import Kind, Problem, RefusedError
 from gateway.http.refusals import problem_response, shown
 from gateway.http.security_headers import PAGE_POLICY
 from gateway.keys.limiter import Limiter
@@ -291,11 +291,21 @@ Near = Annotated[str | None, Query(description="latitude,longitude: the nearest 
 LinkType = Annotated[str | None, Query(alias="linkType", description="`linkset` or `all`: the links as a linkset")]
 
 
+def _documented(*kinds: Kind) -> Responses:
+    """Return the documentation of both routes: each answer, and each refusal, is also there as a page."""
+    found = described((ProductLink,), {"a shopper's": EXAMPLE}, *kinds, cached=True)
+    for response in found.values():
+        if "content" in response:
+            response["content"][HTML] = {"schema": {"type": "string"}}
+    found[200]["content"][LINKSET] = {"schema": {"type": "object"}}
+    return found
+
+
 def routes(links: DigitalLinks) -> APIRouter:
     """Return the routes. They take no strict query: what is unknown here may be an attribute of the link."""
     router = APIRouter(tags=["availability"])
     kinds = (problem.INVALID_GTIN, problem.UNKNOWN_GTIN, problem.NOT_FOUND, problem.NO_KEY, problem.TOO_MANY_REQUESTS)
-    documented = described((ProductLink,), {"a shopper's": EXAMPLE}, *kinds, cached=True)
+    documented = _documented(*kinds)
 
     @router.head("/01/{gtin}", include_in_schema=False)
     @router.get(

@@ -15,7 +15,7 @@ from wire.limits import ID_MAX_CHARS
 SHIPMENT_NAME: Final = r"^[!-.0-~]+$"
 """What stands in a path: printable, and no slash."""
 
-SiteName = Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS)]
+SiteName = Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS, pattern=NAME)]
 Units = Annotated[int, Meta(ge=1, le=EVIDENCE_MAX_UNITS)]
 Reference = Annotated[str, Meta(min_length=1, max_length=REFERENCE_MAX_CHARS, pattern=WHO)]
 Owner = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]

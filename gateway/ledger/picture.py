@@ -32,12 +32,16 @@ class SkuKey(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """What binds an item: a line of a reservation; `lapsed` when that is over, or its time is."""
+    """What binds an item: a line of a reservation; `lapsed` when that is over, or its time is.
+
+    `elsewhere`: the reservation holds it at another site, whose fold still has it; here it is nobody's to give.
+    """
 
     reservation: str
     line: int
     picked: bool
     lapsed: bool
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,7 @@ def _let_go(picture: SkuPicture, mended: Mended) -> None:
     """Take from holds what they lost."""
     for unit in list(picture.units):
         hold = unit.hold
-        if hold is None or hold.lapsed or hold.picked or (unit.good and unit.chance >= FADED):
+        if hold is None or hold.lapsed or hold.picked or hold.elsewhere or (unit.good and unit.chance >= FADED):
             continue
         key = LineKey(hold.reservation, hold.line)
         _bind(picture, unit.serial, None)

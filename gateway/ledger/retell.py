@@ -105,7 +105,7 @@ async def _load(
         pictures[SkuKey(site, row.gtin)].unplaced = row.unplaced
     await _load_zones(connection, site, gtins, pictures)
     await _load_lines(connection, site, gtins, pictures, now_us)
-    await _load_units(connection, site, gtins, sellable, pictures)
+    await _load_units(connection, site, gtins, sellable, pictures=pictures, now_us=now_us)
     loose = select(untagged).where(untagged.c.site == site, untagged.c.gtin.in_(gtins), untagged.c.quantity > 0)
     for row in await connection.execute(loose):
         pictures[SkuKey(site, row.gtin)].untagged[row.owner, row.state] = row.quantity
@@ -149,11 +149,13 @@ async def _load_units(
     site: str,
     gtins: Sequence[str],
     sellable: frozenset[str],
+    *,
     pictures: Mapping[SkuKey, SkuPicture],
+    now_us: int,
 ) -> None:
-    """Load items that are in the site, or bound."""
+    """Load items that are in the site, or bound here; one that was carried over may still be bound elsewhere."""
     state = and_(disposition.c.gtin == item.c.gtin, disposition.c.serial == item.c.serial)
-    bound = and_(binding.c.gtin == item.c.gtin, binding.c.serial == item.c.serial, binding.c.site == item.c.site)
+    bound = and_(binding.c.gtin == item.c.gtin, binding.c.serial == item.c.serial)
     query = (
         select(
             item.c.gtin,
@@ -164,11 +166,15 @@ async def _load_units(
             binding.c.reservation,
             binding.c.line,
             binding.c.picked,
+            binding.c.site.label("bound_at"),
+            reservation.c.state.label("hold_state"),
+            reservation.c.expires_us,
         )
         .outerjoin(disposition, state)
         .outerjoin(binding, bound)
+        .outerjoin(reservation, reservation.c.id == binding.c.reservation)
         .where(item.c.site == site, item.c.gtin.in_(gtins))
-        .where((item.c.zone != OUT) | binding.c.reservation.is_not(None))
+        .where((item.c.zone != OUT) | (binding.c.site == item.c.site))
         .order_by(item.c.gtin, item.c.serial)
     )
     for row in await connection.execute(query):
@@ -177,8 +183,11 @@ async def _load_units(
         chance = row.sellable if known else float(row.zone in sellable)
         hold = None
         if row.reservation is not None:
+            elsewhere = row.bound_at != site
             lapsed = LineKey(row.reservation, row.line) not in picture.lines
-            hold = Hold(row.reservation, row.line, row.picked, lapsed)
+            if elsewhere:
+                lapsed = row.hold_state not in ACTIVE or (row.hold_state == "held" and row.expires_us <= now_us)
+            hold = Hold(row.reservation, row.line, row.picked, lapsed, elsewhere)
         here = row.zone != OUT
         picture.units.append(
             Unit(row.serial, row.zone, chance if here else 0.0, known or not here, row.state or AVAILABLE, hold)
@@ -204,10 +213,10 @@ async def retell(
     events: list[dict[str, Any]] = []
     for key, picture in told.pictures.items():
         mended = mend(picture)
-        if mended:
+        if mended.lines:
             told.mended[key] = mended
         reason = reasons if isinstance(reasons, str) else reasons.get(key, "")
-        if not reason and mended:
+        if not reason and mended.lines:
             reason = SUBSTITUTION_NEEDED if picture.wanting else HOLD_MOVED
         moves = (movements or {}).get(key, ())
         row, body = _row(locked[key], picture, shelves[key.site], now_us, reason=reason, movements=moves)

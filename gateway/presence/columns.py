@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gateway.presence.tracker import SnapshotError
 
 _GROW: Final = 1_024
-"""Rows are added in steps of at least this many, or by half: growing costs little and wastes little."""
+"""Rows are added in steps of at least this many, or by an eighth: growing costs little and wastes little."""
 
 
 class Columns:
@@ -37,7 +37,7 @@ class Columns:
             return
         have = len(next(iter(self._arrays.values())))
         if rows > have:
-            more = max(_GROW, rows - have, have // 2)
+            more = max(_GROW, rows - have, have // 8)
             for name, (dtype, shape, fill) in self._shapes.items():
                 self._arrays[name] = np.concatenate([self._arrays[name], np.full((more, *shape), fill, dtype)])
         self.rows = rows

@@ -20,7 +20,7 @@ from gateway.presence.air import Air
 from gateway.presence.columns import Columns
 from gateway.presence.fingerprint import EXCESS_DB, Compared, compare, free_share
 from gateway.presence.heard import Heard
-from gateway.presence.item_state import GONE, UNPLACED
+from gateway.presence.item_state import UNPLACED
 from gateway.presence.leaving import LONG_S, RATE_FLOOR, SHORT_S
 from gateway.presence.physics import Physics
 
@@ -319,7 +319,3 @@ class Resting:
         which, place = np.nonzero(self.state["mass_zone"][rows] >= 0)
         made[which, self.state["mass_zone"][rows[which], place]] = self.state["mass"][rows[which], place]
         return np.asarray(made / np.maximum(made.sum(1, keepdims=True), np.float32(1e-9)), np.float32)
-
-    def is_gone(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which rows are out of the site."""
-        return np.asarray(self.state["zone"][rows] == GONE, np.bool_)

@@ -21,7 +21,7 @@ from typing import Final
 
 import httpx
 
-from gateway.push.limits import URL_MAX_CHARS
+from gateway.push.limits import TRIED_ADDRESSES_MAX, URL_MAX_CHARS
 
 HTTPS: Final = "https"
 _PORTS: Final = {HTTPS: 443, "http": 80}
@@ -82,7 +82,7 @@ def parse_url(text: str, *, allow_private: bool = False) -> Destination:
         raise AddressError(f"url: port {port}, expected 1 to 65535")
     if not allow_private and port != _PORTS[HTTPS] and port < _PORT_LEAST:
         raise AddressError(f"url: port {port}, expected 443 or one from {_PORT_LEAST} on")
-    host = url.host.rstrip(".").lower()
+    host = url.raw_host.decode("ascii").rstrip(".").lower()  # `host` would undo Punycode, and may fail
     if not host or "%" in host:
         raise AddressError("url: it names no host")
     return Destination(url.scheme, host, port, url.raw_path.decode("ascii"), allow_private)
@@ -121,8 +121,8 @@ def is_own(address: IPv4Address | IPv6Address) -> bool:
     return any(address in net for net in _OWN if net.version == address.version)
 
 
-def judged(destination: Destination, addresses: list[str]) -> str:
-    """Return the address to connect to, of those behind the name. Raises `AddressError` unless all may be sent to."""
+def judged(destination: Destination, addresses: list[str]) -> list[str]:
+    """Return the addresses to try in order, of those behind the name. Raises `AddressError` unless all are allowed."""
     if not addresses:
         raise AddressError(f"host {destination.host!r}: the name has no address")
     for text in addresses:
@@ -135,4 +135,4 @@ def judged(destination: Destination, addresses: list[str]) -> str:
             raise AddressError(f"host {destination.host!r}: nothing is sent to private or special addresses")
         if destination.scheme != HTTPS and not address.is_loopback:
             raise AddressError(f"host {destination.host!r}: plain http goes to this machine only, expected https")
-    return addresses[0]
+    return addresses[:TRIED_ADDRESSES_MAX]

@@ -162,7 +162,6 @@ class Courier:
         async with office.places:
             now_us = office.clock()
             signed = headers(self.webhook.secret, event_id(self.webhook.id, seq), now_us // 1_000_000, body)
-            office.step("webhook.signed")
             outcome = await self._sender.post(destination, body, signed, now_us)
             office.step("webhook.sent")
         return outcome

@@ -49,6 +49,9 @@ ANSWER_S: Final = 20.0
 """For name, connection, request and answer together. Standard Webhooks: 15 to 30 s."""
 
 CONNECT_S: Final = 5.0
+TRIED_ADDRESSES_MAX: Final = 3
+"""Of a name with several: one of them may not be reachable from here (IPv6, often)."""
+
 ANSWER_MAX_BYTES: Final = 64 * 1024
 """Of an answer's body, which says nothing to us; a connection with more to come is closed."""
 

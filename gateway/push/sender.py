@@ -80,8 +80,8 @@ class HttpSender:
         """Send once and return what came of it."""
         try:
             async with asyncio.timeout(self._answer_s):
-                address = judged(destination, await self._resolve(destination.host, destination.port))
-                return await self._post(destination, address, body, headers, now_us)
+                addresses = judged(destination, await self._resolve(destination.host, destination.port))
+                return await self._post_to_any(destination, addresses, body, headers, now_us)
         except AddressError as error:
             return Outcome(None, str(error))
         except TimeoutError:
@@ -90,6 +90,18 @@ class HttpSender:
             return Outcome(None, f"{type(error).__name__}: {error}")
         except (OSError, UnicodeError):
             return Outcome(None, f"host {destination.host!r}: the name cannot be resolved")
+
+    async def _post_to_any(
+        self, destination: Destination, addresses: list[str], body: bytes, headers: dict[str, str], now_us: int
+    ) -> Outcome:
+        """Send to the first address that can be connected to: before that nothing was sent."""
+        *others, last = addresses
+        for address in others:
+            try:
+                return await self._post(destination, address, body, headers, now_us)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+        return await self._post(destination, last, body, headers, now_us)
 
     async def _post(
         self, destination: Destination, address: str, body: bytes, headers: dict[str, str], now_us: int

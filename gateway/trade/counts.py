@@ -27,7 +27,8 @@ async def count(work: Work, said: Count) -> CountTaken:
     work.check_items(said.site, said.items)
     work.check_zone(said.site, said.zone)
     gtins = {name.gtin for name in said.items} | {gtin for gtin, _ in said.untagged}
-    await work.lock((said.site, gtin) for gtin in gtins)
+    elsewhere = await work.elsewhere(said.site, said.items)
+    await work.lock({(said.site, gtin) for gtin in gtins} | elsewhere.keys)
     states = await states_of(work.connection, said.items)
     found = [ItemName(*name) for name, row in states.items() if row.state in {MISSING, LEFT_UNSOLD}]
     await work.let(said.site, found, AVAILABLE, CAUSE)
@@ -37,6 +38,7 @@ async def count(work: Work, said: Count) -> CountTaken:
         counted.append(await _set_counted(work, said, pictures[SkuKey(said.site, gtin)], units))
     if said.items:
         work.say(said.site, EvidenceKind.COUNT, items=said.items, zone=said.zone, coverage=said.coverage)
+    work.gone_from(elsewhere)
     detail = {"items": len(said.items), "found": len(found), "skus": len(said.untagged), "zone": said.zone}
     await work.finish(CAUSE, "count", said.event, detail)
     return CountTaken(

@@ -24,6 +24,7 @@ from gateway.storage.commerce import audit, binding, disposition, posting, reser
 from gateway.storage.engine import Database
 from gateway.storage.schema import item, movement
 from gateway.storage.schema import site as site_table
+from gateway.storage.statement import storable
 from gateway.trade import shipments
 from gateway.trade.limits import HISTORY_MAX, PAGE_MAX
 from gateway.trade.said import ItemName
@@ -43,7 +44,7 @@ class TradeReads:
                 for name in await connection.scalars(select(site_table.c.site).order_by(site_table.c.site))
                 if sites is None or name in sites
             ]
-            return await _story(connection, names, gtin, serial)
+            return await _story(connection, names, gtin, storable(serial))
 
     async def postings(
         self,
@@ -58,7 +59,7 @@ class TradeReads:
         """Return postings after an id, oldest first."""
         query = select(posting).where(posting.c.id > after).order_by(posting.c.id)
         for column, value in ((posting.c.site, site), (posting.c.gtin, gtin), (posting.c.serial, serial)):
-            query = query if value is None else query.where(column == value)
+            query = query if value is None else query.where(column == storable(value))
         if sites is not None:
             query = query.where(posting.c.site.in_(sorted(sites)))
         rows, more = await self._page(query, limit)
@@ -70,7 +71,7 @@ class TradeReads:
         """Return the audit after an id, oldest first. A key for some sites does not see what concerns none."""
         query = select(audit).where(audit.c.id > after).order_by(audit.c.id)
         if site is not None:
-            query = query.where(audit.c.site == site)
+            query = query.where(audit.c.site == storable(site))
         if sites is not None:
             query = query.where(audit.c.site.in_(sorted(sites)))
         rows, more = await self._page(query, limit)

@@ -5,13 +5,14 @@ far as that goes; what was bought elsewhere comes from outside.
 """
 
 from collections import Counter
+from itertools import groupby
 
 from sqlalchemy import select, tuple_
 
 from gateway.clock import iso
 from gateway.http.trade_rows import ReturnTaken, UnitsOf
-from gateway.ledger.accounts import OUTSIDE
-from gateway.ledger.picture import AVAILABLE, RETURNED, SOLD, SkuKey
+from gateway.ledger.accounts import OUTSIDE, UNPLACED
+from gateway.ledger.picture import AVAILABLE, RETURNED, SOLD, SkuKey, SkuPicture
 from gateway.presence.tracker import EvidenceKind
 from gateway.storage.commerce import disposition
 from gateway.storage.schema import site as site_table
@@ -37,10 +38,9 @@ async def give_back(work: Work, said: Return, references: References) -> ReturnT
     unknown = await _unknown(work, goods.items)
     await work.claim(said.site, goods.items)
     state = AVAILABLE if said.sellable else RETURNED
-    if said.sellable:  # who brings goods back had bought them: so each return leaves its trace
-        await work.let(said.site, await work.in_state(goods.items, AVAILABLE), SOLD, UNTOLD)
-    await work.let(said.site, goods.items, state, CAUSE)
     pictures = await work.pictures()
+    await _had_been_sold(work, said, pictures)
+    await work.let(said.site, goods.items, state, CAUSE)
     for gtin, units in goods.units:
         picture = pictures[SkuKey(said.site, gtin)]
         here = min(units, sum(held for (_, what), held in picture.untagged.items() if what == SOLD))
@@ -61,6 +61,18 @@ async def give_back(work: Work, said: Return, references: References) -> ReturnT
         unknown=unknown,
         recorded_at=iso(work.now_us),
     )
+
+
+async def _had_been_sold(work: Work, said: Return, pictures: dict[SkuKey, SkuPicture]) -> None:
+    """Post the sale of items of which nobody told one: who brings goods back had bought them.
+
+    While sales of the SKU wait here for their items, these are the ones.
+    """
+    untold = await work.in_state(said.goods.items, AVAILABLE)
+    for gtin, names in groupby(sorted(untold), key=lambda name: name.gtin):
+        count = min(len(list(names)), pictures[SkuKey(said.site, gtin)].unplaced)
+        await work.post((said.site, gtin), count, (SOLD, UNPLACED), CAUSE)
+    await work.let(said.site, untold, SOLD, UNTOLD)
 
 
 def units_of(goods: Goods) -> list[UnitsOf]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.clock import iso
 from gateway.http.trade_rows import ShipmentItems, ShipmentRow
 from gateway.storage.commerce import shipment, shipment_line
-from gateway.storage.statement import insert_into
+from gateway.storage.statement import insert_into, storable
 from gateway.trade.errors import ShipmentExistsError, UnknownShipmentError
 from gateway.trade.limits import ITEMS_SHOWN
 from gateway.trade.places import inside
@@ -69,7 +69,7 @@ async def create(
 
 async def find(connection: AsyncConnection, name: str, *, lock: bool = False) -> Row[Any]:
     """Return a shipment's row. Raises `UnknownShipmentError`."""
-    query = select(shipment).where(shipment.c.id == name)
+    query = select(shipment).where(shipment.c.id == storable(name))
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
         raise UnknownShipmentError(name)

@@ -66,7 +66,8 @@ async def step(work: Work, said: Step) -> ShipmentTaken:
     if row.kind != shipments.TRANSFER or row.from_site != said.site:
         raise UnknownShipmentError(said.shipment)
     lines = await shipments.lines_of(work.connection, said.shipment)
-    await work.lock({(said.site, line.gtin) for line in lines})
+    elsewhere = await work.elsewhere(said.site, _goods(lines).items)
+    await work.lock({(said.site, line.gtin) for line in lines} | elsewhere.keys)
     row = await shipments.find(work.connection, said.shipment, lock=True)
     if said.action == SHIP:
         if row.state != shipments.ANNOUNCED:

@@ -1,5 +1,6 @@
 """Every route x every scope x own and other site x no, wrong, expired and revoked key: made from the router itself."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,17 @@ WITHOUT_SITE |= dict.fromkeys(
 )
 """Routes that name no site anywhere, and what keeps a key inside its own all the same. A new one must stand here."""
 
+
+RULES: Final = (
+    ("POST /v1/availability:batch", "stock:read"),
+    (".* /v1/reservations.*", "hold:write"),
+    (".* /v1/webhooks.*", "webhook:write"),
+    ("GET /v1/audit", "audit:read"),
+    ("GET /v1/(sites/{site}/movements|items/.*|postings|shipments/.*)", "staff:read"),
+    ("GET /v1/.*", "stock:read"),
+    (".* /v1/.*", "stock:write"),
+)
+"""The scope of each kind of path, said a second time: the first rule that fits holds."""
 
 FOR_ALL_SITES: Final = frozenset({"POST /v1/references:erase"})
 
@@ -184,6 +196,17 @@ async def test_nothing_below_v1_is_public(keyed: Keyed) -> None:
     assert len([route for route in asked if route.path.startswith(ALWAYS_KEYED)]) > 10
     assert [str(route) for route in asked if route.is_public and route.path.startswith(ALWAYS_KEYED)] == []
     assert [str(route) for route in asked if not route.is_public and not route.path.startswith(ALWAYS_KEYED)] == []
+
+
+async def test_every_route_asks_for_the_scope_of_its_kind(keyed: Keyed) -> None:
+    """What only reads never asks for less than a reading scope, what writes for one that writes."""
+    wrong = [
+        (str(asked), sorted(asked.scopes))
+        for asked in routes_of(keyed.app)
+        if not asked.is_public
+        and asked.scopes != {next(scope for rule, scope in RULES if re.fullmatch(rule, str(asked)))}
+    ]
+    assert wrong == []
 
 
 async def test_every_route_asks_for_its_scope_and_no_other_will_do(keyed: Keyed, tokens: dict[str, str]) -> None:

@@ -186,6 +186,11 @@ async def test_who_did_what_and_what_became_of_goods(shop: TradeShop) -> None:
     problem(await shop.http.get(f"/v1/items/{SHIRT_M}/404"), "unknown-item")
     problem(await shop.http.get("/v1/items/123/404"), "invalid-gtin")
     problem(await shop.http.get("/v1/audit?limit=501"), "invalid-parameter")
+    problem(await shop.http.get(f"/v1/items/{SHIRT_S}/a%00b"), "unknown-item")
+    problem(await shop.http.get("/v1/shipments/%00"), "unknown-shipment")
+    for path in ("postings?site=%00", "postings?serial=%00", "audit?site=%00"):
+        assert (await shop.http.get(f"/v1/{path}")).json()["rows"] == []
+    problem(await shop.post("sales", item(1), site="a\0b"), "invalid-body")
 
 
 SALE: dict[str, tuple[dict[str, Any], str, str]] = {

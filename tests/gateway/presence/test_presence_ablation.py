@@ -9,11 +9,13 @@ from gateway.presence.physics import NOMINAL
 from gateway.presence.saved_engine import SavedEngine
 from tests.gateway.presence.engine_rig import gtin, site, sounds, window
 
+PLACES = {0: "BACK", 1: "FLOOR", 2: "FIT", 3: "FLOOR", 4: "FLOOR", 5: "FLOOR"}
+
 
 def lived(tracker: SavedEngine) -> SavedEngine:
-    tracker.meet([gtin(item) for item in range(3)])
+    tracker.meet([gtin(item) for item in range(6)])
     for second in range(40):
-        tracker.observe(window(second, sounds({0: "BACK", 1: "FLOOR", 2: "FIT"}, second)))
+        tracker.observe(window(second, sounds(PLACES, second)))
     return tracker
 
 

@@ -47,5 +47,7 @@ def test_replay_is_within_a_hundredth_of_the_live_path() -> None:
         assert 0.8 < told < 1.0
         assert inferred == pytest.approx(told, abs=0.01)
     looked, guessed = (each.looked_s for each in watched)
-    assert set(looked) == set(guessed)
-    assert all(guessed[antenna] == pytest.approx(looked[antenna], rel=0.25) for antenna in looked), (looked, guessed)
+    reads = Counter(case.antennas[number][0] for number in case.antenna.tolist())
+    busy = [antenna for antenna in looked if reads[antenna[0]] > 500]  # of a reader that reads nothing nothing is known
+    assert len(busy) > 10
+    assert {antenna: guessed[antenna] for antenna in busy} == pytest.approx({a: looked[a] for a in busy}, rel=0.05)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import insert, select
 
-from gateway.availability import encode_ladder, ladder_of
+from gateway.availability import Policy, encode_ladder, ladder_of, offer
 from gateway.push import webhook_store as store
 from gateway.push.webhook_desk import Owner, WebhookDesk
 from gateway.push.webhook_process import WebhookProcess, pass_by
@@ -28,14 +28,15 @@ TTL_US = 3_600_000_000
 def stock(gtin: str = SHIRT_S, *chances: float, site: str = SITE.id, **more: Any) -> dict[str, Any]:
     """Return the row of a change after which units with these chances are there."""
     ladder = ladder_of(chances)
+    said = offer(ladder, Policy(), "live")
     body = {
         "kind": "stock",
         "gtin": gtin,
         "site": site,
-        "atp": int((ladder >= 0.95).sum()),
+        "atp": said.atp,
         "on_hand": len(chances),
         "held": 0,
-        "confidence": 1.0 if chances and chances[0] >= 0.95 else None,
+        "confidence": said.confidence,
         "status": "live",
         "version": 1,
         "as_of": "2026-11-18T11:06:40.000Z",

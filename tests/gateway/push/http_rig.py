@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-from fastapi import Depends
+from fastapi import Depends, FastAPI
 from sqlalchemy import update
 
 from gateway.availability import encode_ladder, ladder_of
@@ -26,7 +26,8 @@ from tests.gateway.small_store import SECOND_US, T0_US, ManualClock
 class PushRig:
     """What a test talks to: `keyed` makes keys, `rig` fills the feed and sends."""
 
-    def __init__(self, keyed: Keyed, rig: Rig, url: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, keyed: Keyed, rig: Rig, app: FastAPI, url: str, http: httpx.AsyncClient) -> None:
+        self.app = app
         self.keyed = keyed
         self.rig = rig
         self.url = url
@@ -60,6 +61,6 @@ async def open_pushed(filled: Path, folder: Path, page_rows: int = 1_000) -> Asy
             serving(app, listen()) as url,
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http,
         ):
-            yield PushRig(keyed, rig, url, http)
+            yield PushRig(keyed, rig, app, url, http)
     finally:
         await database.close()

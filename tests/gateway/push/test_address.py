@@ -4,7 +4,10 @@ import asyncio
 import ssl
 from pathlib import Path
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.push.address import AddressError, judged, parse_url
 from gateway.push.limits import ANSWER_MAX_BYTES
@@ -101,6 +104,8 @@ SPECIAL = [
     "localhost",
 ]
 
+URLISH = r"\Ahttps?://[a-z0-9.@:\[\]%-]{1,20}(:[0-9]{1,6})?[/?#][ -~]{0,10}\Z"
+
 PUBLIC = ["8.8.8.8", "93.184.215.14", "172.15.0.1", "172.32.0.1", "192.169.0.1", "2606:4700:4700::1111", "2a00:1450::1"]
 
 
@@ -127,6 +132,36 @@ def test_urls_that_are_sent_to_as_they_stand(url: str) -> None:
     assert found.host in url
 
 
+@given(st.one_of(st.text(max_size=60), st.text(max_size=40).map(lambda text: f"https://{text}"), st.from_regex(URLISH)))
+def test_any_text_is_a_destination_or_an_error(text: str) -> None:
+    for allow_private in (False, True):
+        try:
+            found = parse_url(text, allow_private=allow_private)
+        except AddressError:
+            continue
+        assert found.scheme == "https" or allow_private
+        assert found.host.isascii()
+        assert found.authority.isprintable()
+        assert httpx.URL(found.at("9.9.9.9")).host == "9.9.9.9"
+        assert httpx.URL(found.at("2606:4700::1")).host == "2606:4700::1"
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--", "xn--bcher-kva.de"])
+def test_punycode_is_left_as_it_stands(host: str) -> None:
+    assert parse_url(f"https://{host}/").host == host
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 300])
+async def test_names_that_no_resolver_takes_are_outcomes(host: str) -> None:
+    names = SystemResolver()
+    sender = HttpSender(names)
+    outcome = await sender.post(parse_url(f"https://{host}:8443/"), b"{}", {}, 0)
+    await sender.close()
+    names.close()
+    assert outcome.status is None
+    assert host[:20] in outcome.error
+
+
 @pytest.mark.parametrize("address", SPECIAL)
 def test_no_special_address_is_public(address: str) -> None:
     destination = parse_url("https://shop.example.com/")
@@ -137,7 +172,7 @@ def test_no_special_address_is_public(address: str) -> None:
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_sent_to(address: str) -> None:
-    assert judged(parse_url("https://shop.example.com/"), [address]) == address
+    assert judged(parse_url("https://shop.example.com/"), [address]) == [address]
 
 
 def test_a_name_without_an_address_is_refused() -> None:
@@ -156,9 +191,9 @@ def test_own_addresses_open_nothing_else(address: str) -> None:
 
 def test_own_addresses_are_open_when_the_operator_says_so() -> None:
     for address in ("10.0.0.1", "172.16.0.1", "192.168.0.1", "127.0.0.1", "::1", "fd00::1"):
-        assert judged(parse_url("https://erp.shop:22/", allow_private=True), [address]) == address
+        assert judged(parse_url("https://erp.shop:22/", allow_private=True), [address]) == [address]
     plain = parse_url("http://erp.shop/", allow_private=True)
-    assert judged(plain, ["127.0.0.1"]) == "127.0.0.1"
+    assert judged(plain, ["127.0.0.1"]) == ["127.0.0.1"]
     for address in ("10.0.0.1", "8.8.8.8", "fd00::1"):
         with pytest.raises(AddressError, match="plain http"):
             judged(plain, [address])
@@ -208,6 +243,16 @@ async def test_a_name_that_changes_its_answer_is_judged_anew_and_never_asked_twi
         await sender.close()
         assert names.answers == []
         assert receiver.got[0].headers["host"] == f"rebinding.example.com:{receiver.port}"
+
+
+async def test_another_address_of_the_name_is_tried_when_the_first_is_not_there() -> None:
+    async with receiving() as receiver:
+        sender = HttpSender(Names(["127.0.0.9", "127.0.0.1"], ["127.0.0.9", "127.0.0.8"]))
+        destination = parse_url(receiver.url("both.example.com"), allow_private=True)
+        assert (await sender.post(destination, b"{}", {}, 0)).taken
+        assert "Connect" in (await sender.post(destination, b"{}", {}, 0)).error
+        await sender.close()
+        assert len(receiver.got) == 1
 
 
 async def test_tls_is_verified_against_the_name_although_an_address_is_connected_to(tmp_path: Path) -> None:

@@ -45,6 +45,15 @@ async def test_a_site_that_still_has_it_inside_loses_it(rig: TradeRig) -> None:
     await rig.check()
 
 
+async def test_a_sale_that_waits_for_its_item_was_of_the_one_that_comes_back(rig: TradeRig) -> None:
+    await rig.put("1", "2")
+    await rig.sell(units=1)
+    assert await rig.atp() == 1
+    await rig.give_back("1")
+    assert ((await rig.row()).unplaced, await rig.atp()) == (0, 1)
+    await rig.check()
+
+
 async def test_an_item_that_nobody_knew_begins_to_exist(rig: TradeRig) -> None:
     answer = await rig.give_back("7", "8")
     assert answer.unknown == 2
