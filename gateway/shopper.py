@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, case, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.answers import SkuRow
@@ -20,10 +20,19 @@ from gateway.geo import Location, distance_km
 from gateway.http.digital_link_rows import LinkHold, LinkItem, LinkMove, LinkPlace, Store, StoreStock, StyleStock
 from gateway.ledger.picture import AVAILABLE, SkuKey
 from gateway.ledger.retell import ACTIVE
-from gateway.site_view import SKU_COLUMNS, SiteView, SiteViews, StoredStock, at_site, stock_of
+from gateway.site_view import (
+    SKU_COLUMNS,
+    STOCK_COLUMNS,
+    SiteView,
+    SiteViews,
+    StoredStock,
+    at_site,
+    stock_of,
+    stored_of,
+)
 from gateway.storage.commerce import binding, disposition, reservation
 from gateway.storage.engine import Database
-from gateway.storage.schema import item, movement, sku, stock_count
+from gateway.storage.schema import item, movement, sku, stock, stock_count
 from gateway.storage.statement import MANY
 from wire.gs1.digital_link import format_digital_link
 from wire.site import OUT, Site, ZoneKind
@@ -66,23 +75,34 @@ class ShopperView:
                 return None
             views = await self._views.load(connection)
             stores = {name: _store_of(view.site) for name, view in views.items() if is_store(view.site)}
-            stored = await stock_of(connection, [row.gtin for row in skus], None, views, self._clock())
-            promised = _promised(stored, stores)
+            gtins, now_us = [row.gtin for row in skus], self._clock()
+            others = sorted(views.keys() - stores.keys())
+            best = await _best(connection, gtins, others, views, now_us)
+            asked_at = _promised(await stock_of(connection, [gtin], None, views, now_us))
             far = _distances(stores.values(), near)
 
             def order(name: str) -> tuple[bool, float, str, str]:
-                return (not promised[name].get(gtin), far.get(name, float("inf")), stores[name].name, name)
+                return (not asked_at.get((name, gtin)), far.get(name, float("inf")), stores[name].name, name)
 
             shown = sorted(stores, key=order)[:STORES_SHOWN]
+            stored = await _stored_at(connection, gtins, shown, views, now_us)
             units = await _units(connection, gtin, shown)
-        rows = {name: at_site(name, gtin, views[name], units[name], stored.get(SkuKey(name, gtin))) for name in shown}
+        promised = _promised(stored)
         placed = sorted((store for store in stores.values() if store.location), key=lambda store: store.name)
         return StyleStock(
             asked=asked,
             skus=skus,
-            most={row.gtin: max((of.get(row.gtin, 0) for of in promised.values()), default=0) for row in skus},
-            having={row.gtin: sum(of.get(row.gtin, 0) > 0 for of in promised.values()) for row in skus},
-            stores=[StoreStock(stores[name], far.get(name), rows[name], promised[name]) for name in shown],
+            most={name: most for name, (most, _) in best.items()},
+            having={name: having for name, (_, having) in best.items()},
+            stores=[
+                StoreStock(
+                    stores[name],
+                    far.get(name),
+                    at_site(name, gtin, views[name], units[name], stored.get(SkuKey(name, gtin))),
+                    {number: promised[name, number] for number in gtins if (name, number) in promised},
+                )
+                for name in shown
+            ],
             stores_in_all=len(stores),
             places=placed[:PLACES_MAX],
         )
@@ -124,13 +144,36 @@ async def _skus_of_style(connection: AsyncConnection, gtin: str) -> list[SkuRow]
     return [SkuRow(*row) for row in sorted([asked, *others], key=lambda row: row.gtin)]
 
 
-def _promised(stored: Mapping[SkuKey, StoredStock], stores: Mapping[str, Store]) -> dict[str, dict[str, int]]:
-    """Return by store and GTIN what the default policy promises; a blind zone keeps its promise there."""
-    found: dict[str, dict[str, int]] = {name: {} for name in stores}
-    for key, row in stored.items():
-        if key.site in found:
-            found[key.site][key.gtin] = offer(decode_ladder(row.ladder), OFFERED, LIVE).atp
+def _promised(stored: Mapping[SkuKey, StoredStock]) -> dict[tuple[str, str], int]:
+    """Return by site and GTIN what the default policy promises; a blind zone keeps its promise there."""
+    return {(key.site, key.gtin): offer(decode_ladder(row.ladder), OFFERED, LIVE).atp for key, row in stored.items()}
+
+
+async def _best(
+    connection: AsyncConnection, gtins: Sequence[str], others: Sequence[str], views: Mapping[str, SiteView], now_us: int
+) -> dict[str, tuple[int, int]]:
+    """Return by GTIN the most that a store promises, and how many promise any; `others` are sites that are no stores.
+
+    The database counts, by the column that holds the default policy's promise: a chain has ten thousand such rows.
+    Rows that say none, and those of which a hold expired since, are looked at one by one.
+    """
+    settled = stock.c.promised.is_not(None) & (stock.c.next_expiry_us.is_(None) | (stock.c.next_expiry_us > now_us))
+    ours = stock.c.gtin.in_(gtins) & stock.c.site.not_in(others)
+    having = func.sum(case((stock.c.promised > 0, 1), else_=0))
+    query = select(stock.c.gtin, func.max(stock.c.promised), having).where(ours, settled).group_by(stock.c.gtin)
+    found = {gtin: (int(most), int(count)) for gtin, most, count in (await connection.execute(query)).all()}
+    odd = (await connection.execute(select(*STOCK_COLUMNS).where(ours, not_(settled)))).all()
+    for (_, gtin), promised in _promised(await stored_of(connection, odd, views, now_us)).items():
+        most, count = found.get(gtin, (0, 0))
+        found[gtin] = (max(most, promised), count + (promised > 0))
     return found
+
+
+async def _stored_at(
+    connection: AsyncConnection, gtins: Sequence[str], sites: Sequence[str], views: Mapping[str, SiteView], now_us: int
+) -> dict[SkuKey, StoredStock]:
+    query = select(*STOCK_COLUMNS).where(stock.c.site.in_(sites), stock.c.gtin.in_(gtins))
+    return await stored_of(connection, (await connection.execute(query)).all(), views, now_us)
 
 
 def _distances(stores: Any, near: Location | None) -> dict[str, float]:

@@ -46,11 +46,10 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class TakenError(RuntimeError):
-    """Items that look free here are bound at another site; `items` are (GTIN, serial). The transaction is undone."""
+    """Items that were free when they were read have been bound at another site since. The transaction is undone."""
 
     def __init__(self, items: Collection[tuple[str, str]]) -> None:
-        self.items = frozenset(items)
-        super().__init__(f"{len(self.items)} items are bound elsewhere")
+        super().__init__(f"bound at another site since: {sorted(items)[:10]}")
 
 
 class KeyTakenError(RuntimeError):
@@ -86,9 +85,7 @@ class Batches:
         """Return how often a SKU was remembered, and how often it was read anew."""
         return {"hold_memory_hits": self._memory.hits, "hold_memory_misses": self._memory.misses}
 
-    async def decide(
-        self, connection: AsyncConnection, asked: Sequence[Asked], avoid: Collection[tuple[str, str]] = ()
-    ) -> list[Outcome]:
+    async def decide(self, connection: AsyncConnection, asked: Sequence[Asked]) -> list[Outcome]:
         """Decide about requests in this transaction; return what becomes of each, in their order.
 
         Raises `TakenError`, `KeyTakenError`.
@@ -104,7 +101,7 @@ class Batches:
         lapsed = await lapse(connection, locked, now_us)
         await work.find_replays(connection)
         known = {} if self._lock else {key: self._memory.take(key, row, now_us) for key, row in locked.items()}
-        await work.look(connection, locked, {key: kept for key, kept in known.items() if kept}, avoid, lapsed)
+        await work.look(connection, locked, {key: kept for key, kept in known.items() if kept}, lapsed)
         outcomes = [await self._one(connection, work, one) for one in asked]
         await work.write(connection)
         await self._tell(connection, work, locked, lapsed)
@@ -192,7 +189,6 @@ class _Work:
         connection: AsyncConnection,
         locked: Locked,
         known: Mapping[SkuKey, Kept],
-        avoid: Collection[tuple[str, str]],
         lapsed: Collection[SkuKey],
     ) -> None:
         """Read what is there of the SKUs, but for those that are `known`; of what nobody ever had there is nothing.
@@ -212,8 +208,7 @@ class _Work:
                 self.clean.add(key)
         for key in {wish.key for one in self._asked for wish in one.wishes}:
             picture = self.pictures.get(key) or SkuPicture(key)
-            serials = {serial for gtin, serial in avoid if gtin == key.gtin}
-            self._stocks[key] = OpenStock(picture, self._status(picture), serials)
+            self._stocks[key] = OpenStock(picture, self._status(picture))
 
     def _status(self, picture: SkuPicture) -> str:
         shelf = self.shelves.get(picture.key.site)

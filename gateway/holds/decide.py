@@ -13,7 +13,7 @@ from its end builds the distribution of every tail (each item adds itself to the
 needed: hundreds of decisions cost no more than one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,13 +59,13 @@ class Short:
 
 
 class OpenStock:
-    """What is free of one SKU. `status` is its row's: live, stale or unknown; `avoid` are serials that are taken."""
+    """What is free of one SKU. `status` is its row's: live, stale or unknown."""
 
-    def __init__(self, picture: SkuPicture, status: str, avoid: Collection[str] = ()) -> None:
+    def __init__(self, picture: SkuPicture, status: str) -> None:
         self.picture = picture
         self._status = status
         self._known = picture.known
-        self._free = [unit for unit in picture.free() if unit.serial not in avoid]
+        self._free = picture.free()
         self._sure = sum(unit.chance >= 1.0 - TOLERANCE for unit in self._free)
         self._any = sum(unit.chance > TOLERANCE for unit in self._free)
         self._taken = 0

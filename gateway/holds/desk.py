@@ -112,19 +112,13 @@ class Holds:
 
     async def renew(self, who: Who, name: str, ttl_s: int | None = None) -> tuple[Reservation, bool]:
         """Give it more time. Of one that has expired: raises `InsufficientError`, `TooManyHoldsError` too."""
-        avoid: frozenset[ItemName] = frozenset()
 
         async def act(work: Work) -> None:
-            nonlocal avoid
             if work.held.state_at(work.now_us) is State.EXPIRED:
                 refused = await self._open_holds.refuse(work.connection, who, Counted(), work.now_us)
                 if isinstance(refused, TooManyHoldsError):
                     raise refused
-            try:
-                await verbs.renew(work, ttl_s or who.policy.ttl_s, avoid)
-            except TakenError as error:
-                avoid |= error.items
-                raise
+            await verbs.renew(work, ttl_s or who.policy.ttl_s)
 
         return await self._change(who, name, Verb.RENEW, act)
 

@@ -93,7 +93,7 @@ async def release(work: Work) -> None:
     await work.write(State.RELEASED, swept=True)
 
 
-async def renew(work: Work, ttl_s: int, avoid: frozenset[ItemName] = frozenset()) -> None:
+async def renew(work: Work, ttl_s: int) -> None:
     """Give a hold more time, never less; claim its units anew when it was over.
 
     Raises `InsufficientError` when they are not there any more, `TakenError` as a batch does.
@@ -103,12 +103,12 @@ async def renew(work: Work, ttl_s: int, avoid: frozenset[ItemName] = frozenset()
     if held.state_at(work.now_us) is State.HELD and all(line.whole for line in held.lines):
         held.expires_us = max(held.expires_us, until_us)
     else:
-        await _claim(work, avoid)
+        await _claim(work)
         held.expires_us = until_us
     await work.write(State.HELD, swept=False, expires_us=held.expires_us)
 
 
-async def _claim(work: Work, avoid: frozenset[ItemName]) -> None:
+async def _claim(work: Work) -> None:
     """Ask anew for the units of a hold that is over."""
     held, connection = work.held, work.connection
     work.changed |= dict.fromkeys(await lapse(connection, work.locked, work.now_us), EXPIRED)
@@ -120,7 +120,7 @@ async def _claim(work: Work, avoid: frozenset[ItemName]) -> None:
         mend(picture)
         shelf = work.shelves[key.site]
         status = standing(picture.zones, shelf.sellable, shelf.looks, shelf.now_us).status
-        stocks[key] = OpenStock(picture, status, {serial for gtin, serial in avoid if gtin == key.gtin})
+        stocks[key] = OpenStock(picture, status)
     wishes = [Wish(line.key, line.quantity) for line in held.lines]
     granted, short = decide(stocks, wishes, work.who.policy, allow_partial=False)
     if short:

@@ -143,26 +143,21 @@ class Writer:
 
     async def _decided(self, asked: Sequence[Asked]) -> list[Outcome]:
         """Decide about a batch, whatever it takes."""
-        avoid: frozenset[tuple[str, str]] = frozenset()
         for attempt in range(ATTEMPTS):
             if attempt == ATTEMPTS // 2 and len(asked) > 1:
                 return [outcome for one in asked for outcome in await self._decided([one])]
             try:
-                return await self._once(asked, avoid)
-            except TakenError as error:
-                avoid |= error.items
-                failure: Exception = error
-            except (KeyTakenError, DBAPIError, PoolTimeoutError, OSError) as error:
-                failure = error
-            self.figures.hold_retries += 1
-            _log.warning("hold_batch_again", requests=len(asked), error=str(failure)[:500])
+                return await self._once(asked)
+            except (TakenError, KeyTakenError, DBAPIError, PoolTimeoutError, OSError) as error:
+                self.figures.hold_retries += 1
+                _log.warning("hold_batch_again", requests=len(asked), error=str(error)[:500])
             await asyncio.sleep(LINGER_S * 4**attempt)
         self.figures.hold_failures += 1
         return [BusyError("the database did not take this reservation") for _ in asked]
 
-    async def _once(self, asked: Sequence[Asked], avoid: frozenset[tuple[str, str]]) -> list[Outcome]:
+    async def _once(self, asked: Sequence[Asked]) -> list[Outcome]:
         async with self._database.write() as connection:
-            outcomes = await self._batches.decide(connection, asked, avoid)
+            outcomes = await self._batches.decide(connection, asked)
             self._step("holds.written")
         self._step("holds.committed")
         self._committed()

@@ -12,9 +12,11 @@ GS1-Conformant resolver standard 1.2.0 says). Query parameters that are not know
 such as a date of expiry (`?17=...`): they are let pass.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from hashlib import blake2b
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Final
@@ -55,6 +57,9 @@ BURST: Final = 60
 """For one address. The shoppers of a store may share the address of its wireless network."""
 ADDRESSES_MAX: Final = 10_000
 """Buckets of some 200 bytes; above it the longest unused is forgotten."""
+
+STRANGERS_AT_ONCE: Final = 2
+"""Of the database's reading connections (`gateway.storage.engine.READERS_MAX`): channels and tills have the others."""
 
 NEAR_MAX_CHARS: Final = 64
 LINKSET_TYPES: Final = frozenset({"all", "linkset"})
@@ -184,6 +189,7 @@ class DigitalLinks:
         self._now_us = now_us
         self._now_s = now_s
         self._proxies = proxies
+        self._strangers = asyncio.Semaphore(STRANGERS_AT_ONCE)
 
     async def answer(self, request: Request, gtin: str, near: str | None, link_type: str | None) -> Response:
         """Answer one request, refusals too: as a page when a page is wanted."""
@@ -207,7 +213,8 @@ class DigitalLinks:
         staff = caller if caller is not None and may_see_items(request) else None
         serial = serial_of(number, qualifiers) if staff is not None else None
         here = _place(near)
-        stock = await self._view.style(number, here)
+        async with self._strangers if caller is None else nullcontext():
+            stock = await self._view.style(number, here)
         if stock is None:
             detail = f"GTIN {number} is not in the catalogue"
             raise RefusedError(Problem(problem.UNKNOWN_GTIN, detail, {"value": number}))

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http import answer
-from gateway.http.access import CALLER, KEEPER, Caller
+from gateway.http.access import CALLER, Caller, count
 from gateway.http.availability_rows import BatchBody
 from gateway.http.hot_rows import HotRows, Written
 from gateway.http.limits import BATCH_MAX_BYTES, BATCH_MAX_PAIRS
@@ -96,7 +96,7 @@ class HotAvailability:
         if key is None or (caller := _admitted(scope, {key.site})) is None:
             return False
         written = await self._written(key, caller)
-        if written is None or not _counted(scope, caller):
+        if written is None:
             return False
         asked = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
         headers = [_CACHE, (b"etag", written.etag)]
@@ -129,7 +129,7 @@ class HotAvailability:
         if missing and await self._load(missing):
             found = [self._rows.written(key, caller.policy) for key in keys]
         bodies = [written.body for written in found if written is not None]
-        if len(bodies) < len(keys) or not _counted(scope, caller):
+        if len(bodies) < len(keys):
             return False
         whole = b'{"rows":[%b],"unknown":[]}' % b",".join(bodies)
         await _send(send, 200, [_JSON, _NO_STORE, _length(whole)], whole)
@@ -137,17 +137,13 @@ class HotAvailability:
 
 
 def _admitted(scope: Scope, sites: set[str]) -> Caller | None:
-    """Return who asks, if nothing of it is to be refused."""
+    """Return who asks, if nothing of it is to be refused; it is counted against the rate of its key."""
     caller = scope["state"].get(CALLER)
     if not isinstance(caller, Caller) or SCOPE not in caller.scopes:
         return None
-    return caller if caller.sites is None or sites <= caller.sites else None
-
-
-def _counted(scope: Scope, caller: Caller) -> bool:
-    """Count a request that will be answered here; False when its key has asked too often."""
-    keeper = scope["state"].get(KEEPER)
-    return keeper is None or keeper.wait_s(caller) <= 0
+    if caller.sites is not None and not sites <= caller.sites:
+        return None
+    return caller if count(scope, caller) <= 0 else None
 
 
 def _is_json(scope: Scope) -> bool:

@@ -58,7 +58,7 @@ class StreamLimits:
     """Bounds of the change stream; a test makes them small."""
 
     ring_rows: int = 4_096
-    """Newest changes kept encoded for all streams, with moves and without: 6 MB at most, minutes of a chain."""
+    """Newest changes kept for all streams: 4 MB, minutes of a chain. Their renderings: `gateway.push.limits`."""
 
     page_rows: int = 500
     """Rows read from the database at once by a stream that is further behind than the ring."""

@@ -186,7 +186,10 @@ async def _load_units(
             elsewhere = row.bound_at != site
             lapsed = LineKey(row.reservation, row.line) not in picture.lines
             if elsewhere:
-                lapsed = row.hold_state not in ACTIVE or (row.hold_state == "held" and row.expires_us <= now_us)
+                waits = row.hold_state == "held"
+                lapsed = row.hold_state not in ACTIVE or (waits and row.expires_us <= now_us)
+                if waits and not lapsed:
+                    picture.next_expiry_us = min(picture.next_expiry_us or row.expires_us, row.expires_us)
             hold = Hold(row.reservation, row.line, row.picked, lapsed, elsewhere)
         here = row.zone != OUT
         picture.units.append(

@@ -34,7 +34,7 @@ from gateway.storage.schema import site as site_table
 from gateway.storage.site_register import decode_site
 from gateway.storage.statement import MANY, insert_into
 
-__all__ = ["FAULTS_SHOWN", "Verdict", "rebuild_counts", "verify"]
+__all__ = ["FAULTS_SHOWN", "Verdict", "rebuild_counts", "verify", "verify_within"]
 
 REBUILT: Final = "rebuilt"
 """Reason of an event that a rebuild caused."""
@@ -42,11 +42,16 @@ REBUILT: Final = "rebuilt"
 
 async def verify(database: Database, site: str) -> Verdict:
     """Check one site; see the module's text for what."""
-    verdict = Verdict(site)
     async with database.read() as connection:
-        await check_places(connection, site, verdict)
-        await check_states(connection, site, verdict)
-        await check_offers(connection, site, await _sellable(connection, site), verdict)
+        return await verify_within(connection, site)
+
+
+async def verify_within(connection: AsyncConnection, site: str) -> Verdict:
+    """Check one site as this transaction sees it."""
+    verdict = Verdict(site)
+    await check_places(connection, site, verdict)
+    await check_states(connection, site, verdict)
+    await check_offers(connection, site, await _sellable(connection, site), verdict)
     return verdict
 
 

@@ -103,9 +103,11 @@ class Courier:
             while await self._page():
                 pass
         finally:
-            if self._unwritten:
-                await self._write()
-            await self._sender.close()
+            try:
+                if self._unwritten:
+                    await self._write()
+            finally:
+                await self._sender.close()
 
     async def _page(self) -> bool:
         """Send one page of changes; return whether to go on."""

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from gateway.channels import Channels
 from gateway.http import webhook_routes
 from gateway.http.app import create_app
+from gateway.http.digital_link_rows import Word
 from gateway.http.serve import listen, serving
 from gateway.http.trade_bodies import (
     CountBody,
@@ -175,6 +176,25 @@ async def test_a_link_shows_staff_the_item(client: LastUnitClient) -> None:
     assert link.item is not None
     assert [place.zone for place in link.item.places] == ["FLOOR"]
     assert link.stores[0].site == MAIN
+
+
+async def test_a_link_follows_holds_and_their_end(served: Served, client: LastUnitClient) -> None:
+    """Without any sweeper: a hold whose time is over counts as gone."""
+
+    async def words() -> tuple[str, dict[str, Word], list[str]]:
+        link = await client.digital_link(NAVY_S)
+        stores = {row.site: row.availability for row in link.stores}
+        return link.availability, stores, [row.gtin for row in link.sizes if row.availability != "not_now"]
+
+    free = await words()
+    assert (free[0], free[1][MAIN], free[1][HARBOUR]) == ("last_ones", "last_ones", "last_ones")
+    for site in (MAIN, HARBOUR):
+        await client.reserve(one(NAVY_S, site), ttl_s=5)
+    held = await words()
+    assert (held[0], held[1][MAIN], held[1][HARBOUR]) == ("not_now", "not_now", "not_now")
+    assert NAVY_S not in held[2]
+    served.clock.advance(6)
+    assert await words() == free
 
 
 async def test_availability_near_a_place_and_without_a_hold_of_ones_own(client: LastUnitClient) -> None:

@@ -80,7 +80,6 @@ def test_what_is_kept_back_from_a_channel_is_kept_back() -> None:
     assert OpenStock(picture(0.9, 0.9), LIVE).offer(Policy(target=0.95)).atp == 1
     stale = OpenStock(picture(1.0, 1.0), STALE)
     assert [stale.offer(Policy(when_blind=rule)).atp for rule in ("keep", "cap", "zero")] == [2, 1, 0]
-    assert OpenStock(picture(1.0, 1.0), LIVE, avoid={"0"}).offer(WEB).atp == 1
 
 
 def test_held_and_unsellable_items_are_nobodys_to_take_and_lapsed_ones_are() -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import Policy
@@ -17,7 +17,6 @@ from gateway.holds.desk import Holds
 from gateway.holds.errors import InsufficientError
 from gateway.ledger.picture import SkuKey
 from gateway.ledger.retell import Locked
-from gateway.storage.commerce import binding
 from gateway.storage.engine import Database
 from gateway.storage.schema import stock
 from tests.gateway.holds.rig import KEY, Rig
@@ -166,17 +165,44 @@ async def test_control_with_a_memory_that_believes_itself_it_is_sold_twice(
     assert await ask(rig, [desks[0]], 1) == (1, 0)
 
 
-async def test_an_item_that_is_bound_at_another_site_is_passed_over(rig: Rig) -> None:
+async def test_an_item_that_another_site_bound_meanwhile_is_passed_over(postgres_rigs: tuple[Rig, Database]) -> None:
     """A clone, or an item whose way from there nobody told: the key of `binding` stands in between."""
+    rig, other = postgres_rigs
     await rig.open("store-002")
-    await rig.put("1", site="store-002")
+    await rig.put("2", site="store-002")
+    await rig.put("1", "2", "3")
+    here, there = rig.holds(), rig.holds(other)
+    assert (await rig.reserve(here, 1))["lines"][0]["items"][0]["digital_link"].endswith("/1")
+    await rig.reserve(there, {SkuKey("store-002", KEY.gtin): 1})
+    assert (await rig.reserve(here, 1))["lines"][0]["items"][0]["digital_link"].endswith("/3")
+    assert here.counters()["hold_retries"] == 1
+    with pytest.raises(InsufficientError):
+        await rig.reserve(here, 1)
+    await rig.check()
+
+
+async def test_what_was_undone_is_not_remembered(
+    postgres_rigs: tuple[Rig, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, _ = postgres_rigs
+    await rig.book(3)
+    holds = rig.holds()
+    assert await ask(rig, [holds], 1) == (1, 0)
+
+    async def broken(_: AsyncConnection) -> str:
+        raise RuntimeError("after the rows, before the commit")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.holds.batch.transaction_of", broken)
+        with pytest.raises(RuntimeError):
+            await rig.reserve(holds, 1)
+    assert await ask(rig, [holds], 3) == (2, 1)
+    await rig.check()
+
+
+async def test_one_request_many_times_in_one_batch_needs_no_second_try(rig: Rig) -> None:
     await rig.put("1", "2")
     holds = rig.holds()
-    await holds.reserve(rig.asked({SkuKey("store-002", KEY.gtin): 1}))
-    made = await rig.reserve(holds, 1)
-    assert made["lines"][0]["items"][0]["digital_link"].endswith("/2")
-    with pytest.raises(InsufficientError):
-        await rig.reserve(holds, 1)
-    async with rig.database.write() as connection:
-        await connection.execute(delete(binding).where(binding.c.site == "store-002"))
-    assert (await rig.reserve(holds, 1))["lines"][0]["items"][0]["digital_link"].endswith("/1")
+    made = await asyncio.gather(*(holds.reserve(rig.asked(1, name="k")) for _ in range(10)))
+    assert sorted(each.replayed for each in made) == [False] + [True] * 9
+    assert holds.counters()["hold_retries"] == 0

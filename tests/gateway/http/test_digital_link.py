@@ -1,6 +1,7 @@
 """Digital Links over HTTP: what strangers may know, that it never depends on a serial, and what staff see."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -8,18 +9,20 @@ from urllib.parse import quote
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from sqlalchemy import event, insert, update
 
 from gateway.availability import Policy
-from gateway.geo import distance_km
-from gateway.http.digital_link_routes import BURST, address_of, wanted
-from gateway.http.digital_link_rows import LAST_ONES_MOST, word_of
+from gateway.geo import Location, distance_km
+from gateway.http.digital_link_routes import BURST, STRANGERS_AT_ONCE, DigitalLinks, address_of, routes, wanted
+from gateway.http.digital_link_rows import LAST_ONES_MOST, LinkItem, StyleStock, word_of
 from gateway.http.gate import COOKIE
 from gateway.queries import Queries
 from gateway.shopper import ShopperView
 from gateway.storage.commerce import binding, disposition, reservation
 from gateway.storage.engine import Database
 from gateway.storage.migrate import migrate
+from gateway.storage.schema import stock as stock_table
 from gateway.storage.schema import zone_state
 from tests.gateway.http.links import (
     BERLIN,
@@ -45,6 +48,7 @@ from tests.gateway.http.links import (
 )
 from tests.gateway.http.problems import problem
 from tests.gateway.small_store import SECOND_US, T0_US, ManualClock
+from tests.gateway.wait import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -344,6 +348,13 @@ async def test_hold_state_and_blindness_of_an_item_on_both_databases(
         OUTLET: "live",
         MAIN: "stale",
     }
+    async with database.write() as connection:
+        await connection.execute(update(stock_table).values(promised=None))
+    unknown = await view.style(NAVY_M)
+    assert unknown is not None
+    assert (unknown.most, unknown.having) == (style.most, style.having), "rows that say no promise are looked at"
+    assert (style.most[NAVY_M], style.most[NAVY_S], style.most[SKY_XL]) == (4, 1, 2)
+    assert style.having[NAVY_M] == 3
 
 
 # -- one path, three representations
@@ -444,6 +455,39 @@ async def test_an_address_may_not_ask_for_ever(linked: Linked, shopper: httpx.As
         assert (await link(http, f"/01/{NAVY_M}")).status_code == 200, "a key has a bucket of its own"
     linked.seconds += 1
     assert (await link(shopper, f"/01/{NAVY_M}")).status_code == 200
+
+
+class Slow:
+    """A view that answers when it is told to, and notes how many wait for it at once."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.inside = 0
+        self.most = 0
+
+    async def style(self, _gtin: str, _near: Location | None = None) -> StyleStock | None:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await self.go.wait()
+        self.inside -= 1
+        return None
+
+    async def item(self, gtin: str, serial: str, _sees: Callable[[str], bool]) -> LinkItem:
+        raise AssertionError(f"nobody may ask for {gtin} {serial}")
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_strangers_take_few_of_the_databases_connections() -> None:
+    view = Slow()
+    app = FastAPI()
+    app.include_router(routes(DigitalLinks(view, lambda: T0_US, lambda: 0.0)))
+    transport = httpx.ASGITransport(app)  # without the gate nobody has a key
+    async with httpx.AsyncClient(base_url="http://id.example", transport=transport) as http, asyncio.timeout(20):
+        asked = [asyncio.create_task(http.get(f"/01/{NAVY_M}")) for _ in range(10)]
+        await until(lambda: view.inside == STRANGERS_AT_ONCE)
+        view.go.set()
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {404}
+    assert view.most == STRANGERS_AT_ONCE
 
 
 @pytest.mark.parametrize(

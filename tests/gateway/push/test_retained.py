@@ -17,10 +17,11 @@ from gateway.ingest.memory import MemoryBroker, MemorySource
 from gateway.ingest.mqtt import Broker, MqttSource
 from gateway.ingest.port import Source
 from gateway.push import retained
+from gateway.push.publisher import Publisher
 from gateway.push.retained import RetainedStock
 from gateway.storage.commerce import channel
 from gateway.storage.engine import Database
-from gateway.storage.schema import feed, stock_count, zone_state
+from gateway.storage.schema import feed, site_fold, stock_count, zone_state
 from gateway.storage.schema import stock as stock_table
 from gateway.storage.site_register import register_site
 from tests.gateway.push.feed_rig import Rig, stock, zone
@@ -49,13 +50,14 @@ async def shop(database: Database) -> Rig:
         await connection.execute(
             insert(stock_count), [{"site": SITE.id, "gtin": SHIRT_S, "zone": "FLOOR", "quantity": 3}]
         )
+        await connection.execute(update(site_fold).values(now_us=T0_US))  # somebody folds it
         state = {"site": SITE.id, "status": "live", "as_of_us": T0_US, "since_us": T0_US}
         await connection.execute(insert(zone_state), [state | {"zone": "FLOOR"}])
     return rig
 
 
 @asynccontextmanager
-async def publishing(rig: Rig, source: Source, **more: Any) -> AsyncIterator[RetainedStock]:
+async def publishing(rig: Rig, source: Publisher, **more: Any) -> AsyncIterator[RetainedStock]:
     async with AsyncExitStack() as stack:
         settings: dict[str, Any] = {"holder": "me", "clock": rig.clock, "poll_s": 0.02, "republish_min_s": 0.0} | more
         running = RetainedStock(rig.database, rig.queries, rig.feed, source, **settings)
@@ -174,6 +176,42 @@ async def test_the_cursor_survives_a_restart_and_follows_only_what_the_broker_to
     assert await cursor() == 2
 
 
+class Flaky:
+    """A broker that does not take some messages, though it is connected."""
+
+    def __init__(self, source: Source) -> None:
+        self.figures = source.figures
+        self.refuses = 0
+        self._source = source
+
+    @property
+    def connected(self) -> bool:
+        return self._source.connected
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        if self.refuses:
+            self.refuses -= 1
+            return False
+        return await self._source.publish(topic, payload, retain=retain)
+
+
+async def test_what_the_broker_did_not_take_is_published_again(
+    memory: tuple[Rig, MemoryBroker, Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, broker, source = memory
+    monkeypatch.setattr(retained, "RETAINED_RETRY_S", 0.01)
+    flaky = Flaky(source)
+    flaky.refuses = 3  # of the first publication of everything
+    async with publishing(rig, flaky) as running:
+        await until(lambda: len(broker.retained) == 4)
+        assert running.counters()["retained_failed"] == 3
+        await until(lambda: running.counters()["retained_rounds_waiting"] == 0)
+        flaky.refuses = 2  # of a change: both channels
+        await rig.happen(stock(SHIRT_S, 1.0))
+        await until(lambda: atp(broker, WEB) == 1)
+        assert running.counters()["retained_failed"] == 5
+
+
 async def test_a_new_policy_is_published_for_all_skus_of_its_channel(
     memory: tuple[Rig, MemoryBroker, Source],
 ) -> None:
@@ -195,7 +233,8 @@ async def test_a_zone_that_goes_blind_changes_what_is_retained(memory: tuple[Rig
     async with rig.database.write() as connection:
         await connection.execute(update(channel).where(channel.c.name == "web").values(when_blind="zero"))
     async with publishing(rig, source):
-        await until(lambda: atp(broker, EU) == 1)
+        await until(lambda: (atp(broker, WEB), atp(broker, EU)) == (3, 1))
+        assert json.loads(broker.retained[WEB])["status"] == "live"
         async with rig.database.write() as connection:
             await connection.execute(update(zone_state).values(status="blind"))
         await rig.happen(zone())

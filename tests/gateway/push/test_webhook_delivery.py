@@ -10,7 +10,8 @@ from sqlalchemy import insert, update
 
 from gateway.http.ports import CursorAhead, CursorGone
 from gateway.push import limits
-from gateway.push.delivery import State
+from gateway.push import webhook_store as store
+from gateway.push.delivery import Progress, State
 from gateway.push.signing import event_id
 from gateway.push.webhook_desk import Owner, TooManyWebhooksError, UnknownSitesError, UnknownWebhookError
 from gateway.relay import prune_changes
@@ -263,3 +264,19 @@ async def test_a_test_is_sent_at_once_and_changes_nothing(small_rig: Rig) -> Non
         assert (receiver.got[0].id, receiver.got[0].event["type"]) == (name, "webhook.test")
         assert receiver.got[0].is_signed_by(made.secret)
         assert await small_rig.webhook(made.id) == made
+
+
+async def test_of_two_writes_of_one_webhook_the_later_one_finds_nothing_to_write(rig: Rig) -> None:
+    """A delivery that ends while its owner resumes must not put the old cursor back."""
+    await rig.happen(*(stock(SHIRT_S, *[1.0] * units) for units in range(5)))
+    made = (await rig.desk.create(NOBODY, "http://127.0.0.1:1/x")).webhook
+    seen = await rig.webhook(made.id)
+    await rig.desk.resume(NOBODY, made.id, 1)
+    async with rig.database.write() as connection:
+        assert await store.save(connection, seen, Progress(State.LIVE, 5), T0_US) is None
+    assert (await rig.webhook(made.id)).progress.cursor == 1
+    async with rig.database.write() as connection:
+        fresh = await store.one(connection, made.id)
+        assert fresh is not None
+        assert fresh.updated_us > seen.updated_us
+        assert await store.save(connection, fresh, Progress(State.LIVE, 2), T0_US) == fresh.updated_us + 1
