@@ -1,13 +1,14 @@
 """How many reservations a second on one hot SKU, and how soon does a stream say so? On PostgreSQL, over HTTP.
 
-`python -m bench.reservations [--json]`. Two API processes share the database; the load comes from this process. The
-ladder of a hot SKU is long: 20,000 units. Beside it stands the database alone: one row locked, one hold inserted, one
+`python -m bench.reservations [--json]`. Two API processes share the database; the load comes from this process. Each
+part has a hot SKU of its own, with as many units as it takes and some more. Beside it stands the database alone: one row locked, one hold inserted, one
 commit, by as many connections as an API process has.
 """
 
 import asyncio
 import json
 import sys
+import threading
 import time
 import uuid
 
@@ -18,11 +19,12 @@ from bench._http_load import Answers, closed_loop, connect, open_loop, request
 from tests.gateway.small_store import SITE
 from tests.servers.postgres import Postgres
 
-UNITS = 20_000
-REQUESTS = 4_000
+REQUESTS = 2_500
+WARM = 300
 OPEN = 64
 RATE = 600
-SECONDS = 8
+SECONDS = 6
+SPARE = 500
 SQL_SECONDS = 4
 SQL_CONNECTIONS = 8
 VISIBLE = 100
@@ -34,11 +36,15 @@ def _reserve(token: str, gtin: str) -> bytes:
     return request("POST", "/v1/reservations", headers, json.dumps(body).encode())
 
 
+def _buyers(token: str, gtin: str, number: int) -> list[bytes]:
+    return [_reserve(token, gtin) for _ in range(number)]
+
+
 async def _visible(url: str, token: str, gtin: str) -> list[float]:
     """Return how long after a reservation was sent each event of it stood in a stream (seconds)."""
     reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
-    head = f"GET /v1/changes HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\naccept: text/event-stream\r\n\r\n"
-    writer.write(head.encode())
+    key = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+    writer.write(request("GET", "/v1/changes", key))
     await reader.readuntil(b": open\n\n")
     line = await connect(url)
     delays = []
@@ -57,8 +63,6 @@ async def _visible(url: str, token: str, gtin: str) -> list[float]:
 
 def _sql_rate(dsn: str) -> float:
     """Return how often a second the database alone locks one row, inserts one hold and commits."""
-    import threading
-
     done = [0] * SQL_CONNECTIONS
     until = time.monotonic() + SQL_SECONDS
 
@@ -89,16 +93,15 @@ def _good(answers: Answers) -> Answers:
     return answers
 
 
-async def _measure(url: str, tokens: dict[str, str], hot: str, dsn: str) -> dict[str, float]:
+async def _measure(url: str, tokens: dict[str, str], dsn: str) -> dict[str, float]:
+    first, second, third, seen = gtins(4)
     with server(url) as one, server(url) as two:
         urls = [one["app"], two["app"]]
-        _good(await closed_loop(urls, [_reserve(tokens["web"], hot) for _ in range(300)], OPEN))
-        burst = _good(await closed_loop(urls, [_reserve(tokens["web"], hot) for _ in range(REQUESTS)], OPEN))
-        alone = _good(await closed_loop(urls[:1], [_reserve(tokens["web"], hot) for _ in range(REQUESTS)], OPEN))
-        steady = _good(
-            await open_loop(urls, [_reserve(tokens["web"], hot) for _ in range(RATE * SECONDS)], OPEN, float(RATE))
-        )
-        visible = await _visible(two["app"], tokens["web"], gtins(2)[1])
+        _good(await closed_loop(urls, _buyers(tokens["web"], seen, WARM), OPEN))
+        burst = _good(await closed_loop(urls, _buyers(tokens["web"], first, REQUESTS), OPEN))
+        alone = _good(await closed_loop(urls[:1], _buyers(tokens["web"], second, REQUESTS), OPEN))
+        steady = _good(await open_loop(urls, _buyers(tokens["web"], third, RATE * SECONDS), OPEN, float(RATE)))
+        visible = await _visible(two["app"], tokens["web"], seen)
     return {
         "one hot SKU, two processes, /s (asked 600)": burst.rate,
         "one hot SKU, one process, /s": alone.rate,
@@ -114,10 +117,11 @@ def run() -> dict[str, float]:
     """All figures."""
     with Postgres() as postgres:
         url = postgres.new_database()
-        hot = gtins(1)[0]
-        tokens = asyncio.run(fill(url, Goods(50, 200), {hot: UNITS}))
+        wanted = (REQUESTS, REQUESTS, RATE * SECONDS, WARM + VISIBLE)
+        units = {gtin: number + SPARE for gtin, number in zip(gtins(4), wanted, strict=True)}
+        tokens = asyncio.run(fill(url, Goods(50, 5), units))
         dsn = url.replace("postgresql+psycopg", "postgresql")
-        return asyncio.run(_measure(url, tokens, hot, dsn))
+        return asyncio.run(_measure(url, tokens, dsn))
 
 
 if __name__ == "__main__":

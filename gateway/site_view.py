@@ -82,6 +82,13 @@ class SiteView:
         """Whether any antenna of the site reads tags."""
         return any(device.antennas for device in self.site.devices)
 
+    def truth(self, units: Mapping[str, int], untagged: int) -> str:
+        """Say by what a row is known: tags, quantities that somebody said, or both."""
+        tagged = any(units.values())
+        if untagged:
+            return MIXED if tagged else BOOK
+        return RFID if tagged or self.reads else BOOK
+
 
 class SiteViews:
     """Loads views; descriptions are decoded once for each of their versions.
@@ -132,8 +139,6 @@ def at_site(
     """Return one SKU at one site; `stored` is what its row of stock says, None where it has none."""
     row = stored or StoredStock()
     made = view.standing(units)
-    tagged = any(units.values())
-    truth = (MIXED if tagged else BOOK) if row.untagged else RFID if tagged or view.reads else BOOK
     return SiteAvailability(
         site=site,
         gtin=gtin,
@@ -146,7 +151,7 @@ def at_site(
         known=row.known,
         held=row.held,
         untagged=row.untagged,
-        truth=truth,
+        truth=view.truth(units, row.untagged),
     )
 
 
@@ -216,6 +221,7 @@ async def stock_rows(
                 known=said.known,
                 held=said.held,
                 untagged=said.untagged,
+                truth=view.truth(units, said.untagged),
             )
         )
     return rows

@@ -52,7 +52,11 @@ async def _distances(queries: Queries, near: str | None, radius_km: float | None
         return None
     here = location_parameter(near)
     far = {row.site: distance_km(here, row.location) for row in await queries.sites() if row.location is not None}
-    return {site: round(km, 1) for site, km in far.items() if radius_km is None or km <= radius_km}
+    return {site: km for site, km in far.items() if radius_km is None or km <= radius_km}
+
+
+def _shown_km(distances: dict[str, float] | None, site: str) -> float | None:
+    return None if distances is None else round(distances[site], 1)
 
 
 async def _without(queries: Queries, row: SiteAvailability, hold: str | None) -> SiteAvailability:
@@ -120,14 +124,14 @@ def _one(router: APIRouter, queries: Queries, clock: Callable[[], int]) -> None:
                 raise RefusedError(Problem(problem.UNKNOWN_GTIN, detail, {"value": number}))
         now_us = clock()
         seen = [row for row in found.sites if caller.sees(row.site) and (distances is None or row.site in distances)]
+        if distances is not None:
+            seen.sort(key=lambda row: (distances[row.site], row.site))
         rows = [
             availability_row(
-                await _without(queries, row, exclude_hold), caller.policy, now_us, (distances or {}).get(row.site)
+                await _without(queries, row, exclude_hold), caller.policy, now_us, _shown_km(distances, row.site)
             )
             for row in seen
         ]
-        if distances is not None:
-            rows.sort(key=lambda row: (row.distance_km or 0.0, row.site))
         validators = [validator(row) for row in rows]
         if site is not None and rows:
             return answer.live(request, rows[0], validators)

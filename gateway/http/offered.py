@@ -59,7 +59,7 @@ def snapshot_row(site: str, row: StockRow, policy: Policy, now_us: int) -> Avail
         version=row.version,
         zones=row.zones,
         untagged=row.untagged,
-        truth="mixed" if row.untagged and row.zones else "book" if row.untagged else "rfid",
+        truth=row.truth,
     )
 
 

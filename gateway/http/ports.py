@@ -84,6 +84,7 @@ class StockRow(msgspec.Struct, frozen=True):
     known: bool = False
     held: int = 0
     untagged: int = 0
+    truth: str = "rfid"
 
     def offer(self, policy: Policy) -> Offer:
         """Return what a channel may sell of it."""

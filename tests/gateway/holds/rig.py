@@ -41,6 +41,11 @@ def ids() -> Any:
     return lambda: uuid7(T0_US, next(numbers))
 
 
+def serials(line: dict[str, Any] | Any) -> list[str]:
+    items = line["items"] if isinstance(line, dict) else [msgspec.to_builtins(item) for item in line.items]
+    return [item["digital_link"].rpartition("/")[2] for item in items]
+
+
 @dataclass
 class Rig:
     """A database with sites; `clock` stands still until it is told otherwise."""

@@ -79,13 +79,13 @@ def seen_at(site: str) -> list[tuple[int, bytes]]:
 class Linked(Keyed):
     """A gateway that answers links; `now_s` is the clock of its buckets."""
 
-    def __init__(self, database: Database, clock: ManualClock, *, guarded: bool = True) -> None:
+    def __init__(self, database: Database, clock: ManualClock) -> None:
         super().__init__(database, clock)
         self.view = ShopperView(database, clock)
         self.links = DigitalLinks(self.view, clock, lambda: self.seconds)
-        self.app = self._app(guarded=guarded)
+        self.app = self._app()
 
-    def _app(self, *, guarded: bool) -> FastAPI:
+    def _app(self) -> FastAPI:
         app = FastAPI(
             openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(closed)]
         )
@@ -95,8 +95,7 @@ class Linked(Keyed):
         refusals.install(app)
         seal(app)
         app.add_middleware(Gate, access=self.access)
-        if guarded:
-            app.add_middleware(SecurityHeaders)
+        app.add_middleware(SecurityHeaders)
         return app
 
 
@@ -110,9 +109,9 @@ async def fill(database: Database) -> None:
 
 
 @asynccontextmanager
-async def open_links(database: Database, *, guarded: bool = True) -> AsyncIterator[Linked]:
-    """Serve links over a database that is filled already; `guarded`: with the headers that every answer has."""
-    linked = Linked(database, ManualClock(T0_US + 10_000_000), guarded=guarded)
+async def open_links(database: Database) -> AsyncIterator[Linked]:
+    """Serve links over a database that is filled already."""
+    linked = Linked(database, ManualClock(T0_US + 10_000_000))
     await linked.access.begin()
     async with serving(linked.app, listen()) as url:
         linked.url = url

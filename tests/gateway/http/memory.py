@@ -263,6 +263,7 @@ class MemoryGateway:
                     known=row.known,
                     held=row.held,
                     untagged=row.untagged,
+                    truth=row.truth,
                 )
             )
         return rows

@@ -62,8 +62,8 @@ async def test_so_many_pairs_and_no_more(served: Served) -> None:
 
 
 async def test_a_bad_gtin_is_named_by_its_place(served: Served) -> None:
-    refused = problem(await served.http.post(PATH, json=pairs((JACKET_M, MAIN), ("123", MAIN))), "invalid-gtin")
-    assert "pairs[1].gtin" in refused["parameter"]
+    refused = problem(await served.http.post(PATH, json=pairs((JACKET_M, MAIN), ("123", MAIN))), "invalid-body")
+    assert refused["parameter"] == "pairs[1].gtin"
     assert "123" in refused["detail"]
 
 
@@ -126,7 +126,6 @@ async def test_two_shops_of_one_street_come_in_the_order_of_their_doors(served: 
     """Nearer than the distance that is shown can tell."""
     at_places(served)
     served.gateway.by_id[MAIN].location = (52.5202, 13.4050)
-    assert [site for site, _ in await rows(served, near="52.5201,13.4050")] in ([MAIN, OUTLET], [OUTLET, MAIN])
     assert [site for site, _ in await rows(served, near="52.5200,13.4050")] == [OUTLET, MAIN]
     assert [site for site, _ in await rows(served, near="52.5202,13.4050")] == [MAIN, OUTLET]
 

@@ -5,7 +5,7 @@ What the other tests show with the one in memory so holds for the real one: same
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import httpx
@@ -18,6 +18,7 @@ from gateway.http.serve import listen, serving
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, relay, take_feed
 from gateway.storage.engine import Database
+from tests.gateway.holds.rig import Rig
 from tests.gateway.http.memory import MemoryGateway, MemorySite, Sku
 from tests.gateway.http.problems import problem
 from tests.gateway.http.sse import stream
@@ -41,6 +42,8 @@ from wire.site import OUT
 NOW = ManualClock(T0_US + 600 * SECOND_US)
 SEEN = [(FLOOR, epc(SHIRT_S, 1)), (BACK, epc(SHIRT_S, 2)), (FIT, epc(SHIRT_S, 3)), (BACK, epc(SHIRT_M, 1))]
 
+PLACE = (52.5200, 13.4050)
+
 
 class World(Protocol):
     """A store with shirt S on the floor, in the back and in a fitting room, and shirt M in the back."""
@@ -51,10 +54,15 @@ class World(Protocol):
         """One movement, relayed."""
         ...
 
+    async def hold_shirts_s(self, units: int) -> str:
+        """A hold on shirts S; return its name."""
+        ...
+
 
 class MemoryWorld:
     def __init__(self) -> None:
         site = MemorySite(SITE.id, SITE.name, {zone.id: zone.kind for zone in SITE.zones if zone.id != "EXIT"})
+        site.location = PLACE
         skus = [
             Sku(SHIRT_S, "T-100", "white", "S", "Shirt, round neck", "Men"),
             Sku(SHIRT_M, "T-100", "white", "M", "Shirt", "Men"),
@@ -68,10 +76,14 @@ class MemoryWorld:
     async def shirt_m_to_the_floor(self) -> None:
         self.gateway.move(SITE.id, SHIRT_M, "BACK", "FLOOR")
 
+    async def hold_shirts_s(self, units: int) -> str:
+        self.gateway.hold(SITE.id, SHIRT_S, "mine", units)
+        return "mine"
+
 
 class RealWorld:
     def __init__(self, database: Database) -> None:
-        self.rig = LogRig(database)
+        self.rig = LogRig(database, replace(SITE, location=PLACE))
         self.feed = ChangeFeed()
         self.app = create_app(Queries(database, self.rig.clock), self.feed, clock=NOW)
 
@@ -86,6 +98,10 @@ class RealWorld:
         moved = [(FLOOR, epc(SHIRT_M, 1)), *SEEN[:3]]
         await self.rig.log([reads(second, moved) for second in range(4, 80)])
         await self._fold()
+
+    async def hold_shirts_s(self, units: int) -> str:
+        shop = Rig(self.rig.database, self.rig.clock)
+        return str((await shop.reserve(shop.holds(), units))["id"])
 
     async def _fold(self) -> None:
         await fold_all(await self.rig.fold())
@@ -135,6 +151,42 @@ async def test_availability(asked: Asked) -> None:
     everywhere = await asked.json(f"/v1/availability?gtin={SHIRT_S}")
     assert [entry["site"] for entry in everywhere["rows"]] == [SITE.id]
     assert everywhere["atp"] == 2
+
+
+async def test_pairs_pages_and_single_rows_agree(asked: Asked) -> None:
+    await asked.world.hold_shirts_s(1)
+    single = [await asked.json(f"/v1/availability?gtin={gtin}&site={SITE.id}") for gtin in (SHIRT_S, SHIRT_M)]
+    assert [(row["atp"], row["held"], row["on_hand"], row["truth"]) for row in single] == [
+        (1, 1, 3, "rfid"),
+        (1, 0, 1, "rfid"),
+    ]
+    pairs = [(SHIRT_S, SITE.id), ("09506000134376", SITE.id), (SHIRT_M, SITE.id), (SHIRT_M, "nowhere")]
+    body = {"pairs": [{"gtin": gtin, "site": site} for gtin, site in pairs]}
+    answer = await asked.http.post("/v1/availability:batch", json=body)
+    assert (answer.status_code, answer.json()["rows"]) == (200, single)
+    assert answer.json()["unknown"] == [f"09506000134376@{SITE.id}", f"{SHIRT_M}@nowhere"]
+    whole = await asked.json(f"/v1/snapshot?site={SITE.id}")
+    assert (whole["rows"], whole["next"]) == (single, None)
+    first = await asked.json(f"/v1/snapshot?site={SITE.id}&limit=1")
+    assert (first["rows"], first["next"]) == (single[:1], SHIRT_S)
+    rest = await asked.json(f"/v1/snapshot?site={SITE.id}&limit=1&after={SHIRT_S}")
+    assert rest["rows"] == single[1:]
+
+
+async def test_a_hold_of_ones_own_does_not_count(asked: Asked) -> None:
+    mine = await asked.world.hold_shirts_s(2)
+    path = f"/v1/availability?gtin={SHIRT_S}&site={SITE.id}"
+    assert (await asked.json(path))["atp"] == 0
+    assert (await asked.json(f"{path}&exclude_hold={mine}"))["atp"] == 2
+    assert (await asked.json(f"{path}&exclude_hold=another"))["atp"] == 0
+
+
+async def test_the_nearest_site(asked: Asked) -> None:
+    path = f"/v1/availability?gtin={SHIRT_S}&near=52.3906,13.0645"
+    assert [row["distance_km"] for row in (await asked.json(path))["rows"]] == [pytest.approx(27.2, abs=0.2)]
+    assert (await asked.json(f"{path}&radius_km=10")) == {"gtin": SHIRT_S, "atp": 0, "on_hand": 0, "rows": []}
+    alone = await asked.json(f"{path}&site={SITE.id}")
+    assert (alone["site"], alone["distance_km"]) == (SITE.id, pytest.approx(27.2, abs=0.2))
 
 
 async def test_the_etag_breaks_with_the_numbers_only(asked: Asked) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -17,8 +18,8 @@ from gateway.limits import PAGE_MAX_ROWS
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed
 from gateway.storage.engine import Database
-from gateway.storage.schema import sku
 from gateway.storage.schema import site as site_table
+from gateway.storage.schema import sku
 from gateway.storage.site_register import encode_site
 from tests.gateway.holds.rig import KEY, Rig
 from tests.gateway.http.conftest import Served
@@ -172,8 +173,6 @@ async def test_a_basket_sees_what_it_would_have_without_its_own_hold(shop: Shop)
 
 
 async def test_a_shop_without_antennas_knows_by_the_book_only(shop: Shop) -> None:
-    from dataclasses import replace
-
     devices = tuple(replace(device, antennas=()) for device in SITE.devices)
     await shop.describe(replace(SITE, devices=devices))
     await shop.book(3)

@@ -7,8 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.http.event_stream import Reader
+from gateway.http.ports import ChangeRow
+from gateway.http.tail import _taken
 from gateway.keys.store import ChannelChange
 from gateway.push import webhook_store as store
+from gateway.push.thresholds import Crossings
 from tests.gateway.http.keyed import OTHER, OWN, filled_file
 from tests.gateway.http.problems import problem
 from tests.gateway.http.sse import stream
@@ -54,9 +58,11 @@ async def test_two_channels_read_the_same_changes_and_see_different_figures(push
 
 async def test_a_stream_with_thresholds_carries_the_crossings_of_its_channel(pushed: PushRig) -> None:
     key = await pushed.keyed.key("stock:read", channel="eu", change=ChannelChange(safety=1))
+    await pushed.rig.happen(stock(SHIRT_S, *[1.0] * 5, site=OWN))
+    await until(lambda: pushed.app.state.tail.last_seq == 9)
     async with pushed.asking(key) as http, stream(http, "/v1/changes?thresholds=0,1&cursor=8") as reader:
         await reader.block()
-        for units in (5, 4, 3, 2, 1, 0, 1, 2, 3):
+        for units in (4, 3, 2, 1, 0, 1, 2, 3):
             await pushed.rig.happen(stock(SHIRT_S, *[1.0] * units, site=OWN))
         await pushed.rig.happen(stock(SHIRT_M, site=OWN), zone(site=OTHER), stock(SHIRT_S, 1.0, site=OWN))
         events = [(await reader.event())[1] for _ in range(8)]
@@ -78,11 +84,20 @@ async def test_a_poll_with_thresholds_begins_anew_and_its_cursor_goes_on(pushed:
     assert answer.headers["next-cursor"] == "13"
 
 
-@pytest.mark.parametrize("text", ["", "x", "0,,1", "-1", "1,2,3,4,5,6,7,8,9"])
-async def test_thresholds_that_cannot_be_used_are_told(pushed: PushRig, text: str) -> None:
-    document = problem(await pushed.http.get("/v1/changes", params={"thresholds": text}), "invalid-parameter")
-    assert document["parameter"] == "thresholds"
-    assert "0,1,5" in document["expected"]
+async def test_thresholds_that_cannot_be_used_are_told(pushed: PushRig) -> None:
+    for text in ("", "x", "0,,1", "-1", "1,2,3,4,5,6,7,8,9"):
+        document = problem(await pushed.http.get("/v1/changes", params={"thresholds": text}), "invalid-parameter")
+        assert document["parameter"] == "thresholds"
+        assert "0,1,5" in document["expected"]
+
+
+def test_what_lies_beyond_a_page_was_not_shown_to_the_reader() -> None:
+    """Else its thresholds would remember an event that it never got."""
+    reader = Reader(crossings=Crossings((0,)))
+    made = [stock(SHIRT_S), stock(SHIRT_M, 1.0), stock(SHIRT_S, 1.0)]
+    rows = [ChangeRow(seq, OWN, one["gtin"], one["body"], one["ladder"]) for seq, one in enumerate(made, 1)]
+    assert [event.sse.split(b"\n")[0] for event in _taken(reader, rows, 1)] == [b"id: 1"]
+    assert [event.sse.split(b"\n")[0] for event in _taken(reader, rows[1:], 9)] == [b"id: 2", b"id: 3"]
 
 
 async def test_the_newest_dead_letters_are_kept(small_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

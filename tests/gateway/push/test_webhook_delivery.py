@@ -52,8 +52,9 @@ async def test_events_arrive_signed_in_order_and_fat(rig: Rig) -> None:
     assert await rig.cursors() == [5]
 
 
-async def test_each_address_gets_what_its_channel_may_sell(rig: Rig) -> None:
+async def test_each_address_gets_what_its_channel_may_sell(small_rig: Rig) -> None:
     """One change, two channels: the one with safety stock is told less."""
+    rig = small_rig
     async with rig.database.write() as connection:
         row = {"target": 0.95, "ttl_s": 900, "when_blind": "keep", "holds_max": 10, "updated_us": 0}
         await connection.execute(
@@ -69,7 +70,8 @@ async def test_each_address_gets_what_its_channel_may_sell(rig: Rig) -> None:
     assert (second.event["data"]["atp"], second.event["data"]["confidence"]) == (1, 0.99)
 
 
-async def test_sites_and_thresholds_pass_over_events_and_the_cursor_goes_on(rig: Rig) -> None:
+async def test_sites_and_thresholds_pass_over_events_and_the_cursor_goes_on(small_rig: Rig) -> None:
+    rig = small_rig
     async with receiving() as receiver:
         made = await rig.desk.create(NOBODY, receiver.url(), thresholds=(0, 1))
         async with rig.sending():
@@ -79,7 +81,8 @@ async def test_sites_and_thresholds_pass_over_events_and_the_cursor_goes_on(rig:
     assert [one.event["data"]["atp"] for one in got] == [5, 1, 0, 4]
 
 
-async def test_each_address_gets_its_sites_and_the_cursor_passes_the_others(rig: Rig) -> None:
+async def test_each_address_gets_its_sites_and_the_cursor_passes_the_others(small_rig: Rig) -> None:
+    rig = small_rig
     names = [SITE.id, "store-002", "store-003"]
     async with rig.database.write() as connection:
         for name in names:
@@ -98,7 +101,8 @@ async def test_each_address_gets_its_sites_and_the_cursor_passes_the_others(rig:
     assert [got.seq for got in two.got] == [1, 2, 4, 5, 7, 8, 11]
 
 
-async def test_a_failing_address_is_tried_again_with_the_same_id_and_the_order_is_kept(rig: Rig) -> None:
+async def test_a_failing_address_is_tried_again_with_the_same_id_and_the_order_is_kept(small_rig: Rig) -> None:
+    rig = small_rig
     async with receiving() as receiver:
         receiver.then([503, answer(302, "Location: http://127.0.0.1:1/elsewhere"), 500, 204])
         made = await rig.desk.create(NOBODY, receiver.url())
@@ -128,7 +132,8 @@ async def test_what_is_refused_becomes_a_dead_letter_and_the_stream_goes_on(rig:
         assert await rig.desk.dead_letters(NOBODY, made.webhook.id, 1, 10) == []
 
 
-async def test_gone_stops_and_resume_replays_from_a_cursor_with_the_old_ids(rig: Rig) -> None:
+async def test_gone_stops_and_resume_replays_from_a_cursor_with_the_old_ids(small_rig: Rig) -> None:
+    rig = small_rig
     async with receiving() as receiver:
         made = await rig.desk.create(NOBODY, receiver.url(), cursor=0)
         await rig.happen(*(stock(SHIRT_S, *[1.0] * units) for units in (1, 2, 3)))
@@ -148,7 +153,8 @@ async def test_gone_stops_and_resume_replays_from_a_cursor_with_the_old_ids(rig:
     assert got[1].id == got[4].id
 
 
-async def test_a_wait_of_hours_ends_when_the_owner_resumes(rig: Rig) -> None:
+async def test_a_wait_of_hours_ends_when_the_owner_resumes(small_rig: Rig) -> None:
+    rig = small_rig
     async with receiving() as receiver:
         receiver.then([answer(503, "Retry-After: 7200")])
         made = await rig.desk.create(NOBODY, receiver.url())
@@ -215,7 +221,8 @@ async def test_a_key_that_is_revoked_sends_nothing_more(rig: Rig) -> None:
         assert [one.seq for one in receiver.got] == [1]
 
 
-async def test_a_cursor_whose_changes_are_pruned_stops_and_says_so(rig: Rig) -> None:
+async def test_a_cursor_whose_changes_are_pruned_stops_and_says_so(small_rig: Rig) -> None:
+    rig = small_rig
     async with receiving() as receiver:
         made = await rig.desk.create(NOBODY, receiver.url(), cursor=0)
         await rig.happen(*(stock(SHIRT_S, *[1.0] * units) for units in range(9)))
