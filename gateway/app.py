@@ -12,6 +12,7 @@ import secrets
 import signal
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol, Self
 
 import structlog
@@ -31,6 +32,7 @@ from gateway.ingest.service import Ingest
 from gateway.limits import LEASE_TTL_S, TICK_S
 from gateway.log import configure_log
 from gateway.model_files import load_models
+from gateway.push.service import Push
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
 from gateway.steps import Step, pass_by
@@ -115,6 +117,17 @@ class Gateway:
         )
         self.ingest = Ingest(self.source, self.database, self._sites, clock, wake=self.fold.wake, step=step)
         self.channels = Channels(self.database, clock, self.relay)
+        self.push = Push(
+            self.database,
+            self.queries,
+            self.feed,
+            self.source,
+            holder=holder,
+            clock=clock,
+            allow_private=config.webhook_allow_private,
+            ttl_s=ttl_s,
+            step=step,
+        )
         self.http_url: str | None = None
         self._http_stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -124,7 +137,7 @@ class Gateway:
         """Return the counters of this process."""
         connected = {"source_connected": int(self.source.connected)}
         mine = self.ingest.counters() | self.fold.counters() | self.relay.counters()
-        return mine | self.channels.counters() | connected
+        return mine | self.channels.counters() | self.push.counters() | connected
 
     async def start(self) -> None:
         """Bring the database up to date, make the sites known, and run every part. Raises `DatabaseError`."""
@@ -138,11 +151,16 @@ class Gateway:
             keys_exist = await self.channels.keys_exist()
             socket = listen(self.config.http_host, self.config.http_port, keys_exist=keys_exist)
             self.http_url = url_of(socket)
-            application = self._http(self.queries, self.feed, services=self.channels.services)
+            application = self._http(
+                self.queries,
+                self.feed,
+                services=replace(self.channels.services, webhooks=self.push.desk, feeds=self.push.feeds),
+            )
             _log.info("http_listens", url=self.http_url)
             self._spawn("http", serve(application, socket, stop=self._http_stop))
         self._spawn("relay", self.relay.run())
         self._spawn("sweeper", self.channels.sweeper.run())
+        self._spawn("push", self.push.run())
         self._spawn("fold", self.fold.run())
         self._spawn("ingest", self.ingest.run())
 
@@ -164,6 +182,7 @@ class Gateway:
             ("fold", self.fold.stop),
             ("sweeper", self.channels.sweeper.stop),
             ("relay", self.relay.stop),
+            ("push", self.push.stop),
             ("http", self._http_stop.set),
         )
         await self.source.close()

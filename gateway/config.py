@@ -59,6 +59,9 @@ class GatewayConfig(BaseSettings):
     )
     checkpoint_s: float = Field(default=CHECKPOINT_S, gt=0, description="seconds between two checkpoints, at most")
     keep_log: bool = Field(default=False, description="never prune the input log (audits); it grows without bound")
+    webhook_allow_private: bool = Field(
+        default=False, description="webhooks may go to private addresses, and by plain http to this machine"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
 
 

@@ -19,6 +19,8 @@ STEPS = (
     "fold.pruned",
     "relay.written",
     "relay.committed",
+    "webhook.sent",
+    "retained.published",
 )
 """Every step that is told, in order."""
 

@@ -15,6 +15,7 @@ from gateway.http import (
     desk_routes,
     digital_link_routes,
     docs_routes,
+    feed_routes,
     openapi,
     operations_routes,
     page_routes,
@@ -25,6 +26,7 @@ from gateway.http import (
     stock_routes,
     trade_read_routes,
     trade_routes,
+    webhook_routes,
 )
 from gateway.http.access import closed, seal
 from gateway.http.gate import Access, Gate
@@ -42,6 +44,8 @@ API_VERSION = "1"
 TAGS = [
     {"name": "availability", "description": "What can be sold, and how sure that is."},
     {"name": "stock", "description": "What is where, by style, colour, size and zone."},
+    {"name": "webhooks", "description": "Changes sent to an address, signed, in order."},
+    {"name": "feeds", "description": "All rows as files."},
     {"name": "changes", "description": "Every change, resumable by cursor."},
     {"name": "evidence", "description": "What the readers cannot know: sales, receipts, returns, counts, the book."},
     {"name": "reservations", "description": "Units that are held for somebody, and what becomes of them."},
@@ -97,7 +101,7 @@ class _App(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def _of_services(services: Services, clock: Callable[[], int]) -> Iterator[APIRouter]:
+def _of_services(services: Services, queries: Queries, clock: Callable[[], int]) -> Iterator[APIRouter]:
     """Yield the routes of the parts that are there."""
     if services.holds is not None:
         yield reservation_routes.routes(services.holds)
@@ -107,6 +111,10 @@ def _of_services(services: Services, clock: Callable[[], int]) -> Iterator[APIRo
         yield shipment_routes.routes(services.trade, services.trade_reads, clock)
     if services.trade_reads is not None:
         yield trade_read_routes.routes(services.trade_reads)
+    if services.webhooks is not None:
+        yield webhook_routes.routes(services.webhooks, clock)
+    if services.feeds is not None:
+        yield feed_routes.routes(queries, services.feeds)
 
 
 def create_app(
@@ -148,7 +156,7 @@ def create_app(
     app.include_router(desk_routes.routes(queries, clock), dependencies=strict)
     app.include_router(accuracy_routes.routes(queries, clock), dependencies=strict)
     app.include_router(operations_routes.routes(queries, tail, health_limits or HealthLimits()), dependencies=strict)
-    for router in _of_services(services, clock):
+    for router in _of_services(services, queries, clock):
         app.include_router(router, dependencies=strict)
     if services.links is not None:
         app.include_router(digital_link_routes.routes(services.links))

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from gateway.feeds.reader import Feeds
 from gateway.holds.desk import Holds
 from gateway.http.digital_link_routes import DigitalLinks
 from gateway.http.gate import Access
 from gateway.mirror import Mirror
+from gateway.push.webhook_desk import WebhookDesk
 from gateway.trade.reads import TradeReads
 from gateway.trade.trade import Trade
 
@@ -23,3 +25,5 @@ class Services:
     trade: Trade | None = None
     trade_reads: TradeReads | None = None
     links: DigitalLinks | None = None
+    webhooks: WebhookDesk | None = None
+    feeds: Feeds | None = None
