@@ -116,7 +116,7 @@ class Gateway:
             step=step,
         )
         self.ingest = Ingest(self.source, self.database, self._sites, clock, wake=self.fold.wake, step=step)
-        self.channels = Channels(self.database, clock, self.relay)
+        self.channels = Channels(self.database, clock, self.relay, self.fold.wake)
         self.push = Push(
             self.database,
             self.queries,
@@ -151,11 +151,8 @@ class Gateway:
             keys_exist = await self.channels.keys_exist()
             socket = listen(self.config.http_host, self.config.http_port, keys_exist=keys_exist)
             self.http_url = url_of(socket)
-            application = self._http(
-                self.queries,
-                self.feed,
-                services=replace(self.channels.services, webhooks=self.push.desk, feeds=self.push.feeds),
-            )
+            services = replace(self.channels.services, webhooks=self.push.desk, feeds=self.push.feeds)
+            application = self._http(self.queries, self.feed, services=services)
             _log.info("http_listens", url=self.http_url)
             self._spawn("http", serve(application, socket, stop=self._http_stop))
         self._spawn("relay", self.relay.run())

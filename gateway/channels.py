@@ -4,6 +4,7 @@ Part of the composition root (`gateway.app`): here stands which part knows which
 """
 
 import time
+from collections.abc import Callable
 
 from gateway.clock import Clock
 from gateway.holds.desk import Holds
@@ -24,9 +25,18 @@ from gateway.trade.trade import Trade
 
 
 class Channels:
-    """The parts that channels meet. `services` are for the HTTP side; `sweeper` is to be run."""
+    """The parts that channels meet. `services` are for the HTTP side; `sweeper` is to be run.
 
-    def __init__(self, database: Database, clock: Clock, relay: Relay) -> None:
+    `wake` tells the fold that the log of a site grew.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, relay: Relay, wake: Callable[[str], None] = lambda _: None
+    ) -> None:
+        def logged(site: str) -> None:
+            relay.wake()
+            wake(site)
+
         holds = Holds(database, clock, random_ids(clock), committed=relay.wake)
         ring = KeyRing(lambda: read_keys(database, clock()), clock, time.monotonic)
         self.sweeper = Sweeper(database, clock, committed=relay.wake)
@@ -34,7 +44,7 @@ class Channels:
             access=Access(ring, time.monotonic),
             mirror=Mirror(database, clock),
             holds=holds,
-            trade=Trade(database, clock, HeldUnits()),
+            trade=Trade(database, clock, HeldUnits(), committed=logged),
             trade_reads=TradeReads(database),
             links=DigitalLinks(ShopperView(database, clock), clock),
         )

@@ -89,6 +89,7 @@ class Witness:
             self._figures["evidence_unknown_zone"] += 1
         said.coverage = entry.coverage
         said.posted = entry.posted
+        said.untagged = entry.untagged
         said.zone = self._zones.get(entry.zone, "") if entry.kind is not EvidenceKind.SALE else ""
         if said.zone == OUT and entry.kind is not EvidenceKind.PLACE:
             said.zone = ""
@@ -165,12 +166,13 @@ class Witness:
         """Return evidence about the items that are ours, and the lines of all."""
         heard = Heard(lines=list(said.lines()))
         numbers = sorted({number for name in said.names if (number := self._resolver.named(name)) >= 0})
-        by_sku = said.kind is EvidenceKind.SALE and not said.names and said.gtin and said.quantity > 0
+        tagged = said.quantity - said.untagged  # units without a tag are none that the tracker could find
+        by_sku = said.kind is EvidenceKind.SALE and not said.names and said.gtin and tagged > 0
         if numbers:
             items = np.array(numbers, np.int32)
             heard.evidence = Evidence(said.kind, said.at_us, items, zone=said.zone, coverage=said.coverage)
         elif by_sku and self._prefixes.has(said.gtin):
-            heard.evidence = Evidence(said.kind, said.at_us, gtin=said.gtin, quantity=said.quantity)
+            heard.evidence = Evidence(said.kind, said.at_us, gtin=said.gtin, quantity=tagged)
         return heard
 
 
@@ -187,6 +189,7 @@ class _Said:
     zone: str = ""
     coverage: float = 1.0
     posted: bool = False
+    untagged: int = 0
 
     def lines(self) -> Iterator[BookLine]:
         """Yield what it does to the book, one line for each SKU."""

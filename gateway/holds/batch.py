@@ -23,7 +23,7 @@ from gateway.holds.asked import Asked, Made, Outcome
 from gateway.holds.bulk import insert_new, insert_rows
 from gateway.holds.decide import Granted, OpenStock, Short, decide
 from gateway.holds.errors import InsufficientError, KeyReusedError, Shortage, UnknownHoldSiteError
-from gateway.holds.hot import Kept, Memory, mark_of, put_down, retell_known, transaction_of
+from gateway.holds.hot import NO_MARK, Kept, Memory, mark_of, marks_of, put_down, retell_known
 from gateway.holds.ids import NewId
 from gateway.holds.life import State
 from gateway.holds.limits import KNOWN_MAX
@@ -100,8 +100,12 @@ class Batches:
         work = _Work(asked, shelves, now_us, self._new_id)
         lapsed = await lapse(connection, locked, now_us)
         await work.find_replays(connection)
-        known = {} if self._lock else {key: self._memory.take(key, row, now_us) for key, row in locked.items()}
-        await work.look(connection, locked, {key: kept for key, kept in known.items() if kept}, lapsed)
+        known: dict[SkuKey, Kept] = {}
+        for key, row in {} if self._lock else locked.items():
+            kept = await self._memory.take(connection, key, row, now_us)
+            if kept is not None:
+                known[key] = kept
+        await work.look(connection, locked, known, lapsed)
         outcomes = [await self._one(connection, work, one) for one in asked]
         await work.write(connection)
         await self._tell(connection, work, locked, lapsed)
@@ -118,11 +122,11 @@ class Batches:
             told = await retell(connection, {key: locked[key] for key in sorted(anew)}, work.shelves, anew, work.now_us)
             work.pictures |= told.pictures
         await retell_known(connection, locked, plain, work.shelves, reason=HELD, now_us=work.now_us)
-        mine = await transaction_of(connection) if written else ""
+        marks = await marks_of(connection, list(written))
         for key, row in locked.items():
             if key in written or key in work.clean:
-                xmin = mine if key in written else mark_of(row)
-                self._memory.keep(work.pictures[key], xmin, work.read_us.get(key, work.now_us))
+                mark = marks.get(key, NO_MARK) if key in written else mark_of(row)
+                self._memory.keep(work.pictures[key], mark, work.read_us.get(key, work.now_us), work.now_us)
 
     async def _one(self, connection: AsyncConnection, work: "_Work", one: Asked) -> Outcome:
         before = work.replays.get(one.owned_name)

@@ -6,7 +6,7 @@ missing or was on its way is `available` again. An item that was sold stays sold
 makes it ours.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,13 +45,15 @@ def consequences(
     *,
     left: Mapping[str, Iterable[str]] | None = None,
     loose: Mapping[str, int] | None = None,
+    elsewhere: Collection[ItemName] = (),
 ) -> Consequences:
     """Return what follows for items that are in `states` (others: available).
 
     `unplaced` units wait for their item, by GTIN; `left` are serials of items that left unsold a short while ago, the
     newest first: a late sale by SKU is theirs. `loose` units without tags are sold before any item is waited for.
+    The state of an item that is `elsewhere` was said at another site.
     """
-    reckoning = _Reckoning(states, unplaced, left or {}, loose or {})
+    reckoning = _Reckoning(states, unplaced, left or {}, loose or {}, frozenset(elsewhere))
     for line in lines:
         if not line.posted:
             reckoning.line(line)
@@ -69,12 +71,14 @@ class _Reckoning:
         unplaced: Mapping[str, int],
         left: Mapping[str, Iterable[str]],
         loose: Mapping[str, int],
+        elsewhere: frozenset[ItemName],
     ) -> None:
         self.found = Consequences()
         self._states = dict(states)
         self._waiting = dict(unplaced)
         self._left = {gtin: list(serials) for gtin, serials in left.items()}
         self._loose = dict(loose)
+        self._elsewhere = elsewhere
 
     def line(self, line: BookLine) -> None:
         """Take a piece of evidence."""
@@ -90,6 +94,9 @@ class _Reckoning:
         state = self._states.get(name, AVAILABLE)
         because = Because(moved.cause, "", "", moved.happened_us)
         gone, sold = moved.debit == OUT, moved.cause == SOLD_CAUSE
+        far = name in self._elsewhere
+        if (gone and far) or (state == IN_TRANSIT and not far):
+            return  # it is another site's already; or it lies at the dock still and waits for the van
         if state in _BACK and not gone:
             self._let(name, AVAILABLE, because)
         elif state == AVAILABLE and (gone or sold) and self._waiting.get(moved.gtin, 0) > 0:

@@ -174,8 +174,8 @@ def mend(picture: SkuPicture) -> Mended:
     spare = picture.untagged_available - picture.untagged_held
     for key in sorted(key for key, line in picture.lines.items() if line.substitution_needed):
         line = picture.lines[key]
-        while line.substitution_needed and (free or spare > 0):
-            if free:
+        while line.substitution_needed and (len(free) > picture.unplaced or spare > 0):
+            if len(free) > picture.unplaced:  # as many of the free ones were sold: nobody knows which
                 taken = free.pop(0)
                 _bind(picture, taken.serial, Hold(key.reservation, key.line, picked=False, lapsed=False))
                 mended.bound.append((taken.serial, key))

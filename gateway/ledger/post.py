@@ -90,12 +90,14 @@ async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked
     lines = [line for line in facts.lines if not line.posted]
     names = {(moved.gtin, moved.serial) for moved in facts.movements}
     names |= {(line.gtin, serial) for line in lines for serial in line.serials}
-    states = {name: row.state for name, row in (await states_of(connection, names)).items()}
+    rows = await states_of(connection, names)
+    states = {name: row.state for name, row in rows.items()}
+    elsewhere = {name for name, row in rows.items() if row.site != at.site}
     unplaced = {key.gtin: row.unplaced for key, row in locked.items()}
     by_sku = [line for line in lines if line.kind is EvidenceKind.SALE and not line.serials]
     left = await _left_unsold(connection, at.site, by_sku)
     loose = await _untagged(connection, at.site, by_sku)
-    found = consequences(states, unplaced, lines, facts.movements, left=left, loose=loose)
+    found = consequences(states, unplaced, lines, facts.movements, left=left, loose=loose, elsewhere=elsewhere)
     for gtin, units, because in found.sold_by_sku:
         await owe(connection, SkuKey(at.site, gtin), units, because, at.now_us)
     for gtin, because in found.placed:

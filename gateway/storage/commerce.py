@@ -68,7 +68,8 @@ posting = Table(
     Column("recorded_us", BigInteger, nullable=False),
     CheckConstraint("credit <> debit", name="two_accounts"),
     CheckConstraint("quantity > 0", name="units"),
-    Index("ix_posting_site_gtin_serial_id", "site", "gtin", "serial", "id"),
+    Index("ix_posting_gtin_serial_id", "gtin", "serial", "id"),
+    Index("ix_posting_site_gtin", "site", "gtin"),
 )
 
 disposition = Table(

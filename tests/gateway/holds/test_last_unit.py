@@ -4,7 +4,7 @@ the guards: each control takes one away and must oversell.
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import select, text
@@ -108,10 +108,10 @@ async def test_a_locked_row_says_who_wrote_it_last(postgres_rigs: tuple[Rig, Dat
                 if await third.scalar(text(query)):
                     break
         await first.execute(stock.update().values(version=stock.c.version + 1))
-        mine = await hot.transaction_of(first)
+        mine = (await hot.marks_of(first, [KEY]))[KEY]
     after = await waiting
-    assert after.version == before.version + 1
-    assert after.xmin_ == mine != before.xmin_
+    assert after.version == mine.version == before.version + 1
+    assert after.xmin_ == mine.xmin != before.xmin_
 
 
 async def test_memory_is_used(postgres_rigs: tuple[Rig, Database]) -> None:
@@ -159,7 +159,7 @@ async def test_control_with_a_memory_that_believes_itself_it_is_sold_twice(
 
         __hash__ = str.__hash__
 
-    monkeypatch.setattr(hot, "mark_of", lambda _: Stubborn("x"))
+    monkeypatch.setattr(hot, "mark_of", lambda row: hot.Mark(Stubborn("x"), row.version))
     assert await ask(rig, [desks[0]], 1) == (1, 0)
     assert await ask(rig, [desks[1]], 1) == (1, 0)
     assert await ask(rig, [desks[0]], 1) == (1, 0)
@@ -189,11 +189,11 @@ async def test_what_was_undone_is_not_remembered(
     holds = rig.holds()
     assert await ask(rig, [holds], 1) == (1, 0)
 
-    async def broken(_: AsyncConnection) -> str:
+    async def broken(*_: object) -> NoReturn:
         raise RuntimeError("after the rows, before the commit")
 
     with monkeypatch.context() as patch:
-        patch.setattr("gateway.holds.batch.transaction_of", broken)
+        patch.setattr("gateway.holds.batch.marks_of", broken)
         with pytest.raises(RuntimeError):
             await rig.reserve(holds, 1)
     assert await ask(rig, [holds], 3) == (2, 1)

@@ -63,7 +63,8 @@ def _states() -> None:
         sa.CheckConstraint("quantity > 0", name=op.f("ck_posting_units")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posting")),
     )
-    op.create_index("ix_posting_site_gtin_serial_id", "posting", ["site", "gtin", "serial", "id"], unique=False)
+    op.create_index("ix_posting_gtin_serial_id", "posting", ["gtin", "serial", "id"], unique=False)
+    op.create_index("ix_posting_site_gtin", "posting", ["site", "gtin"], unique=False)
     op.create_table(
         "reference",
         sa.Column("kind", sa.String(length=12), nullable=False),
