@@ -73,7 +73,7 @@ def stock_body(
     movements: Sequence[Movement],
     reason: str,
 ) -> bytes:
-    """Return the event of one SKU after its `movements`, in order; JSON without `seq`. `offered` is the default offer."""
+    """Return the event of one SKU after its `movements`, in order; JSON without `seq`. `offered`: by default."""
     shown = movements[-CHANGE_MOVES_MAX:]
     return msgspec.json.encode(
         StockChange(

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.availability import UNKNOWN, standing
 from gateway.clock import Clock, iso
 from gateway.holds.asked import Asked, Made, Outcome
-from gateway.holds.bulk import insert_new, insert_rows
+from gateway.holds.bulk import among, insert_new, insert_rows
 from gateway.holds.decide import Granted, OpenStock, Short, decide
 from gateway.holds.errors import InsufficientError, KeyReusedError, Shortage, UnknownHoldSiteError
 from gateway.holds.hot import NO_MARK, Kept, Memory, mark_of, marks_of, put_down, retell_known
@@ -180,13 +180,14 @@ class _Work:
 
     async def find_replays(self, connection: AsyncConnection) -> None:
         """Look up which requests were answered before."""
-        names = sorted({one.owned_name for one in self._asked})
-        for low in range(0, len(names), MANY):
-            found = select(
-                reservation.c.key, reservation.c.idempotency_key, reservation.c.body_sha256, reservation.c.answer
-            ).where(tuple_(reservation.c.key, reservation.c.idempotency_key).in_(names[low : low + MANY]))
-            for row in await connection.execute(found):
-                self.replays[row.key, row.idempotency_key] = bytes(row.body_sha256), bytes(row.answer)
+        names: dict[str, list[str]] = defaultdict(list)
+        for one in self._asked:
+            names[one.who.key].append(one.name)
+        columns = (reservation.c.idempotency_key, reservation.c.body_sha256, reservation.c.answer)
+        for key, of_key in names.items():
+            mine = among(connection, reservation.c.idempotency_key, of_key)
+            for row in await connection.execute(select(*columns).where(reservation.c.key == key, mine)):
+                self.replays[key, row.idempotency_key] = bytes(row.body_sha256), bytes(row.answer)
 
     async def look(
         self,

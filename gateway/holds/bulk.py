@@ -9,11 +9,19 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Column, Table, bindparam, cast, func, insert, select
+from sqlalchemy import ARRAY, Column, ColumnElement, Table, any_, bindparam, cast, func, insert, literal, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage.statement import insert_into
+
+
+def among(connection: AsyncConnection, column: Column[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column has one of these values: on PostgreSQL one array, whatever their number."""
+    if connection.dialect.name == "sqlite":
+        return column.in_(values)
+    array = ARRAY(column.type)
+    return column == any_(cast(literal(list(values), array), array))
 
 
 async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -159,9 +159,7 @@ def common_description(rows: Sequence[StockRow]) -> str:
     return " ".join(words).rstrip(SEPARATORS)
 
 
-def _colour_rows(
-    colour: str, rows: Sequence[StockRow], groups: Mapping[str, Group], policy: Policy
-) -> list[ColourRow]:
+def _colour_rows(colour: str, rows: Sequence[StockRow], groups: Mapping[str, Group], policy: Policy) -> list[ColourRow]:
     """One row, and a further one for each GTIN whose size is taken already."""
     layers: list[list[StockRow]] = []
     for row in rows:

@@ -8,7 +8,7 @@ makes it ours.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.fold.witness import BookLine
 from gateway.ledger.accounts import Because, StateChange
@@ -46,20 +46,30 @@ def consequences(
     left: Mapping[str, Iterable[str]] | None = None,
     loose: Mapping[str, int] | None = None,
     elsewhere: Collection[ItemName] = (),
+    inside_another: Collection[ItemName] = (),
 ) -> Consequences:
     """Return what follows for items that are in `states` (others: available).
 
     `unplaced` units wait for their item, by GTIN; `left` are serials of items that left unsold a short while ago, the
     newest first: a late sale by SKU is theirs. `loose` units without tags are sold before any item is waited for.
-    The state of an item that is `elsewhere` was said at another site.
+    The state of an item that is `elsewhere` was said at another site; one that is `inside_another` is seen there, and has
+    not left for nowhere.
     """
-    reckoning = _Reckoning(states, unplaced, left or {}, loose or {}, frozenset(elsewhere))
+    far = _Far(frozenset(elsewhere), frozenset(inside_another))
+    reckoning = _Reckoning(states, unplaced, left or {}, loose or {}, far)
     for line in lines:
         if not line.posted:
             reckoning.line(line)
     for moved in movements:
         reckoning.movement(moved)
     return reckoning.found
+
+
+class _Far(NamedTuple):
+    """Items that another site speaks of: their state was `said` there, or they are `seen` there."""
+
+    said: frozenset[ItemName]
+    seen: frozenset[ItemName]
 
 
 class _Reckoning:
@@ -71,14 +81,14 @@ class _Reckoning:
         unplaced: Mapping[str, int],
         left: Mapping[str, Iterable[str]],
         loose: Mapping[str, int],
-        elsewhere: frozenset[ItemName],
+        far: "_Far",
     ) -> None:
         self.found = Consequences()
         self._states = dict(states)
         self._waiting = dict(unplaced)
         self._left = {gtin: list(serials) for gtin, serials in left.items()}
         self._loose = dict(loose)
-        self._elsewhere = elsewhere
+        self._far = far
 
     def line(self, line: BookLine) -> None:
         """Take a piece of evidence."""
@@ -94,8 +104,8 @@ class _Reckoning:
         state = self._states.get(name, AVAILABLE)
         because = Because(moved.cause, "", "", moved.happened_us)
         gone, sold = moved.debit == OUT, moved.cause == SOLD_CAUSE
-        far = name in self._elsewhere
-        if (gone and far) or (state == IN_TRANSIT and not far):
+        far = name in self._far.said
+        if (gone and (far or name in self._far.seen)) or (state == IN_TRANSIT and not far):
             return  # it is another site's already; or it lies at the dock still and waits for the van
         if state in _BACK and not gone:
             self._let(name, AVAILABLE, because)

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fold.outputs import Chance, Facts
@@ -93,16 +93,33 @@ async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked
     rows = await states_of(connection, names)
     states = {name: row.state for name, row in rows.items()}
     elsewhere = {name for name, row in rows.items() if row.site != at.site}
+    inside = await _inside_another(connection, at.site, {(m.gtin, m.serial) for m in facts.movements if m.debit == OUT})
     unplaced = {key.gtin: row.unplaced for key, row in locked.items()}
     by_sku = [line for line in lines if line.kind is EvidenceKind.SALE and not line.serials]
     left = await _left_unsold(connection, at.site, by_sku)
     loose = await _untagged(connection, at.site, by_sku)
-    found = consequences(states, unplaced, lines, facts.movements, left=left, loose=loose, elsewhere=elsewhere)
+    found = consequences(
+        states, unplaced, lines, facts.movements, left=left, loose=loose, elsewhere=elsewhere, inside_another=inside
+    )
     for gtin, units, because in found.sold_by_sku:
         await owe(connection, SkuKey(at.site, gtin), units, because, at.now_us)
     for gtin, because in found.placed:
         await _place(connection, SkuKey(at.site, gtin), because, at.now_us)
     await set_states(connection, at.site, list(found.states.values()), at.now_us)
+
+
+async def _inside_another(
+    connection: AsyncConnection, site: str, names: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Return those of these items that are inside another site."""
+    wanted = sorted(names)
+    found: set[tuple[str, str]] = set()
+    for low in range(0, len(wanted), MANY):
+        query = select(item.c.gtin, item.c.serial).where(
+            tuple_(item.c.gtin, item.c.serial).in_(wanted[low : low + MANY]), item.c.site != site, item.c.zone != OUT
+        )
+        found |= {(row.gtin, row.serial) for row in await connection.execute(query)}
+    return found
 
 
 async def _place(connection: AsyncConnection, key: SkuKey, because: Because, now_us: int) -> None:

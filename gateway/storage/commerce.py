@@ -31,10 +31,7 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.storage.metadata import BIG_ID, GTIN_CHARS, SERIAL_CHARS, SOURCE_CHARS, id_type
-from gateway.storage.schema import metadata
-
-__all__ = ["metadata"]
+from gateway.storage.metadata import BIG_ID, GTIN_CHARS, SERIAL_CHARS, SOURCE_CHARS, id_type, metadata
 
 UUID_CHARS: Final = 36
 KEY_CHARS: Final = 16

@@ -223,6 +223,7 @@ item = Table(
     Column("probability", Float(53)),
     Column("sellable", Float(53)),  # probability that it is in a zone where it can be sold; NULL: not known
     Index("ix_item_site_gtin_zone", "site", "gtin", "zone"),
+    Index("ix_item_gtin_serial", "gtin", "serial"),  # is it inside another site?
 )
 
 stock_count = Table(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.storage.engine import Database, parse_url
 from gateway.storage.errors import UrlError
 from gateway.storage.migrate import migrate
-from gateway.storage.commerce import metadata
+from gateway.storage.tables import metadata
 
 HEAD = "0003"
 

@@ -89,6 +89,26 @@ async def test_processes_that_take_turns_see_what_the_other_did(postgres_rigs: t
     await rig.check()
 
 
+async def test_what_another_process_granted_is_added_to_what_is_remembered(
+    postgres_rigs: tuple[Rig, Database],
+) -> None:
+    rig, other = postgres_rigs
+    await rig.put(*(str(number) for number in range(12)))
+    await rig.book(3)
+    desks = [rig.holds(), rig.holds(other)]
+    for number in range(8):
+        assert await ask(rig, [desks[number % 2]], 1) == (1, 0)
+    assert [desk.counters()["hold_memory_misses"] for desk in desks] == [1, 1]
+    await rig.check()
+    assert await ask(rig, [desks[0]], 1) == (1, 0)
+    await rig.state("9", "sold")  # between two grants: the sum does not come out any more
+    assert await ask(rig, [desks[0]], 1) == (1, 0)
+    assert await ask(rig, [desks[1]], 1, units=5) == (0, 1)
+    assert await ask(rig, [desks[1]], 4) == (4, 0)
+    assert await ask(rig, desks, 2) == (0, 2)
+    await rig.check()
+
+
 async def test_a_locked_row_says_who_wrote_it_last(postgres_rigs: tuple[Rig, Database]) -> None:
     """The ground that memory stands on: who waited for a row sees the transaction that he waited for."""
     rig, other = postgres_rigs

@@ -36,6 +36,8 @@ def follow(
     unplaced: int = 0,
     left_before: tuple[str, ...] = (),
     loose: int = 0,
+    elsewhere: bool = False,
+    inside_another: bool = False,
 ) -> Consequences:
     return consequences(
         {(SHIRT_S, serial): state for serial, state in (states or {}).items()},
@@ -44,6 +46,8 @@ def follow(
         [one for one in happened if isinstance(one, Movement)],
         left={SHIRT_S: left_before},
         loose={SHIRT_S: loose},
+        elsewhere=[(SHIRT_S, "1")] if elsewhere else [],
+        inside_another=[(SHIRT_S, "1")] if inside_another else [],
     )
 
 
@@ -67,7 +71,7 @@ def states(found: Consequences) -> dict[str, str]:
         (LEFT_UNSOLD, moved("1", OUT, "FLOOR"), AVAILABLE),
         (MISSING, moved("1", OUT, "FLOOR"), AVAILABLE),
         (MISSING, moved("1", "BACK", "FLOOR"), AVAILABLE),
-        (IN_TRANSIT, moved("1", OUT, "BACK", "received"), AVAILABLE),
+        (IN_TRANSIT, moved("1", OUT, "BACK", "received"), None),  # at the dock of the site that sends it
         (IN_TRANSIT, left("1"), None),
         (LEFT_UNSOLD, left("1"), None),
         (SOLD, moved("1", "FLOOR", "BACK"), None),
@@ -84,6 +88,15 @@ def test_what_a_movement_means(was: str, movement: Movement, now: str | None) ->
     found = follow(movement, states={} if was == AVAILABLE else {"1": was})
     assert states(found) == ({} if now is None else {"1": now})
     assert (found.sold_by_sku, found.placed) == ([], [])
+
+
+def test_what_a_movement_means_while_another_site_speaks_of_the_item() -> None:
+    arrived = moved("1", OUT, "BACK", "received")
+    assert states(follow(arrived, states={"1": IN_TRANSIT}, elsewhere=True)) == {"1": AVAILABLE}
+    assert states(follow(left("1"), states={"1": AVAILABLE}, elsewhere=True)) == {}
+    assert states(follow(left("1"), inside_another=True)) == {}
+    assert states(follow(left("1"))) == {"1": LEFT_UNSOLD}
+    assert states(follow(arrived, states={"1": LEFT_UNSOLD}, elsewhere=True)) == {"1": AVAILABLE}
 
 
 def test_a_change_says_why_and_when() -> None:

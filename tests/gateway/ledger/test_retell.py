@@ -311,9 +311,6 @@ async def test_a_hold_that_is_over_elsewhere_keeps_nothing(shop: Shelves) -> Non
     await shop.check()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a state is the item's, whatever its site: the site that it left says the last word"
-)
 async def test_an_item_that_another_site_has_by_now_has_not_left(shop: Shelves) -> None:
     """Carried over by hand: the first site notices late that it is gone, and it is for sale where it is."""
     await shop.put("1", site=KEY.site)

@@ -83,9 +83,6 @@ async def test_a_zone_that_there_is_not(rig: TradeRig) -> None:
     assert await rig.told(SITE.id) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the fold takes leaving one site for missing, although the item is another's by now"
-)
 async def test_leaving_the_site_that_had_it_says_nothing_of_an_item_that_is_elsewhere(rig: TradeRig) -> None:
     await rig.put("1")
     await rig.give_back("1", site=OTHER, sellable=True)

@@ -14,6 +14,7 @@ APPEND_ONLY = ("posting", "audit")
 def upgrade() -> None:
     """Bring the tables to this revision."""
     op.add_column("item", sa.Column("sellable", sa.Float(precision=53), nullable=True))
+    op.create_index("ix_item_gtin_serial", "item", ["gtin", "serial"], unique=False)
     op.add_column("change", sa.Column("ladder", sa.LargeBinary(), nullable=True))
     op.add_column("stock", sa.Column("ladder", sa.LargeBinary(), nullable=True))
     for name in ("held", "untagged", "unplaced"):
@@ -301,4 +302,5 @@ def downgrade() -> None:
     for name in ("next_expiry_us", "unplaced", "untagged", "held", "ladder"):
         op.drop_column("stock", name)
     op.drop_column("change", "ladder")
+    op.drop_index("ix_item_gtin_serial", "item")
     op.drop_column("item", "sellable")
