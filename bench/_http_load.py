@@ -76,7 +76,8 @@ class _Connection(asyncio.Protocol):
 
 async def connect(url: str) -> _Connection:
     parts = urlsplit(url)
-    _, protocol = await asyncio.get_running_loop().create_connection(_Connection, parts.hostname, parts.port)
+    host, port = parts.hostname or "", parts.port or 0
+    _, protocol = await asyncio.get_running_loop().create_connection(_Connection, host, port)
     return protocol
 
 

@@ -1,8 +1,8 @@
 """How many reservations a second on one hot SKU, and how soon does a stream say so? On PostgreSQL, over HTTP.
 
 `python -m bench.reservations [--json]`. Two API processes share the database; the load comes from this process. Each
-part has a hot SKU of its own, with as many units as it takes and some more. Beside it stands the database alone: one row locked, one hold inserted, one
-commit, by as many connections as an API process has.
+part has a hot SKU of its own, with as many units as it takes and some more. Beside it stands the database alone: one
+row locked, one hold inserted, one commit, by as many connections as an API process has.
 """
 
 import asyncio

@@ -52,8 +52,8 @@ def consequences(
 
     `unplaced` units wait for their item, by GTIN; `left` are serials of items that left unsold a short while ago, the
     newest first: a late sale by SKU is theirs. `loose` units without tags are sold before any item is waited for.
-    The state of an item that is `elsewhere` was said at another site; one that is `inside_another` is seen there, and has
-    not left for nowhere.
+    The state of an item that is `elsewhere` was said at another site; one that is `inside_another` is seen there, and
+    has not left for nowhere.
     """
     far = _Far(frozenset(elsewhere), frozenset(inside_another))
     reckoning = _Reckoning(states, unplaced, left or {}, loose or {}, far)

@@ -77,6 +77,7 @@ async def test_what_can_be_sold_is_what_lies_in_sellable_zones(queries: Queries)
     offered = site.offer(Policy())
     assert (offered.atp, site.on_hand, site.known, site.status) == (2, 3, True, "live")
     assert offered.confidence == pytest.approx(float(decode_ladder(site.ladder)[1]), abs=1e-4)
+    assert offered.confidence is not None
     assert 0.95 <= offered.confidence < 1
     assert (site.held, site.untagged, site.truth, site.version) == (0, 0, "rfid", 1)
     assert site.zones == {"BACK": 1, "FIT": 1, "FLOOR": 1}

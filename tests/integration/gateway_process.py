@@ -44,7 +44,8 @@ class GatewayProcess:
     @property
     def url(self) -> str:
         """Where its newest start answers over HTTP."""
-        return re.findall(r'"?url"?[=:] ?"?(http://[^"\s]+)', self.log[self._seen :])[-1]
+        addresses: list[str] = re.findall(r'"?url"?[=:] ?"?(http://[^"\s]+)', self.log[self._seen :])
+        return addresses[-1]
 
     def start(self) -> Self:
         """Start it and wait until it is connected to the broker."""
