@@ -46,6 +46,7 @@ from gateway.relay import last_seq
 from gateway.site_health import site_healths
 from gateway.site_view import SKU_COLUMNS, SiteViews, at_site, stock_of, stock_rows, zone_rows
 from gateway.stock_event import with_seq
+from gateway.storage.commerce import reservation
 from gateway.storage.engine import Database
 from gateway.storage.schema import change, edge_state, gap, item, movement, quarantine, site_fold, site_log, sku, stock
 from gateway.storage.schema import unknown_gtin as unknown_table
@@ -116,14 +117,15 @@ class Queries:
                     found[gtin, site] = at_site(site, gtin, view, counts[gtin], row)
         return [found.get(pair) for pair in pairs]
 
-    async def ladder_without(self, site: str, gtin: str, hold: str) -> bytes:
-        """Return the ladder of a SKU at a site as it is without one hold."""
-        key = SkuKey(site, gtin)
+    async def ladder_without(self, site: str, gtin: str, hold: str, key: str) -> bytes:
+        """Return the ladder of a SKU at a site as it is without one hold of this key; another key's counts."""
+        row = SkuKey(site, gtin)
         async with self._database.read() as connection:
             views = await self._views.load(connection, [site])
             sellable = {name: view.sellable for name, view in views.items()}
-            picture = (await pictures_of(connection, [key], sellable, self._clock()))[key]
-        return encode_ladder(picture.ladder(hold))
+            picture = (await pictures_of(connection, [row], sellable, self._clock()))[row]
+            owner = await connection.scalar(select(reservation.c.key).where(reservation.c.id == hold))
+        return encode_ladder(picture.ladder(hold if owner == key else ""))
 
     async def stock_page(self, site: str, after_gtin: str, limit: int) -> tuple[int, list[StockRow]]:
         """Return a site's SKUs after a GTIN, and the cursor that they are true at."""

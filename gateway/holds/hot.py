@@ -28,8 +28,7 @@ from gateway.holds.decide import Granted
 from gateway.holds.ids import uuid7
 from gateway.holds.life import State
 from gateway.ledger.picture import HeldLine, Hold, LineKey, SkuKey, SkuPicture
-from gateway.ledger.retell import Locked, Shelf, lock_skus
-from gateway.ledger.retell import _row as row_and_event
+from gateway.ledger.retell import Locked, Shelf, lock_skus, row_and_event
 from gateway.storage.commerce import binding, reservation, reservation_line
 from gateway.storage.schema import change, stock
 from gateway.storage.statement import MANY, upsert_into

@@ -103,8 +103,6 @@ class _App(FastAPI):
 
 def _of_services(services: Services, queries: Queries, clock: Callable[[], int]) -> Iterator[APIRouter]:
     """Yield the routes of the parts that are there."""
-    if services.holds is not None:
-        yield reservation_routes.routes(services.holds)
     if services.trade is not None:
         yield trade_routes.routes(services.trade, clock)
     if services.trade is not None and services.trade_reads is not None:
@@ -150,6 +148,8 @@ def create_app(
     )
     app.state.tail = tail
     strict = [Depends(strict_query)]
+    if services.holds is not None:  # first: routes are tried in order, and this one has the least time
+        app.include_router(reservation_routes.routes(services.holds), dependencies=strict)
     app.include_router(availability_routes.routes(queries, clock), dependencies=strict)
     app.include_router(stock_routes.routes(queries), dependencies=strict)
     app.include_router(change_routes.routes(queries, tail), dependencies=strict)

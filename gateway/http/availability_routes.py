@@ -59,10 +59,10 @@ def _shown_km(distances: dict[str, float] | None, site: str) -> float | None:
     return None if distances is None else round(distances[site], 1)
 
 
-async def _without(queries: Queries, row: SiteAvailability, hold: str | None) -> SiteAvailability:
+async def _without(queries: Queries, row: SiteAvailability, hold: str | None, key: str) -> SiteAvailability:
     if hold is None:
         return row
-    return msgspec.structs.replace(row, ladder=await queries.ladder_without(row.site, row.gtin, hold))
+    return msgspec.structs.replace(row, ladder=await queries.ladder_without(row.site, row.gtin, hold, key))
 
 
 def routes(queries: Queries, clock: Callable[[], int]) -> APIRouter:
@@ -128,7 +128,10 @@ def _one(router: APIRouter, queries: Queries, clock: Callable[[], int]) -> None:
             seen.sort(key=lambda row: (distances[row.site], row.site))
         rows = [
             availability_row(
-                await _without(queries, row, exclude_hold), caller.policy, now_us, _shown_km(distances, row.site)
+                await _without(queries, row, exclude_hold, caller.key_id),
+                caller.policy,
+                now_us,
+                _shown_km(distances, row.site),
             )
             for row in seen
         ]

@@ -364,8 +364,8 @@ class Queries(Protocol):
         """Return the row of each (GTIN, site), in order; None where catalogue or gateway know nothing of it."""
         ...
 
-    async def ladder_without(self, site: str, gtin: str, hold: str) -> bytes:
-        """Return the ladder of a SKU at a site as it is without one hold."""
+    async def ladder_without(self, site: str, gtin: str, hold: str, key: str) -> bytes:
+        """Return the ladder of a SKU at a site as it is without one hold of this key; another key's counts."""
         ...
 
     async def stock_page(self, site: str, after_gtin: str, limit: int) -> tuple[int, list[StockRow]]:

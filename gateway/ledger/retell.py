@@ -222,7 +222,7 @@ async def retell(
         if not reason and mended.lines:
             reason = SUBSTITUTION_NEEDED if picture.wanting else HOLD_MOVED
         moves = (movements or {}).get(key, ())
-        row, body = _row(locked[key], picture, shelves[key.site], now_us, reason=reason, movements=moves)
+        row, body = row_and_event(locked[key], picture, shelves[key.site], now_us, reason=reason, movements=moves)
         rows.append(row)
         if body is not None:
             events.append(
@@ -237,7 +237,7 @@ async def retell(
     return told
 
 
-def _row(
+def row_and_event(
     before: Any, picture: SkuPicture, shelf: Shelf, now_us: int, *, reason: str, movements: Sequence[Movement]
 ) -> tuple[dict[str, Any], bytes | None]:
     """Return the row of a SKU, and its event if something is new to a channel."""

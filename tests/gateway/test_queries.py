@@ -111,9 +111,9 @@ async def test_a_page_of_stock_knows_its_cursor(queries: Queries) -> None:
 async def test_the_ladder_without_a_hold_that_nobody_has_is_the_ladder(queries: Queries) -> None:
     (row,) = await queries.availability_pairs([(SHIRT_S, SITE.id)])
     assert row is not None
-    assert await queries.ladder_without(SITE.id, SHIRT_S, "no-such-hold") == row.ladder
-    assert await queries.ladder_without(SITE.id, SHIRT_S, "") == row.ladder
-    assert await queries.ladder_without("nowhere", SHIRT_S, "x") == b""
+    assert await queries.ladder_without(SITE.id, SHIRT_S, "no-such-hold", "") == row.ladder
+    assert await queries.ladder_without(SITE.id, SHIRT_S, "", "") == row.ladder
+    assert await queries.ladder_without("nowhere", SHIRT_S, "x", "") == b""
 
 
 async def test_what_no_catalogue_names_is_not_answered(queries: Queries) -> None:

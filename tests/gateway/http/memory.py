@@ -223,9 +223,10 @@ class MemoryGateway:
             for gtin, site in pairs
         ]
 
-    async def ladder_without(self, site: str, gtin: str, hold: str) -> bytes:
+    async def ladder_without(self, site: str, gtin: str, hold: str, key: str) -> bytes:
         self._check()
-        return self._ladder(self.by_id[site], gtin, hold) if site in self.by_id else b""
+        mine = "" if key else hold  # there are no keys here: every hold is nobody's
+        return self._ladder(self.by_id[site], gtin, mine) if site in self.by_id else b""
 
     async def stock_page(self, site: str, after_gtin: str, limit: int) -> tuple[int, list[StockRow]]:
         self._check()

@@ -382,10 +382,12 @@ async def test_the_ladder_without_a_hold_of_ones_own(shop: Shelves) -> None:
     await shop.hold("i", "2")
     queries = Queries(shop.database, shop.clock)
 
-    async def without(name: str) -> int:
-        return offer(decode_ladder(await queries.ladder_without(KEY.site, SHIRT_S, name)), Policy(), "live").atp
+    async def without(name: str, key: str = "") -> int:
+        ladder = await queries.ladder_without(KEY.site, SHIRT_S, name, key)
+        return offer(decode_ladder(ladder), Policy(), "live").atp
 
     assert [await without(name) for name in ("h", "i", "nobody", "")] == [2, 1, 0, 0]
+    assert await without("h", "another") == 0, "it is another's"
 
 
 # -- a row is what would be computed anew
