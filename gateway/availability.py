@@ -123,7 +123,7 @@ def ladder_of(chances: Sequence[float], certain: int = 0) -> Ladder:
         exactly[1:] += up
     tail = np.cumsum(exactly[::-1])[::-1][1:]
     shift = len(sure) + certain
-    rungs = np.concatenate([np.ones(max(shift, 0)), tail[max(-shift, 0) :]])[:PROMISED_MAX]
+    rungs = np.concatenate([np.ones(min(max(shift, 0), PROMISED_MAX)), tail[max(-shift, 0) :]])[:PROMISED_MAX]
     found: Ladder = np.minimum(rungs, 1.0).astype(np.float32)
     return found[found > 0]
 

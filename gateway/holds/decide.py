@@ -85,7 +85,7 @@ class OpenStock:
         """Return the chances that one more buyer can get 1, 2, ... units."""
         shift = max(0, self._sure - self._taken) + self._certain
         tail = self._tail(max(self._taken, self._sure))
-        rungs = np.concatenate([np.ones(max(shift, 0)), tail[max(-shift, 0) :]])[:PROMISED_MAX]
+        rungs = np.concatenate([np.ones(min(max(shift, 0), PROMISED_MAX)), tail[max(-shift, 0) :]])[:PROMISED_MAX]
         ladder: Ladder = np.minimum(rungs, 1.0).astype(np.float32)
         return ladder
 

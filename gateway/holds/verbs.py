@@ -300,7 +300,7 @@ async def tell_sites(work: Work) -> None:
 async def transfer(work: Work, references: Sequence[tuple[str, str]], to_key: str) -> None:
     """Hand a hold to another cart, customer or payment, and to another key. Raises `UnknownKeyError`.
 
-    The idempotency key stays used under the old key: a row without units keeps its answer.
+    The idempotency key stays used under the key that made the hold: a row without units keeps its answer.
     """
     held, connection = work.held, work.connection
     if references:
@@ -310,8 +310,21 @@ async def transfer(work: Work, references: Sequence[tuple[str, str]], to_key: st
         await work.write(held.state)
         return
     channel = await _channel_of(work, to_key)
+    if held.name != _handed_over(held.id):
+        await _leave_stub(work)
+    await work.write(held.state, key=to_key, channel=channel)
+
+
+def _handed_over(name: str) -> str:
+    """Return the idempotency key of a hold that is no longer its maker's: none that anybody could send."""
+    return f" {name}"
+
+
+async def _leave_stub(work: Work) -> None:
+    """Keep the answer under the key of the hold's maker, in a row without units."""
+    held, connection = work.held, work.connection
     mine = reservation.c.id == held.id
-    await connection.execute(update(reservation).where(mine).values(idempotency_key=f" {held.id}"))
+    await connection.execute(update(reservation).where(mine).values(idempotency_key=_handed_over(held.id)))
     stub = {
         "id": work.new_id(),
         "key": held.key,
@@ -328,7 +341,6 @@ async def transfer(work: Work, references: Sequence[tuple[str, str]], to_key: st
         "version": 1,
     }
     await connection.execute(insert(reservation), stub)
-    await work.write(held.state, key=to_key, channel=channel)
 
 
 async def _channel_of(work: Work, to_key: str) -> str:

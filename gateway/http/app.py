@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import MappingProxyType
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +17,7 @@ from gateway.http import (
     digital_link_routes,
     docs_routes,
     feed_routes,
+    hot_reservations,
     openapi,
     operations_routes,
     page_routes,
@@ -87,12 +89,13 @@ def _following(tail: Tail, access: Access | None) -> Callable[[FastAPI], Abstrac
 class _App(FastAPI):
     """FastAPI, and before it the answers that need nothing of it (`gateway.http.hot_availability`)."""
 
-    hot: ASGIApp | None = None
+    hot: Mapping[str, ASGIApp] = MappingProxyType({})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the router answer."""
-        if self.hot is not None and scope["type"] == "http" and scope["path"] in HOT_PATHS:
-            await self.hot(scope, receive, send)
+        hot = self.hot.get(scope["path"]) if scope["type"] == "http" else None
+        if hot is not None:
+            await hot(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -165,9 +168,12 @@ def create_app(
     session_routes.install(app, access)
     refusals.install(app)
     seal(app)
+    hot: dict[str, ASGIApp] = {}
     if mirror is not None:
-        hot = HotAvailability(app.routed, rows=HotRows(mirror, clock))
-        app.hot = SecurityHeaders(Gate(hot, access=access))
+        hot |= dict.fromkeys(HOT_PATHS, HotAvailability(app.routed, rows=HotRows(mirror, clock)))
+    if services.holds is not None:
+        hot[hot_reservations.PATH] = hot_reservations.HotReservations(app.routed, services.holds)
+    app.hot = {path: SecurityHeaders(Gate(answers, access=access)) for path, answers in hot.items()}
     app.add_middleware(Gate, access=access)
     app.add_middleware(SecurityHeaders)
     return app

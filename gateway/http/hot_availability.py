@@ -11,13 +11,14 @@ from urllib.parse import unquote_plus
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http import answer
 from gateway.http.access import CALLER, Caller, count
 from gateway.http.availability_rows import BatchBody
 from gateway.http.hot_rows import HotRows, Written
 from gateway.http.limits import BATCH_MAX_BYTES, BATCH_MAX_PAIRS
+from gateway.http.replay import is_json, read_once_more
 from gateway.ledger.picture import SkuKey
 from wire.gs1 import IdentifierError, parse_gtin
 from wire.limits import ID_MAX_CHARS
@@ -86,8 +87,8 @@ class HotAvailability:
             if scope["path"] == ONE and scope["method"] == "GET" and await self._one(scope, send):
                 return
             if scope["path"] == MANY and scope["method"] == "POST":
-                body, receive = await _read(receive)
-                if body is not None and _is_json(scope) and await self._many(scope, send, body):
+                body, receive = await read_once_more(receive, BATCH_MAX_BYTES)
+                if body is not None and is_json(scope) and await self._many(scope, send, body):
                     return
         await self._app(scope, receive, send)
 
@@ -144,31 +145,6 @@ def _admitted(scope: Scope, sites: set[str]) -> Caller | None:
     if caller.sites is not None and not sites <= caller.sites:
         return None
     return caller if count(scope, caller) <= 0 else None
-
-
-def _is_json(scope: Scope) -> bool:
-    return any(
-        name == b"content-type" and value.split(b";", 1)[0].strip().lower() == b"application/json"
-        for name, value in scope["headers"]
-    )
-
-
-async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
-    """Return a body (None: too large, or broken off), and a way to read the same once more."""
-    messages: list[Message] = []
-    size = 0
-    while size <= BATCH_MAX_BYTES:
-        message = await receive()
-        messages.append(message)
-        size += len(message.get("body", b""))
-        if message["type"] != "http.request" or not message.get("more_body"):
-            break
-
-    async def again() -> Message:
-        return messages.pop(0) if messages else await receive()
-
-    whole = messages[-1]["type"] == "http.request" and not messages[-1].get("more_body") and size <= BATCH_MAX_BYTES
-    return (b"".join(message["body"] for message in messages) if whole else None), again
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

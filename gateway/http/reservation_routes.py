@@ -194,7 +194,7 @@ def _references(body: ReservationBody | TransferBody) -> tuple[tuple[str, str], 
     return tuple((name, value) for name, value in given if value is not None)
 
 
-def _key_of(text: str | None) -> str:
+def key_of(text: str | None) -> str:
     """Return the idempotency key. Raises `RefusedError`."""
     if not text:
         detail = "header Idempotency-Key is missing: without it a request that is sent twice would hold twice"
@@ -205,6 +205,12 @@ def _key_of(text: str | None) -> str:
         detail = f"header Idempotency-Key is {shown(text)}, expected {expected}"
         raise RefusedError(Problem(problem.INVALID_PARAMETER, detail, members | {"expected": expected}))
     return text
+
+
+def made_response(made: Made) -> Response:
+    """Return the answer to who made a reservation, now or before."""
+    headers = {"Cache-Control": "no-store"} | ({"Idempotency-Replayed": "true"} if made.replayed else {})
+    return Response(made.body, 201, headers, JSON)
 
 
 def _answered(given: tuple[Reservation, bool]) -> Response:
@@ -268,12 +274,11 @@ def _add_making(router: APIRouter, holds: Holds) -> None:
         the same bytes again, also hours later; then ask for the reservation itself. A refusal changed nothing and is
         not remembered: the same request may succeed when somebody else gives units back.
         """
-        name = _key_of(idempotency_key)
+        name = key_of(idempotency_key)
         asked = asked_of(caller, name, await body_of(request, ReservationBody, BODY_MAX_BYTES))
         with refused():
             made = await holds.reserve(asked)
-        headers = {"Cache-Control": "no-store"} | ({"Idempotency-Replayed": "true"} if made.replayed else {})
-        return Response(made.body, 201, headers, JSON)
+        return made_response(made)
 
     @router.get(
         "/v1/reservations/{reservation}",

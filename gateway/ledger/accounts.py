@@ -64,6 +64,7 @@ class StateRow:
     state: str
     owner: str
     site: str
+    since_us: int = 0
 
 
 async def states_of(connection: AsyncConnection, items: Iterable[tuple[str, str]]) -> dict[tuple[str, str], StateRow]:
@@ -78,7 +79,7 @@ async def states_of(connection: AsyncConnection, items: Iterable[tuple[str, str]
             .with_for_update()
         )
         for row in await connection.execute(query):
-            found[row.gtin, row.serial] = StateRow(row.state, row.owner, row.site)
+            found[row.gtin, row.serial] = StateRow(row.state, row.owner, row.site, row.since_us)
     return found
 
 

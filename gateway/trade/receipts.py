@@ -1,13 +1,14 @@
 """Receipts: goods come in by receiving or the back room, of a shipment that was announced, or of none.
 
 What came is written down against what was expected: missing and unexpected goods show by SKU. Items become `available`,
-whatever they were; that the readers see them shows beside it. A receipt without a shipment begins one of its own, which
+whatever they were, but for those that were sold after they came: such a receipt is told late, and is history. That the
+readers see them shows beside it. A receipt without a shipment begins one of its own, which
 expected nothing. With `complete` nothing more comes: what a transfer still misses is `missing`.
 """
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row
@@ -76,9 +77,12 @@ async def receive(work: Work, said: Receipt) -> ReceiptTaken:
         goods = _left(await shipments.lines_of(work.connection, name))
         said = msgspec.structs.replace(said, goods=goods)
     await work.claim(said.site, goods.items)
-    await work.let(said.site, goods.items, AVAILABLE, CAUSE, None if said.owner == OWN else said.owner)
+    sold = await work.sold_since(goods.items)
+    came = [item for item in goods.items if item not in sold]
+    await work.let(said.site, came, AVAILABLE, CAUSE, None if said.owner == OWN else said.owner)
     pictures = await work.pictures()
-    await _take_in(work, said, row, name, pictures)
+    row = row and await shipments.find(work.connection, name)  # as it is now that it is locked
+    await _take_in(work, said, row, pictures)
     await shipments.receive_lines(work.connection, name, goods)
     lines = await shipments.lines_of(work.connection, name)
     if said.complete and row is not None and row.kind == shipments.TRANSFER:
@@ -147,22 +151,32 @@ def named(kind: str, site: str, event: str) -> str:
     return f"{kind}-{hashlib.sha256(f'{site} {event}'.encode()).hexdigest()[:20]}"
 
 
-async def _take_in(
-    work: Work, said: Receipt, row: Row[Any] | None, name: str, pictures: dict[SkuKey, SkuPicture]
-) -> None:
-    """Post units without tags: of a transfer they leave what is on its way, as far as it goes."""
+_LEAVE: Final = {
+    shipments.ANNOUNCED: (AVAILABLE,),
+    shipments.IN_TRANSIT: (IN_TRANSIT,),
+    shipments.RECEIVING: (IN_TRANSIT, AVAILABLE),
+}
+"""What untagged units of a transfer leave at the site that sent them, by its state: nobody said yet that an announced
+one was shipped, and nobody can after some of it came."""
+
+
+async def _take_in(work: Work, said: Receipt, row: Row[Any] | None, pictures: dict[SkuKey, SkuPicture]) -> None:
+    """Post units without tags: of a transfer they leave the site that sent them, as far as it goes."""
     on_way: dict[str, int] = {}
-    if row is not None and row.from_site and row.state in {shipments.IN_TRANSIT, shipments.RECEIVING}:
-        lines = await shipments.lines_of(work.connection, name)
+    states = _LEAVE.get(row.state, ()) if row is not None and row.from_site else ()
+    if row is not None and states:
+        lines = await shipments.lines_of(work.connection, row.id)
         on_way = {line.gtin: max(0, line.expected - line.received) for line in lines if not line.serial}
     for gtin, units in said.goods.units:
         rest = units
         if row is not None and on_way.get(gtin):
             sent = pictures[SkuKey(row.from_site, gtin)]
-            for owner, taken in loose(sent, IN_TRANSIT, min(units, on_way[gtin])):
-                await work.post(sent.key, taken, (IN_TRANSIT, OUTSIDE), CAUSE, owner)
-                await work.post((said.site, gtin), taken, (OUTSIDE, AVAILABLE), CAUSE, owner)
-                rest -= taken
+            due = min(units, on_way[gtin])
+            for state in states:
+                for owner, taken in loose(sent, state, due):
+                    await work.post(sent.key, taken, (state, OUTSIDE), CAUSE, owner)
+                    await work.post((said.site, gtin), taken, (OUTSIDE, AVAILABLE), CAUSE, owner)
+                    rest, due = rest - taken, due - taken
         await work.post((said.site, gtin), rest, (OUTSIDE, AVAILABLE), CAUSE, said.owner)
 
 

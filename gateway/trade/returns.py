@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 
 from gateway.clock import iso
 from gateway.http.trade_rows import ReturnTaken, UnitsOf
-from gateway.ledger.accounts import OUTSIDE, UNPLACED
+from gateway.ledger.accounts import OUTSIDE, OWN, UNPLACED
 from gateway.ledger.picture import AVAILABLE, RETURNED, SOLD, SkuKey, SkuPicture
 from gateway.presence.tracker import EvidenceKind
 from gateway.storage.commerce import disposition
@@ -70,8 +70,13 @@ async def _had_been_sold(work: Work, said: Return, pictures: dict[SkuKey, SkuPic
     """
     untold = await work.in_state(said.goods.items, AVAILABLE)
     for gtin, names in groupby(sorted(untold), key=lambda name: name.gtin):
-        count = min(len(list(names)), pictures[SkuKey(said.site, gtin)].unplaced)
-        await work.post((said.site, gtin), count, (SOLD, UNPLACED), CAUSE)
+        picture = pictures[SkuKey(said.site, gtin)]
+        count = min(len(list(names)), picture.unplaced)
+        nameless = min(count, picture.untagged.get((OWN, SOLD), 0))  # the others came back without a name already
+        await work.post((said.site, gtin), nameless, (SOLD, UNPLACED), CAUSE)
+        await work.post((said.site, gtin), count - nameless, (OUTSIDE, UNPLACED), CAUSE)
+        if nameless:
+            picture.untagged[OWN, SOLD] -= nameless
     await work.let(said.site, untold, SOLD, UNTOLD)
 
 

@@ -73,6 +73,7 @@ async def step(work: Work, said: Step) -> ShipmentTaken:
         if row.state != shipments.ANNOUNCED:
             raise ShipmentStateError(said.shipment, row.state, "shipped")
         await _leave(work, said.site, _goods(lines))
+        work.gone_from(elsewhere)
         await shipments.move_on(work.connection, said.shipment, shipments.IN_TRANSIT, work.now_us)
     else:
         await _cancel(work, row)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.fold.evidence import EvidenceEntry, encode_evidence
 from gateway.ledger.accounts import OWN, Because, ShortError, StateChange, post_untagged, set_states, states_of
 from gateway.ledger.errors import ForeignItemError, UnknownZoneError
-from gateway.ledger.picture import AVAILABLE, SkuKey, SkuPicture
+from gateway.ledger.picture import AVAILABLE, SOLD, SkuKey, SkuPicture
 from gateway.ledger.retell import Locked, Told, lock_skus, pictures_of, retell, shelf_of
 from gateway.presence.tracker import EvidenceKind
 from gateway.site_view import SiteView, SiteViews
@@ -119,6 +119,11 @@ class Work:
         """Return those of the items that are in a state, locked."""
         states = await states_of(self.connection, items)
         return [name for name in items if name in states and states[name].state == state]
+
+    async def sold_since(self, items: Sequence[ItemName]) -> set[ItemName]:
+        """Return those of the items that are sold, by an event that happened after this one."""
+        states = await states_of(self.connection, items)
+        return {name for name in items if (row := states.get(name)) and row.state == SOLD and row.since_us > self.at_us}
 
     async def pictures(self) -> dict[SkuKey, SkuPicture]:
         """Return the locked SKUs as they are now."""

@@ -27,7 +27,18 @@ DECISIONS: Final = ("gone", "here", "ignore")
 
 _T = TypeVar("_T")
 
-Url = Annotated[str, typer.Option("--url", help="Where the gateway's HTTP side listens; the machine's own only.")]
+KEY_VARIABLE: Final = "LASTUNIT_KEY"
+
+Url = Annotated[str, typer.Option("--url", help="Where the gateway's HTTP side listens.")]
+KeyOption = Annotated[
+    str,
+    typer.Option(
+        "--key",
+        envvar=KEY_VARIABLE,
+        show_default=False,
+        help="Key to ask with (docs/keys.md). Options show in the list of processes: better set the variable.",
+    ),
+]
 SiteOption = Annotated[str, typer.Option("--site", help="The site's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
@@ -36,6 +47,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a li
 def list_differences(
     site: SiteOption,
     url: Url = URL,
+    key: KeyOption = "",
     gtin: Annotated[str | None, typer.Option(help="Only this SKU.")] = None,
     cause: Annotated[str | None, typer.Option(help=f"Only this likely cause: {', '.join(CAUSES)}.")] = None,
     as_json: AsJson = False,
@@ -43,7 +55,8 @@ def list_differences(
     """List the units on which tags, book and counts disagree, each with its likely cause and the items concerned.
 
     docs/reconciliation.md says which rule gives which cause. Exit code 1 when there is something to decide, 0 when all
-    agrees or was decided, 2 when the gateway cannot be asked.
+    agrees or was decided, 2 when the gateway cannot be asked. A key needs stock:read; with staff:read it sees which
+    items are concerned, else how many.
 
         lastunit reconcile list --site store-001 --cause left_unpaid
     """
@@ -52,7 +65,7 @@ def list_differences(
     if cause is not None and cause not in CAUSES:
         raise complain(f"--cause {cause!r}: expected one of {', '.join(CAUSES)}")
     undecided = total = 0
-    for row in _rows(url, site, gtin=gtin, cause=cause):
+    for row in _rows(url, key, site, gtin=gtin, cause=cause):
         total += 1
         undecided += row.approved is None
         if as_json:
@@ -74,13 +87,15 @@ def approve(
         str, typer.Option(help="gone: the units are not in the site; here: they are (--zone); ignore: change nothing.")
     ],
     url: Url = URL,
+    key: KeyOption = "",
     zone: Annotated[str | None, typer.Option(help="Where the items are, with --decision here.")] = None,
     serial: Annotated[list[str] | None, typer.Option(help="An item that is meant; may stand several times.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide about a difference: places its items, mends the book, or both; who and when is kept.
 
-    The same decision may be sent again. Exit code 2 when it cannot be carried out: the text says why.
+    The same decision may be sent again. Exit code 2 when it cannot be carried out: the text says why. A key needs
+    stock:write.
 
         lastunit reconcile approve ID --site store-001 --who Kim --decision gone
     """
@@ -94,19 +109,19 @@ def approve(
     if zone is not None:
         body["zone"] = zone
     path = f"/v1/sites/{_segment(site)}/differences/{_segment(difference)}:approve"
-    with _open(url) as http:
+    with _open(url, key) as http:
         done = _asked(http, "POST", path, Approved, json=body)
     print(msgspec.json.encode(done).decode() if as_json else _told(done))
 
 
-def _rows(url: str, site: str, **asked: str | None) -> "Iterator[DifferenceRow]":
+def _rows(url: str, key: str, site: str, **asked: str | None) -> "Iterator[DifferenceRow]":
     """Yield the differences of all pages; what is read so far is told while more is coming."""
     from gateway.http.ports import DifferencePage
 
     parameters: dict[str, str | int] = {name: value for name, value in asked.items() if value is not None}
     parameters["limit"] = PAGE_SKUS
     pages = 0
-    with _open(url) as http:
+    with _open(url, key) as http:
         while True:
             path = f"/v1/sites/{_segment(site)}/differences"
             page = _asked(http, "GET", path, DifferencePage, params=parameters)
@@ -119,11 +134,17 @@ def _rows(url: str, site: str, **asked: str | None) -> "Iterator[DifferenceRow]"
                 print(f"\r{pages * PAGE_SKUS:,} SKUs ", end="", file=sys.stderr, flush=True)
 
 
-def _open(url: str) -> "httpx.Client":
+def _open(url: str, key: str) -> "httpx.Client":
     import httpx
 
+    from gateway.keys.token import parse_token
+
+    key = key.strip()
+    if key and parse_token(key) is None:
+        raise complain(f"--key or {KEY_VARIABLE} is no key: expected lu_, 12 characters, _, 43 characters")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        return httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+        return httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False, headers=headers)
     except httpx.InvalidURL as error:
         raise complain(f"--url {url!r}: {error}; expected such as {URL}") from error
 
@@ -142,7 +163,8 @@ def _asked(http: "httpx.Client", method: str, path: str, answer: type[_T], **mor
         raise complain(f"no gateway answers at {where}: {error or type(error).__name__}") from error
     if response.status_code != httpx.codes.OK:
         refused = problem_of(response.status_code, response.headers.get("content-type", ""), response.content)
-        raise complain(f"{where}: {refused}")
+        mend = f"; set {KEY_VARIABLE}, or give --key" if response.status_code == httpx.codes.UNAUTHORIZED else ""
+        raise complain(f"{where}: {refused}{mend}")
     try:
         return msgspec.json.decode(response.content, type=answer)
     except msgspec.DecodeError as error:

@@ -75,7 +75,7 @@ async def keyed(filled: Path, tmp_path: Path) -> AsyncIterator[Keyed]:
 
 async def routed(keyed: Keyed, request: httpx.Request) -> httpx.Response:
     """The same question, put to the route behind."""
-    hot, keyed.app.hot = keyed.app.hot, None  # type: ignore[attr-defined]
+    hot, keyed.app.hot = keyed.app.hot, {}  # type: ignore[attr-defined]
     try:
         return await keyed.http.send(request)
     finally:

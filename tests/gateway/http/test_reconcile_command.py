@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.storage.engine import Database
 from lastunit.cli import app
+from tests.gateway.http.keyed import OWN, Keyed, filled_file, open_keyed
 from tests.gateway.http.shop import Shop, link, open_shop
 from tests.gateway.small_store import BACK, FLOOR, SHIRT_M, SHIRT_S, SITE, epc
 
@@ -21,10 +23,10 @@ async def shop(sqlite_database: Database) -> AsyncIterator[Shop]:
         yield opened
 
 
-async def run(shop: Shop, *words: str, url: str = "") -> Result:
-    """Run the command in a thread of its own: the gateway lives in this one."""
-    url = url or str(shop.http.base_url)
-    return await asyncio.to_thread(CliRunner().invoke, app, ["reconcile", *words, "--site", SITE.id, "--url", url])
+async def run(shop: Shop | Keyed, *words: str, url: str = "", key: str | None = None) -> Result:
+    """Run the command in a thread of its own: the gateway lives in this one. `key` is that of the environment."""
+    call = ["reconcile", *words, "--site", SITE.id, "--url", url or str(shop.http.base_url)]
+    return await asyncio.to_thread(CliRunner().invoke, app, call, env={"LASTUNIT_KEY": key})
 
 
 async def test_differences_are_listed_for_people_and_programs(shop: Shop) -> None:
@@ -75,3 +77,41 @@ async def test_calls_to_mend(shop: Shop) -> None:
     nowhere = await run(shop, "list", url="http://x:port")
     assert (nowhere.exit_code, "--url 'http://x:port'" in nowhere.stderr) == (2, True)
     assert (await shop.say("x", "sale", link(1))).status_code == 200
+
+
+@pytest.fixture
+async def keyed(migrated_sqlite_file: Path, tmp_path: Path) -> AsyncIterator[Keyed]:
+    filled = await asyncio.to_thread(filled_file, migrated_sqlite_file, tmp_path)
+    async with open_keyed(filled, tmp_path) as opened:
+        row = {"gtin": SHIRT_S, "quantity": 2, "as_of": "2026-11-18T11:06:30Z"}
+        booked = await opened.http.put(f"/v1/sites/{OWN}/book", json={"id": "erp", "rows": [row]})
+        assert booked.status_code == 200, booked.text
+        yield opened
+
+
+async def test_a_key_comes_by_option_or_environment(keyed: Keyed) -> None:
+    staff = await keyed.key("stock:read", "staff:read")
+    writer = await keyed.key("stock:write", sites=[OWN])
+    by_environment = await run(keyed, "list", key=staff)
+    assert f"{SHIRT_S}  1 not_booked  (tags 3, book 2)" in by_environment.output
+    assert "    serial 0: " in by_environment.output
+    by_option = await run(keyed, "list", "--json", "--key", f"{staff}\n", key=writer)  # the option goes first
+    assert by_option.exit_code == 1, by_option.output
+    named = ("approve", json.loads(by_option.stdout)["id"], "--who", "Kim", "--decision", "ignore")
+    assert "403 scope-missing" in (await run(keyed, *named, key=staff)).stderr
+    done = await run(keyed, *named, key=writer)
+    assert (done.exit_code, "nothing was changed; decided by Kim" in done.output) == (0, True), done.output
+
+
+async def test_a_key_to_mend_is_told_and_never_printed(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    without = await run(keyed, "list", key="")
+    assert without.exit_code == 2
+    assert without.stderr.endswith("401 no-key: no key was sent; set LASTUNIT_KEY, or give --key\n")
+    secret = token.rpartition("_")[2]
+    cut = await run(keyed, "list", "--key", token[:-1])
+    assert (cut.exit_code, "--key or LASTUNIT_KEY is no key: expected lu_" in cut.stderr) == (2, True), cut.output
+    await keyed.revoke(token)
+    ended = await run(keyed, "list", key=token)
+    assert (ended.exit_code, "is revoked" in ended.stderr) == (2, True), ended.output
+    assert not any(secret[:-1] in done.output for done in (without, cut, ended))
