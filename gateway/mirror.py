@@ -105,13 +105,15 @@ class Mirror:
             task = self._pending.get(key)
             if task is None:
                 task = self._pending[key] = asyncio.create_task(self.load([key]))
-            try:
-                await asyncio.shield(task)
-            finally:
-                if self._pending.get(key) is task and task.done():
-                    del self._pending[key]
+                task.add_done_callback(lambda done: self._over(key, done))  # also when nobody waits any more
+            await asyncio.shield(task)
         found, place = self._rows.get(key), self._sites.get(site)
         return None if found is None or place is None else at_site(site, gtin, place.view, found.zones, found.stored)
+
+    def _over(self, key: SkuKey, task: asyncio.Task[None]) -> None:
+        """Forget a query that has ended."""
+        if self._pending.get(key) is task:
+            del self._pending[key]
 
     def _refresh(self, site: str) -> None:
         """Read the state of a site in the background."""

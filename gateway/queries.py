@@ -50,7 +50,7 @@ from gateway.storage.commerce import reservation
 from gateway.storage.engine import Database
 from gateway.storage.schema import change, edge_state, gap, item, movement, quarantine, site_fold, site_log, sku, stock
 from gateway.storage.schema import unknown_gtin as unknown_table
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, storable
 from wire.messages import decode_state
 from wire.site import OUT
 
@@ -87,6 +87,8 @@ class Queries:
             if not known:
                 return []
             views = await self._views.load(connection, None if site is None else [site])
+            if site is not None and site not in views:
+                return [Availability(gtin, []) for gtin in known]
             stored = await stock_of(connection, known, site, views, self._clock())
             rows: dict[str, list[SiteAvailability]] = {gtin: [] for gtin in known}
             for name in sorted({key.site for key in stored} if site is None else views):
@@ -124,7 +126,7 @@ class Queries:
             views = await self._views.load(connection, [site])
             sellable = {name: view.sellable for name, view in views.items()}
             picture = (await pictures_of(connection, [row], sellable, self._clock()))[row]
-            owner = await connection.scalar(select(reservation.c.key).where(reservation.c.id == hold))
+            owner = await connection.scalar(select(reservation.c.key).where(reservation.c.id == storable(hold)))
         return encode_ladder(picture.ladder(hold if owner == key else ""))
 
     async def stock_page(self, site: str, after_gtin: str, limit: int) -> tuple[int, list[StockRow]]:
@@ -135,6 +137,7 @@ class Queries:
             if view is None:
                 return cursor, []
             limit = min(limit, PAGE_MAX_ROWS)
+            after_gtin = storable(after_gtin)
             return cursor, await stock_rows(connection, view, after_gtin, limit, None, now_us=self._clock())
 
     async def site_stock(

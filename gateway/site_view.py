@@ -26,7 +26,7 @@ from gateway.limits import FOLD_DEAD_S
 from gateway.storage.schema import site as site_table
 from gateway.storage.schema import site_fold, sku, stock, stock_count, zone_state
 from gateway.storage.site_register import decode_site
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, storable
 from wire.site import Site
 
 SKU_COLUMNS: Final = (
@@ -107,8 +107,9 @@ class SiteViews:
         )
         looks_query = select(zone_state.c.site, zone_state.c.zone, zone_state.c.status, zone_state.c.as_of_us)
         if sites is not None:
-            query = query.where(site_table.c.site.in_(sorted(sites)))
-            looks_query = looks_query.where(zone_state.c.site.in_(sorted(sites)))
+            named = sorted(map(storable, sites))  # whoever asks may send any text
+            query = query.where(site_table.c.site.in_(named))
+            looks_query = looks_query.where(zone_state.c.site.in_(named))
         rows = (await connection.execute(query.order_by(site_table.c.site))).all()
         looks: dict[str, dict[str, Look]] = defaultdict(dict)
         dead_us = self._clock() - int(FOLD_DEAD_S * 1e6)

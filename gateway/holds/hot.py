@@ -2,8 +2,9 @@
 
 A picture of a SKU follows from facts that change only under the lock of its row of `stock`, and whoever changes them
 writes that row (`gateway.ledger.retell`). On PostgreSQL a row says which transaction wrote it (`xmin`). So a picture is
-true as long as the row, once it is locked, carries the transaction that it was remembered with. What is remembered is
-taken out while it is used, and put back under our own transaction before that commits: if it does not, no row will
+true as long as the row, once it is locked, carries the transaction that it was remembered with; and the version, since
+a server that takes over from one that was lost may give the number of a lost transaction to another. What is remembered
+is taken out while it is used, and put back under our own transaction before that commits: if it does not, no row will
 ever carry it.
 
 When another transaction wrote the row, most often another process granted units of the same hot SKU. Then the holds
@@ -105,7 +106,7 @@ class Memory:
         if kept is not None:
             self._size -= kept.size
             young = 0 <= now_us - kept.read_us < REMEMBERED_S * 1e6
-            if young and (kept.mark.xmin == mark_of(row).xmin or await _catch_up(connection, kept, row)):
+            if young and (kept.mark == mark_of(row) or await _catch_up(connection, kept, row)):
                 self.hits += 1
                 return kept
         self.misses += 1

@@ -15,7 +15,7 @@ from gateway.ledger.picture import SkuKey
 from gateway.ledger.retell import Locked, Shelf
 from gateway.storage.commerce import binding, reservation, reservation_line
 from gateway.storage.schema import item
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, storable
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Held:
 
 async def read_hold(connection: AsyncConnection, name: str, *, lock: bool = False) -> Held | None:
     """Return a reservation with its lines; `lock` its row, after the rows of stock of its lines."""
-    query = select(reservation).where(reservation.c.id == name)
+    query = select(reservation).where(reservation.c.id == storable(name))
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     if row is None:
         return None

@@ -118,7 +118,7 @@ def check_scope(caller: Caller, scope: str) -> None:
     if scope in caller.scopes:
         return
     own = sorted(caller.scopes)
-    detail = f"key {caller.key_id} has {', '.join(own) or 'no scope'}; this path needs {scope}"
+    detail = f"key {caller.key_id} has {', '.join(own) or 'none of the reading scopes'}; this path needs {scope}"
     challenge = f'Bearer realm="lastunit", error="insufficient_scope", scope="{scope}"'
     members: dict[str, problem.Member] = {"value": own, "expected": scope}
     raise RefusedError(Problem(problem.SCOPE_MISSING, detail, members, headers={"WWW-Authenticate": challenge}))

@@ -10,6 +10,7 @@ import msgspec
 from fastapi import Request
 
 from gateway.http import problem
+from gateway.http.body_fault import fault_of
 from gateway.http.problem import Problem, RefusedError
 from gateway.http.refusals import shown
 from gateway.http.schemas import reference
@@ -36,13 +37,14 @@ async def body_of(request: Request, kind: type[T], max_bytes: int) -> T:
             detail = f"the body is above {max_bytes} bytes"
             raise RefusedError(Problem(problem.TOO_LARGE, detail, {"expected": f"at most {max_bytes} bytes"}))
         chunks.append(chunk)
+    raw = b"".join(chunks)
     try:
-        return msgspec.json.decode(b"".join(chunks), type=kind)
+        return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        text = str(error)
-        place = text.rpartition(" - at `$.")[2].rstrip("`") if " - at `$." in text else ""
-        members: dict[str, problem.Member] = {"parameter": place} if place else {}
-        raise RefusedError(Problem(problem.INVALID_BODY, f"body: {text}", members)) from error
+        fault = fault_of(raw, kind, error)
+        named: dict[str, problem.Member] = {"parameter": fault.place, "expected": fault.expected}
+        members = {name: text for name, text in named.items() if text}
+        raise RefusedError(Problem(problem.INVALID_BODY, fault.detail, members)) from error
 
 
 def invalid(member: str, value: object, expected: str) -> RefusedError:

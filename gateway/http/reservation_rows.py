@@ -8,11 +8,12 @@ import msgspec
 from msgspec import Meta
 
 from gateway.holds.limits import LINES_MAX, REF_MAX_CHARS, TTL_MAX_S, UNITS_MAX
+from gateway.http.patterns import NAME, WHO
 from wire.gs1.digital_link import DEFAULT_HOST
 from wire.limits import ID_MAX_CHARS
 
 Mode = Literal["ship", "pickup", "ship_from_store"]
-Ref = Annotated[str, Meta(min_length=1, max_length=REF_MAX_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Ref = Annotated[str, Meta(min_length=1, max_length=REF_MAX_CHARS, pattern=WHO)]
 Ttl = Annotated[int, Meta(ge=1, le=TTL_MAX_S, description="seconds; without it the channel's")]
 ItemText = Annotated[
     str,
@@ -73,7 +74,7 @@ class TransferBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     cart_ref: Ref | None = None
     customer_ref: Ref | None = None
     payment_ref: Ref | None = None
-    to_key: Annotated[str, Meta(min_length=1, max_length=16, pattern=r"^[\x21-\x7e]+$")] | None = None
+    to_key: Annotated[str, Meta(min_length=1, max_length=16, pattern=NAME)] | None = None
 
 
 class HeldItem(msgspec.Struct, frozen=True):

@@ -120,12 +120,17 @@ def _transfers(router: APIRouter, trade: Trade, clock: Callable[[], int]) -> Non
 
 
 def _steps(router: APIRouter, trade: Trade, reads: TradeReads, clock: Callable[[], int]) -> None:
+    async def ends(name: str, caller: Caller) -> tuple[str, str]:
+        """Return where a transfer comes from and goes to; to a key of neither it is as if there were none."""
+        from_site, to_site = await reads.shipment_sites(name)
+        if from_site is None or not (caller.sees(from_site) or caller.sees(to_site)):
+            raise UnknownShipmentError(name)
+        return from_site, to_site
+
     async def step(request: Request, name: str, caller: Caller, action: str) -> Response:
         body = await body_of(request, StepBody, _STEP_MAX_BYTES)
         with refused():
-            from_site, _ = await reads.shipment_sites(name)
-            if from_site is None:
-                raise UnknownShipmentError(name)
+            from_site, _ = await ends(name, caller)
             check_site(caller, from_site)
             return answered(await trade.step(step_of(body, name, from_site, action, clock()), actor=caller.key_id))
 
@@ -165,9 +170,7 @@ def _steps(router: APIRouter, trade: Trade, reads: TradeReads, clock: Callable[[
         """All that is still on its way, or the lines that came. With `complete` the rest is missing."""
         body = await body_of(request, TransferReceiptBody, EVIDENCE_MAX_BYTES)
         with refused():
-            from_site, to_site = await reads.shipment_sites(shipment)
-            if from_site is None:
-                raise UnknownShipmentError(shipment)
+            _, to_site = await ends(shipment, caller)
             check_site(caller, to_site)
             said = transfer_receipt_of(body, shipment, to_site, clock())
             return answered(await trade.receive(said, actor=caller.key_id))

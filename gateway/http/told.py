@@ -16,6 +16,7 @@ from gateway.fold.limits import (
 )
 from gateway.http.body import invalid
 from gateway.http.limits import BOOK_MAX_ROWS, BOOK_MAX_UNITS
+from gateway.http.patterns import NAME, WHO
 from gateway.ledger.totals import BookRow
 from gateway.presence.tracker import EvidenceKind
 from wire.epc import Reject, Sgtin, decode_epc
@@ -23,9 +24,6 @@ from wire.epc.uri import TAG_PREFIX, URN_PREFIX, parse_tag_uri, parse_urn
 from wire.gs1 import IdentifierError, parse_gtin
 from wire.gs1.barcode import Barcode, parse_barcode
 from wire.limits import CLOCK_SKEW_MAX_US, EPC_MAX_BITS, ID_MAX_CHARS
-
-NAME: Final = r"^[\x21-\x7e]+$"
-WHO: Final = r"^[^\x00-\x1f\x7f]+$"
 
 EventId = Annotated[
     str,

@@ -1,19 +1,17 @@
 """The bodies of stock operations, and how they become what `gateway.trade` takes."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from gateway.fold.limits import EVIDENCE_ID_MAX_CHARS, EVIDENCE_MAX_UNITS
 from gateway.http.limits import BOOK_MAX_ROWS, BOOK_MAX_UNITS
-from gateway.http.told import NAME, WHO, At, EventId, Share, Text, ZoneName
+from gateway.http.patterns import NAME, SHIPMENT_NAME, WHO
+from gateway.http.told import At, EventId, Share, Text, ZoneName
 from gateway.ledger.accounts import OWN
 from gateway.trade.limits import GOODS_MAX, REFERENCE_MAX_CHARS, SALE_LINES_MAX, SKUS_SET_MAX
 from wire.limits import ID_MAX_CHARS
-
-SHIPMENT_NAME: Final = r"^[!-.0-~]+$"
-"""What stands in a path: printable, and no slash."""
 
 SiteName = Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS, pattern=NAME)]
 Units = Annotated[int, Meta(ge=1, le=EVIDENCE_MAX_UNITS)]

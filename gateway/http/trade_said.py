@@ -40,7 +40,7 @@ from gateway.trade.said import (
     Totals,
     Transfer,
 )
-from wire.gs1 import is_checked
+from wire.gs1 import check_digit, is_checked
 
 
 def goods_of(lines: Sequence[GoodsLine]) -> Goods:
@@ -75,7 +75,7 @@ def _add_item(items: dict[ItemName, None], place: str, epc: str) -> None:
 def sscc_of(sscc: str | None) -> str:
     """Return an SSCC whose check digit is right; empty for none. Raises `RefusedError`."""
     if sscc is not None and not is_checked(sscc):
-        raise invalid("sscc", sscc, "18 digits, the last of them the check digit")
+        raise invalid("sscc", sscc, f"18 digits, the last of them the check digit {check_digit(sscc[:-1])}")
     return sscc or ""
 
 

@@ -18,6 +18,8 @@ from typing import Any, Final
 from sqlalchemy import bindparam, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.fold.evidence import EvidenceEntry, encode_evidence
+from gateway.fold.limits import EVIDENCE_ID_MAX_CHARS
 from gateway.fold.outputs import Chance, Facts
 from gateway.fold.state import ItemKey
 from gateway.fold.witness import BookLine
@@ -36,7 +38,9 @@ from gateway.ledger.movement import Movement
 from gateway.ledger.picture import AVAILABLE, LEFT_UNSOLD, SOLD, SkuKey
 from gateway.ledger.retell import Locked, Shelf, keys_of, lock_skus, retell
 from gateway.presence.tracker import EvidenceKind
+from gateway.storage import input_log
 from gateway.storage.commerce import disposition, untagged
+from gateway.storage.input_log import Kind, NewEntry
 from gateway.storage.schema import item, movement, stock, stock_count
 from gateway.storage.statement import MANY, insert_into, upsert_into
 from wire.site import OUT
@@ -82,7 +86,30 @@ async def post(connection: AsyncConnection, at: Posting, facts: Facts) -> int:
     moves = {SkuKey(at.site, gtin): moved for gtin, moved in by_gtin.items()}
     reasons |= {key: CONFIDENCE for key in keys if key not in reasons}
     await retell(connection, locked, {at.site: at.shelf}, reasons, at.now_us, movements=moves)
+    await _tell_others(connection, at, facts.lines)
     return len(keys)
+
+
+async def _tell_others(connection: AsyncConnection, at: Posting, lines: Collection[BookLine]) -> None:
+    """Tell the logs of other sites that have named items inside that these are here; their folds take them off offer.
+
+    The last locks of the posting: a site's log comes after all rows of stock, and theirs are not ours to lock.
+    """
+    named = {(line.gtin, serial): line for line in lines if not line.posted for serial in line.serials}
+    by_site: dict[str, list[NewEntry]] = defaultdict(list)
+    for site, name in sorted(await _inside_others(connection, at.site, named)):
+        line = named[name]
+        gone = EvidenceEntry(
+            id=line.source[:EVIDENCE_ID_MAX_CHARS],
+            kind=EvidenceKind.PLACE,
+            at_us=line.at_us,
+            items=(name,),
+            zone=OUT,
+            posted=True,
+        )
+        by_site[site].append(NewEntry(at.now_us, Kind.EVIDENCE, encode_evidence(gone)))
+    for site, entries in sorted(by_site.items()):
+        await input_log.append(connection, site, entries)
 
 
 async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked: Locked) -> None:
@@ -93,7 +120,8 @@ async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked
     rows = await states_of(connection, names)
     states = {name: row.state for name, row in rows.items()}
     elsewhere = {name for name, row in rows.items() if row.site != at.site}
-    inside = await _inside_another(connection, at.site, {(m.gtin, m.serial) for m in facts.movements if m.debit == OUT})
+    gone = {(moved.gtin, moved.serial) for moved in facts.movements if moved.debit == OUT}
+    inside = {name for _, name in await _inside_others(connection, at.site, gone)}
     unplaced = {key.gtin: row.unplaced for key, row in locked.items()}
     by_sku = [line for line in lines if line.kind is EvidenceKind.SALE and not line.serials]
     left = await _left_unsold(connection, at.site, by_sku)
@@ -108,17 +136,17 @@ async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked
     await set_states(connection, at.site, list(found.states.values()), at.now_us)
 
 
-async def _inside_another(
+async def _inside_others(
     connection: AsyncConnection, site: str, names: Collection[tuple[str, str]]
-) -> set[tuple[str, str]]:
-    """Return those of these items that are inside another site."""
+) -> set[tuple[str, tuple[str, str]]]:
+    """Return the other sites that have some of these items inside, each with the item."""
     wanted = sorted(names)
-    found: set[tuple[str, str]] = set()
+    found: set[tuple[str, tuple[str, str]]] = set()
     for low in range(0, len(wanted), MANY):
-        query = select(item.c.gtin, item.c.serial).where(
+        query = select(item.c.site, item.c.gtin, item.c.serial).where(
             tuple_(item.c.gtin, item.c.serial).in_(wanted[low : low + MANY]), item.c.site != site, item.c.zone != OUT
         )
-        found |= {(row.gtin, row.serial) for row in await connection.execute(query)}
+        found |= {(row.site, (row.gtin, row.serial)) for row in await connection.execute(query)}
     return found
 
 

@@ -29,6 +29,10 @@ READERS_MAX: Final = 8
 WRITERS_MAX: Final = 8
 """PostgreSQL connections of one process: ingest, relay, leases and a few sites at once."""
 
+HIDE_PARAMETERS: Final = True
+"""An error's text is logged: it must not hold references to customers, which can be erased only where we keep them,
+nor a webhook's secret."""
+
 _ASYNC_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -57,9 +61,15 @@ class Database:
             self.writing = _sqlite_engine(parsed, "BEGIN IMMEDIATE", connections=1)
             self.reading = _sqlite_engine(parsed, "BEGIN", connections=READERS_MAX)
         else:
-            self.writing = create_async_engine(parsed, pool_size=WRITERS_MAX, pool_pre_ping=True)
+            self.writing = create_async_engine(
+                parsed, pool_size=WRITERS_MAX, pool_pre_ping=True, hide_parameters=HIDE_PARAMETERS
+            )
             self.reading = create_async_engine(
-                parsed, pool_size=READERS_MAX, pool_pre_ping=True, isolation_level="REPEATABLE READ"
+                parsed,
+                pool_size=READERS_MAX,
+                pool_pre_ping=True,
+                hide_parameters=HIDE_PARAMETERS,
+                isolation_level="REPEATABLE READ",
             )
 
     @asynccontextmanager
@@ -81,7 +91,9 @@ class Database:
 
 
 def _sqlite_engine(url: URL, begin: str, connections: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=60)
+    engine = create_async_engine(
+        url, pool_size=connections, max_overflow=0, pool_timeout=60, hide_parameters=HIDE_PARAMETERS
+    )
     prepare_sqlite(engine.sync_engine, begin)
     return engine
 

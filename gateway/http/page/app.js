@@ -4,7 +4,7 @@ import { ageSeconds, inWords, learnClock } from "./ages.js";
 import { FeedView } from "./feed.js";
 import { Live } from "./live.js";
 import { MatrixView } from "./matrix.js";
-import { element, setText } from "./nodes.js";
+import { counted, element, setText } from "./nodes.js";
 import { SessionView } from "./session.js";
 import { Stock } from "./stock.js";
 import { ZonesView } from "./zones.js";
@@ -172,7 +172,7 @@ function schedule() {
 
 function summarise() {
   const counts = stock.states();
-  setText($("sum"), `${stock.total().toLocaleString("en")} units · ${stock.cells.size.toLocaleString("en")} SKUs`);
+  setText($("sum"), `${counted(stock.total(), "unit")} · ${counted(stock.cells.size, "SKU")}`);
   for (const button of $("filters").children) {
     const state = button.dataset.state;
     setText(button.lastElementChild, String(state === "" ? stock.cells.size : counts[state]));

@@ -1,6 +1,6 @@
 // The size matrices: one table for each style, a row for each colour, a column for each size.
 
-import { element, setText } from "./nodes.js";
+import { counted, element, setText } from "./nodes.js";
 import { stateOf, titleOf, toSell } from "./stock.js";
 
 const WORDS = { out: "out", refill: "refill", last: "last", fine: "" };
@@ -17,7 +17,7 @@ function swatch(colour) {
 
 function spoken(cell) {
   const parts = [`${cell.on_hand} in the store`, `${cell.floor} on the floor`, `${cell.back} in the back`];
-  if (cell.other > 0) parts.push(`${cell.other} in fitting rooms or at the checkout`);
+  if (cell.other > 0) parts.push(`${cell.other} in fitting rooms, at the checkout or without a tag`);
   if (SPOKEN[stateOf(cell)]) parts.push(SPOKEN[stateOf(cell)]);
   if (cell.atp < cell.on_hand) parts.push(toSell(cell));
   if (cell.status !== "live") parts.push("not being read now");
@@ -156,5 +156,5 @@ export class MatrixView {
 
 function updateSum(style) {
   const units = style.rows.reduce((sum, row) => sum + row.cells.reduce((of, cell) => of + cell.on_hand, 0), 0);
-  setText(style.sum, `${units} units`);
+  setText(style.sum, counted(units, "unit"));
 }

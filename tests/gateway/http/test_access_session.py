@@ -87,7 +87,7 @@ async def test_sign_in_takes_a_usable_key_as_json_from_the_own_page(keyed: Keyed
     async with keyed.asking() as http:
         problem(await sign_in(http, "lu_nope"), "no-key")
         problem(await sign_in(http, gone), "no-key")
-        problem(await sign_in(http, writer), "scope-missing")
+        assert "none of the reading scopes" in problem(await sign_in(http, writer), "scope-missing")["detail"]
         problem(await http.post("/session", data={"key": token}), "not-json")
         problem(await http.post("/session", json={"key": token, "admin": True}), "invalid-body")
         problem(await http.post("/session", json={"key": token * 50}), "too-large")

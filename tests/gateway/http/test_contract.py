@@ -12,7 +12,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from gateway.availability import Policy
 from gateway.catalogue import import_catalogue
+from gateway.holds.asked import Who
 from gateway.http.app import create_app
 from gateway.http.serve import listen, serving
 from gateway.queries import Queries
@@ -101,7 +103,7 @@ class RealWorld:
 
     async def hold_shirts_s(self, units: int) -> str:
         shop = Rig(self.rig.database, self.rig.clock)
-        return str((await shop.reserve(shop.holds(), units))["id"])
+        return str((await shop.reserve(shop.holds(), units, who=Who("", Policy())))["id"])
 
     async def _fold(self) -> None:
         await fold_all(await self.rig.fold())

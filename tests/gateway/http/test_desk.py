@@ -80,7 +80,7 @@ async def test_all_kinds_of_evidence_and_all_names_of_items(shop: Shop) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "unknown member": ({"epc": "x"}, "invalid-body", ""),
+    "unknown member": ({"epc": "x"}, "invalid-body", "epc"),
     "no item at all": ({"epcs": []}, "invalid-body", "epcs"),
     "items and a quantity": ({"gtin": SHIRT_S, "quantity": 1}, "invalid-body", "epcs"),
     "no quantity": ({"epcs": [], "gtin": SHIRT_S}, "invalid-body", "quantity"),

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from gateway.availability import Policy
+from gateway.holds.asked import Who
 from gateway.http.app import create_app
 from gateway.http.limits import SNAPSHOT_MAX
 from gateway.http.serve import listen, serving
@@ -163,9 +164,11 @@ async def test_every_way_to_ask_gives_the_same_row(shop: Shop) -> None:
 
 async def test_a_basket_sees_what_it_would_have_without_its_own_hold(shop: Shop) -> None:
     await shop.put("1", "2")
-    mine = await shop.reserve(shop.holds(), 2)
+    mine = await shop.reserve(shop.holds(), 1, who=Who("", Policy()))
+    others = await shop.reserve(shop.holds(), 1)
     assert (await one(shop))["atp"] == 0
-    assert (await one(shop, exclude_hold=mine["id"]))["atp"] == 2
+    assert (await one(shop, exclude_hold=mine["id"]))["atp"] == 1
+    assert (await one(shop, exclude_hold=others["id"]))["atp"] == 0, "another key's hold is not left out"
     shop.clock.advance(901)
     assert (await one(shop))["atp"] == 2  # it is over
     assert (await batch(shop, SHIRT_S))[0]["atp"] == 2

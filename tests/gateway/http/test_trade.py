@@ -202,7 +202,7 @@ SALE: dict[str, tuple[dict[str, Any], str, str]] = {
     "too many": ({"lines": [units(9_000), units(9_000)]}, "invalid-body", "lines[1].quantity"),
     "no item": ({"lines": [{"epc": "hello"}]}, "invalid-body", "lines[0].epc"),
     "wrong check digit": ({"lines": [units(1, SHIRT_S[:-1] + "0")]}, "invalid-body", "lines[0].gtin"),
-    "unknown member": ({"card_number": "4111"}, "invalid-body", ""),
+    "unknown member": ({"card_number": "4111"}, "invalid-body", "card_number"),
     "a time without zone": ({"at": "2026-11-18T11:06:41"}, "invalid-body", "at"),
     "an event with a space": ({"source_event_id": "a b"}, "invalid-body", "source_event_id"),
     "no such site": ({"site": "nowhere"}, "unknown-site", ""),
@@ -228,7 +228,7 @@ OTHERS: list[tuple[str, dict[str, Any], str, str]] = [
     ("counts", {"epcs": [link(1)]}, "invalid-body", "zone"),
     ("counts", {"untagged": [units(1), units(2)]}, "invalid-body", "untagged[1].gtin"),
     ("counts", {"untagged": [units(1)], "coverage": 0.5}, "invalid-body", "coverage"),
-    ("adjustments", {"lines": [item(1)]}, "invalid-body", ""),
+    ("adjustments", {"lines": [item(1)]}, "invalid-body", "mode"),
     ("adjustments", {"mode": "delta", "reason": "stolen", "lines": [item(1)]}, "invalid-body", "reason"),
     ("adjustments", {"mode": "delta", "reason": "disposed", "lines": [item(1)]}, "invalid-body", "lines[0].epc"),
     (
@@ -237,7 +237,12 @@ OTHERS: list[tuple[str, dict[str, Any], str, str]] = [
         "invalid-body",
         "lines[0].delta",
     ),
-    ("adjustments", {"mode": "set", "quantity_kind": "on_hand", "lines": [units(1)]}, "invalid-body", "lines[0]"),
+    (
+        "adjustments",
+        {"mode": "set", "quantity_kind": "on_hand", "lines": [units(1)]},
+        "invalid-body",
+        "lines[0].expected_version",
+    ),
     ("adjustments", {"mode": "totals", "scope": "some", "lines": [units(1)]}, "invalid-body", "scope"),
 ]
 
@@ -250,6 +255,8 @@ async def test_what_is_refused_is_told_and_leaves_no_trace(shop: TradeShop) -> N
         assert problem(answer, code).get("parameter", "") == parameter, what
     for path, body, code, parameter in OTHERS:
         assert problem(await shop.post(path, **body), code).get("parameter", "") == parameter, (path, body)
+    sscc = await shop.post("receipts", item(1), sscc="106141412345678901")
+    assert "the last of them the check digit 8" in problem(sscc, "invalid-body")["detail"]
     assert await shop.entries() == before
     assert (await shop.http.get("/v1/audit")).json()["rows"] == []
     assert (await shop.http.get("/v1/postings")).json()["rows"] == []

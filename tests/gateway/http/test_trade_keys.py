@@ -40,6 +40,8 @@ async def test_each_end_of_a_transfer_does_its_own_part(keyed: Keyed) -> None:
         assert (await own.post("/v1/transfers/T-1:ship", json=said("2"))).status_code == 200
         problem(await own.post("/v1/transfers/T-1:receive", json=said("3")), "site-not-allowed")
         problem(await third.get("/v1/shipments/T-1"), "unknown-shipment")
+        for verb in ("ship", "cancel", "receive"):
+            problem(await third.post(f"/v1/transfers/T-1:{verb}", json=said("9")), "unknown-shipment")
         for client in (own, other):
             assert (await client.get("/v1/shipments/T-1")).json()["shipment"]["missing"] == 1
         problem(await other.post("/v1/transfers/T-1:cancel", json=said("4")), "site-not-allowed")

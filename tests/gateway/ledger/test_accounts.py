@@ -106,7 +106,7 @@ async def test_items_that_nobody_spoke_of_have_no_row(database: Database) -> Non
     await let(database, ("1", SOLD))
     async with database.write() as connection:
         found = await states_of(connection, [(SHIRT_S, "1"), (SHIRT_S, "2"), (SHIRT_M, "1"), (SHIRT_S, "1")])
-    assert found == {(SHIRT_S, "1"): StateRow(SOLD, OWN, SITE.id)}
+    assert found == {(SHIRT_S, "1"): StateRow(SOLD, OWN, SITE.id, BECAUSE.happened_us)}
 
 
 async def test_more_items_than_one_statement_takes(database: Database) -> None:
