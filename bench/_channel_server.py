@@ -21,16 +21,19 @@ from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
 from gateway.storage.engine import Database
 
+ADDED = frozenset({"date", "server"})
+"""Headers that the server itself writes."""
+
 
 class Bare:
-    """Sends the same bytes, whatever is asked."""
+    """Sends the same bytes, head and body, whatever is asked."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, headers: dict[str, str], body: bytes) -> None:
         self.state = SimpleNamespace(tail=SimpleNamespace(close=lambda: None))
         self._start = {
             "type": "http.response.start",
             "status": 200,
-            "headers": [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))],
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items() if name not in ADDED],
         }
         self._body = {"type": "http.response.body", "body": body}
 
@@ -55,7 +58,7 @@ async def main(url: str, settings: dict[str, str]) -> None:
     sockets = {"app": listen(), "bare": listen()}
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    bare: Any = Bare(settings.get("bare", "").encode())
+    bare: Any = Bare(json.loads(settings.get("headers", "{}")), settings.get("bare", "").encode())
     tasks = [
         asyncio.create_task(serve(app, sockets["app"], stop=stop)),
         asyncio.create_task(serve(bare, sockets["bare"], stop=stop)),

@@ -40,6 +40,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self.head = b""
         self._waiting: asyncio.Future[tuple[int, bytes]] | None = None
         self.transport: asyncio.Transport | None = None
 
@@ -63,6 +64,7 @@ class _Connection(asyncio.Protocol):
         if len(self._buffer) < end:
             return
         status, body = int(head[9:12]), bytes(self._buffer[head_end + 4 : end])
+        self.head = bytes(self._buffer[:head_end])
         del self._buffer[:end]
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result((status, body))
@@ -81,10 +83,13 @@ async def connect(url: str) -> _Connection:
     return protocol
 
 
-async def ask_once(url: str, message: bytes) -> tuple[int, bytes]:
+async def ask_once(url: str, message: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send one request; return status, headers and body."""
     connection = await connect(url)
     try:
-        return await connection.ask(message)
+        status, body = await connection.ask(message)
+        lines = connection.head.decode("latin-1").split("\r\n")[1:]
+        return status, dict(line.split(": ", 1) for line in lines), body
     finally:
         assert connection.transport is not None
         connection.transport.close()

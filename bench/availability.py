@@ -1,7 +1,7 @@
 """How fast is one availability? Beside the same server answering the same bytes from a bare handler, in one run.
 
-`python -m bench.availability [--json]`: key, scope, rate limit, site and ETag are checked on each request. Rounds of
-both are interleaved; the best of each counts.
+`python -m bench.availability [--json]`: key, scope, rate limit, site and ETag are checked on each request. The bare
+handler sends the same head and body. Rounds of both are interleaved; the best of each counts.
 """
 
 import asyncio
@@ -33,10 +33,10 @@ async def _measure(url: str, tokens: dict[str, str]) -> dict[str, float]:
     batch = request("POST", "/v1/availability:batch", key, pairs)
     found: dict[str, float] = {}
     with server(url) as first:
-        status, body = await ask_once(first["app"], asks[0])
+        status, headers, body = await ask_once(first["app"], asks[0])
         if status != 200:
             raise SystemExit(f"the server answers {status}: {body.decode()[:300]}")
-    with server(url, bare=body.decode()) as urls:
+    with server(url, bare=body.decode(), headers=json.dumps(headers)) as urls:
         bare = [request("GET", f"/v1/availability?gtin={names[0]}&site={SITE.id}", key)] * REQUESTS
         await closed_loop([urls["app"]], asks, CONNECTIONS)
         rates: dict[str, list[float]] = {"app": [], "bare": []}
