@@ -17,6 +17,7 @@ from gateway.channels import Channels
 from gateway.clock import system_clock
 from gateway.http.app import create_app
 from gateway.http.serve import listen, serve, url_of
+from gateway.pauses import fewer_pauses
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
 from gateway.storage.engine import Database
@@ -65,6 +66,7 @@ async def main(url: str, settings: dict[str, str]) -> None:
         asyncio.create_task(relay.run()),
         asyncio.create_task(channels.sweeper.run()),
     ]
+    fewer_pauses()
     print(json.dumps({name: url_of(sock) for name, sock in sockets.items()}), flush=True)
     await stop.wait()
     relay.stop()

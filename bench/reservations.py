@@ -97,7 +97,8 @@ async def _measure(url: str, tokens: dict[str, str], dsn: str) -> dict[str, floa
     first, second, third, fourth, seen = gtins(5)
     with server(url) as one, server(url) as two:
         urls = [one["app"], two["app"]]
-        _good(await closed_loop(urls, _buyers(tokens["web"], seen, WARM), OPEN))
+        for gtin in (third, fourth, seen):  # a hot SKU has been asked for before
+            _good(await closed_loop(urls, _buyers(tokens["web"], gtin, WARM), OPEN))
         burst = _good(await closed_loop(urls, _buyers(tokens["web"], first, REQUESTS), OPEN))
         alone = _good(await closed_loop(urls[:1], _buyers(tokens["web"], second, REQUESTS), OPEN))
         steady = _good(await open_loop(urls, _buyers(tokens["web"], third, RATE * SECONDS), OPEN, float(RATE)))
@@ -120,7 +121,8 @@ def run() -> dict[str, float]:
     """All figures."""
     with Postgres() as postgres:
         url = postgres.new_database()
-        wanted = (REQUESTS, REQUESTS, RATE * SECONDS, RATE * SECONDS, WARM + VISIBLE)
+        steady_units = WARM + RATE * SECONDS
+        wanted = (REQUESTS, REQUESTS, steady_units, steady_units, WARM + VISIBLE)
         units = {gtin: number + SPARE for gtin, number in zip(gtins(5), wanted, strict=True)}
         tokens = asyncio.run(fill(url, Goods(50, 5), units))
         dsn = url.replace("postgresql+psycopg", "postgresql")

@@ -32,6 +32,7 @@ from gateway.ingest.service import Ingest
 from gateway.limits import LEASE_TTL_S, TICK_S
 from gateway.log import configure_log
 from gateway.model_files import load_models
+from gateway.pauses import fewer_pauses
 from gateway.push.service import Push
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
@@ -226,6 +227,7 @@ async def _run(config: GatewayConfig, http: HttpFactory | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     async with Gateway(config, http=http) as gateway:
+        fewer_pauses()
         waits = {asyncio.create_task(asked.wait()), asyncio.create_task(gateway.wait_ended())}
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
