@@ -92,7 +92,7 @@ class Writer:
             raise BusyError(f"{self._queue_max} requests for units wait already")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
-        if self._running < self._runners:
+        if self._running < RUNNERS:
             self._running += 1
             task = asyncio.create_task(self._empty(), name="hold-writer")
             self._tasks.add(task)
