@@ -111,5 +111,5 @@ async def test_answers_are_as_documented(one_gateway: ChannelShop) -> None:
 
 @pytest.mark.proof
 async def test_two_thousand_answers_are_as_documented(one_gateway: ChannelShop) -> None:
-    seen = await cases(one_gateway, 2_000)
+    seen = await cases(one_gateway, 2_400)  # of some operations there are fewer different cases than their share
     assert sum(seen.values()) >= 2_000, seen

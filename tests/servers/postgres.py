@@ -30,6 +30,10 @@ _MEMORY_BYTES: Final = 2 * 1024**3
 _UNPRIVILEGED: Final = ("postgres", "nobody")
 
 
+_NOT_GONE = "pre-existing shared memory block"
+"""Backends of a postmaster that was killed are sessions of their own: they notice a moment later."""
+
+
 class PostgresError(RuntimeError):
     """The server did not start, or another one answered."""
 
@@ -91,16 +95,7 @@ class Postgres:
         """Start the server and prove that it is ours. Raises `PostgresError`."""
         if self._process is not None:
             raise PostgresError("this server runs already")
-        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [binary("postgres"), "-D", str(self.folder / "data")],
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                start_new_session=True,
-                **self._identity(),
-            )
+        self._process = self._spawn()
         until = time.monotonic() + _START_S
         while True:
             try:
@@ -108,10 +103,25 @@ class Postgres:
                     self._prove(connection)
                     return self
             except psycopg.OperationalError as error:
-                if self._process.poll() is not None or time.monotonic() > until:
-                    log_text = (self.folder / "log").read_text(errors="replace")[-2_000:]
+                ended = self._process.poll() is not None
+                log_text = (self.folder / "log").read_text(errors="replace")[-2_000:]
+                if time.monotonic() > until or (ended and _NOT_GONE not in log_text):
                     raise PostgresError(f"no server: {error}\n{log_text}") from error
                 time.sleep(0.05)
+                if ended:
+                    self._process = self._spawn()
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [binary("postgres"), "-D", str(self.folder / "data")],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+                **self._identity(),
+            )
 
     def _prove(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         row = connection.execute("SELECT current_setting('cluster_name')").fetchone()
