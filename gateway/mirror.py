@@ -16,10 +16,9 @@ from typing import Final
 from sqlalchemy import select
 
 from gateway.clock import Clock
-from gateway.http.ports import SiteAvailability
 from gateway.ledger.picture import SkuKey
 from gateway.ledger.post import counts_of
-from gateway.site_view import STOCK_COLUMNS, SiteView, SiteViews, StoredStock, at_site, stored_of
+from gateway.site_view import STOCK_COLUMNS, SiteView, SiteViews, StoredStock, stored_of
 from gateway.storage.engine import Database
 from gateway.storage.schema import sku, stock
 from gateway.storage.statement import MANY
@@ -65,7 +64,6 @@ class Mirror:
         self._rows: dict[SkuKey, MirrorRow] = {}
         self._sites: dict[str, MirrorSite] = {}
         self._reading: list[set[SkuKey]] = []
-        self._pending: dict[SkuKey, asyncio.Task[None]] = {}
         self._refreshing: dict[str, asyncio.Task[None]] = {}
 
     def forget(self, keys: Iterable[tuple[str, str]]) -> None:
@@ -78,7 +76,6 @@ class Mirror:
             self._rows.pop(key, None)
             for read in self._reading:
                 read.add(key)
-            self._pending.pop(key, None)
 
     def site(self, site: str) -> MirrorSite | None:
         """Return the state of a site that is in memory and good."""
@@ -97,23 +94,6 @@ class Mirror:
             return None
         self.hits += 1
         return row
-
-    async def row(self, site: str, gtin: str) -> SiteAvailability | None:
-        """Return a row; None when catalogue or gateway know nothing of it. Readers of one row share a query."""
-        key = SkuKey(site, gtin)
-        if self.site(site) is None or self.held(key) is None:
-            task = self._pending.get(key)
-            if task is None:
-                task = self._pending[key] = asyncio.create_task(self.load([key]))
-                task.add_done_callback(lambda done: self._over(key, done))  # also when nobody waits any more
-            await asyncio.shield(task)
-        found, place = self._rows.get(key), self._sites.get(site)
-        return None if found is None or place is None else at_site(site, gtin, place.view, found.zones, found.stored)
-
-    def _over(self, key: SkuKey, task: asyncio.Task[None]) -> None:
-        """Forget a query that has ended."""
-        if self._pending.get(key) is task:
-            del self._pending[key]
 
     def _refresh(self, site: str) -> None:
         """Read the state of a site in the background."""

@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import insert, literal_column, select, tuple_
+from sqlalchemy import literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import encode_ladder
@@ -29,10 +29,10 @@ from gateway.holds.decide import Granted
 from gateway.holds.ids import uuid7
 from gateway.holds.life import State
 from gateway.ledger.picture import HeldLine, Hold, LineKey, SkuKey, SkuPicture
-from gateway.ledger.retell import Locked, Shelf, lock_skus, row_and_event
+from gateway.ledger.retell import Locked, Shelf, lock_skus, row_and_event, write_rows
 from gateway.storage.commerce import binding, reservation, reservation_line
-from gateway.storage.schema import change, stock
-from gateway.storage.statement import MANY, upsert_into
+from gateway.storage.schema import stock
+from gateway.storage.statement import MANY
 
 HELD: Final = State.HELD.value
 
@@ -223,16 +223,8 @@ async def retell_known(
     now_us: int,
 ) -> None:
     """Do what `retell` does for SKUs whose pictures are known, and in which there is nothing to mend."""
-    rows: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
-    for picture in pictures:
-        key = picture.key
-        row, body = row_and_event(locked[key], picture, shelves[key.site], now_us, reason=reason, movements=())
-        rows.append(row)
-        if body is not None:
-            one = {"site": key.site, "gtin": key.gtin, "created_us": now_us, "body": body, "ladder": row["ladder"]}
-            events.append(one)
-    if rows:
-        await connection.execute(upsert_into(connection, stock, keep=frozenset({"unplaced"})), rows)
-    if events:
-        await connection.execute(insert(change), events)
+    found = [
+        row_and_event(locked[one.key], one, shelves[one.key.site], now_us, reason=reason, movements=())
+        for one in pictures
+    ]
+    await write_rows(connection, found, now_us)

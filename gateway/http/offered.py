@@ -22,10 +22,27 @@ def availability_row(
     row: SiteAvailability, policy: Policy, now_us: int, distance_km: float | None = None, *, as_of: str | None = None
 ) -> AvailabilityRow:
     """Return a channel's row; `as_of` stands in the place of its own, whose age is then left out."""
+    return _row(row.site, row, policy, now_us, distance_km=distance_km, as_of=as_of)
+
+
+def snapshot_row(site: str, row: StockRow, policy: Policy, now_us: int) -> AvailabilityRow:
+    """Return a channel's row of a page of a site's stock."""
+    return _row(site, row, policy, now_us)
+
+
+def _row(
+    site: str,
+    row: SiteAvailability | StockRow,
+    policy: Policy,
+    now_us: int,
+    *,
+    distance_km: float | None = None,
+    as_of: str | None = None,
+) -> AvailabilityRow:
     offered = row.offer(policy)
     return AvailabilityRow(
         gtin=row.gtin,
-        site=row.site,
+        site=site,
         atp=offered.atp,
         on_hand=row.on_hand,
         held=row.held,
@@ -39,27 +56,6 @@ def availability_row(
         untagged=row.untagged,
         truth=row.truth,
         distance_km=distance_km,
-    )
-
-
-def snapshot_row(site: str, row: StockRow, policy: Policy, now_us: int) -> AvailabilityRow:
-    """Return a channel's row of a page of a site's stock."""
-    offered = row.offer(policy)
-    return AvailabilityRow(
-        gtin=row.gtin,
-        site=site,
-        atp=offered.atp,
-        on_hand=row.on_hand,
-        held=row.held,
-        safety=policy.safety,
-        confidence=offered.confidence,
-        status=row.status,
-        as_of=row.as_of,
-        oldest_read_s=age_s(row.as_of, now_us),
-        version=row.version,
-        zones=row.zones,
-        untagged=row.untagged,
-        truth=row.truth,
     )
 
 

@@ -59,6 +59,8 @@ class Told:
 
 
 Locked = dict[SkuKey, Row[Any]]
+RowAndEvent = tuple[dict[str, Any], bytes | None]
+"""A row of stock, and the body of its event; None: there is nothing new in it."""
 
 
 async def lock_skus(connection: AsyncConnection, keys: Iterable[tuple[str, str]], now_us: int) -> Locked:
@@ -212,8 +214,7 @@ async def retell(
     """
     sellable = {site: shelf.sellable for site, shelf in shelves.items()}
     told = Told(await pictures_of(connection, locked, sellable, now_us))
-    rows: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
+    found: list[RowAndEvent] = []
     for key, picture in told.pictures.items():
         mended = mend(picture)
         if mended.lines:
@@ -222,24 +223,30 @@ async def retell(
         if not reason and mended.lines:
             reason = SUBSTITUTION_NEEDED if picture.wanting else HOLD_MOVED
         moves = (movements or {}).get(key, ())
-        row, body = row_and_event(locked[key], picture, shelves[key.site], now_us, reason=reason, movements=moves)
-        rows.append(row)
-        if body is not None:
-            events.append(
-                {"site": key.site, "gtin": key.gtin, "created_us": now_us, "body": body, "ladder": row["ladder"]}
-            )
+        found.append(row_and_event(locked[key], picture, shelves[key.site], now_us, reason=reason, movements=moves))
     await _write_mended(connection, told, now_us)
-    if rows:
+    told.events = await write_rows(connection, found, now_us)
+    return told
+
+
+async def write_rows(connection: AsyncConnection, found: Sequence[RowAndEvent], now_us: int) -> int:
+    """Write rows of stock, and the events of those in which something is new; return how many events."""
+    if found:
+        rows = [row for row, _ in found]
         await connection.execute(upsert_into(connection, stock, keep=frozenset({"unplaced"})), rows)
+    events = [
+        {"site": row["site"], "gtin": row["gtin"], "created_us": now_us, "body": body, "ladder": row["ladder"]}
+        for row, body in found
+        if body is not None
+    ]
     if events:
         await connection.execute(insert(change), events)
-    told.events = len(events)
-    return told
+    return len(events)
 
 
 def row_and_event(
     before: Any, picture: SkuPicture, shelf: Shelf, now_us: int, *, reason: str, movements: Sequence[Movement]
-) -> tuple[dict[str, Any], bytes | None]:
+) -> RowAndEvent:
     """Return the row of a SKU, and its event if something is new to a channel."""
     made = standing(picture.zones, shelf.sellable, shelf.looks, shelf.now_us)
     made = _with_untagged(made, picture)
