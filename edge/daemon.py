@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edge.delivery import Delivery, Figures
-from edge.drivers.port import Driver, Host
+from edge.drivers.port import Driver, Host, Sink
 from edge.errors import OutboxError, OutboxUnavailable
 from edge.forwarder import Forwarder
 from edge.intake import Intake, IntakeFigures
@@ -200,7 +200,7 @@ class EdgeDaemon:
         def on_reads(reads: list[TagRead]) -> None:
             self._pipeline.on_reads(device, reads)
 
-        driver.start(on_reads, self._on_event)
+        driver.start(Sink(on_reads, self._on_event, self._pipeline.on_scans, self._pipeline.on_count))
         self._running.append(driver)
 
     def _on_event(self, event: DeviceEvent) -> None:

@@ -14,11 +14,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
 from edge.config import SiteOfEdge, choose_edge
-from edge.drivers.port import Driver, Host, What
+from edge.drivers.port import Driver, Host, Sink, What
 from edge.errors import ConfigError
 from edge.limits import READS_FILE_FLUSH_S, READS_FILE_WAITING_MAX
 from edge.log import get_log
@@ -38,6 +39,8 @@ class ReadsFileFigures:
     lines: int = 0
     dropped_lines: int = 0
     events: int = 0
+    not_reads: int = 0
+    """Scans and counts: they have no place in a file of tag reads."""
     devices: int = 0
     devices_up: int = 0
     seconds: float = 0.0
@@ -164,8 +167,11 @@ def _start(drivers: Mapping[str, Driver], file: ReadsFile) -> None:
             file.figures.never_up = tuple(device for device in file.figures.never_up if device != event.device)
         log.info("device", device=event.device, what=event.what, port=event.port, detail=event.detail[:200])
 
+    def not_a_read(_: object) -> None:
+        file.figures.not_reads += 1
+
     for device, driver in drivers.items():
-        driver.start(lambda reads, device=device: file.add(device, reads), on_event)  # type: ignore[misc]
+        driver.start(Sink(partial(file.add, device), on_event, not_a_read, not_a_read))
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:

@@ -39,6 +39,19 @@ class Driver(StrEnum):
     FILE = "file"
 
 
+class DevicePurpose(StrEnum):
+    """What a device is there for: a reader looks, a scanner or a handheld is held by a person."""
+
+    STOCK = "stock"
+    PORTAL = "portal"
+    SHELF = "shelf"
+    FITTING_ROOM = "fitting_room"
+    COUNT = "count"
+    RECEIVE = "receive"
+    SALE = "sale"
+    LOOKUP = "lookup"
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A place in a site. `outline` is a polygon in metres on the store's plan, empty when there is no plan."""
@@ -69,7 +82,7 @@ class Antenna:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Anything that an edge daemon polls. `options` are the driver's own settings, such as `keepalive_s`."""
+    """Anything that an edge daemon polls. `options` are the driver's own settings (`wire.device_options`)."""
 
     id: str
     driver: Driver
@@ -77,7 +90,7 @@ class Device:
     edge: str
     profile: str = ""
     zone: str = ""
-    purpose: str = ""
+    purpose: DevicePurpose | None = None
     antennas: tuple[Antenna, ...] = ()
     options: dict[str, str | int | float | bool] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ import yaml
 from msgspec import Meta
 from yaml.reader import ReaderError
 
+from wire.device_options import OPTIONS_OF, PURPOSES_OF, Options
 from wire.errors import Problem, SiteFileError, TopicError
 from wire.gs1.check_digit import is_checked
 from wire.limits import (
@@ -24,7 +25,7 @@ from wire.limits import (
     SITE_MAX_METRES,
     SITE_MAX_ZONES,
 )
-from wire.site import OUT, SELLABLE_KINDS, Antenna, Device, Driver, Site, Wall, Zone, ZoneKind
+from wire.site import OUT, SELLABLE_KINDS, Antenna, Device, DevicePurpose, Driver, Site, Wall, Zone, ZoneKind
 from wire.topics import check_id
 
 DEFAULT_EDGE: Final = "edge-1"
@@ -61,17 +62,15 @@ class _Antenna(_Strict):
     power_dbm: Annotated[float, Meta(ge=0, le=36)] | None = None
 
 
-class _Device(_Strict):
+class _Device(Options, forbid_unknown_fields=True, kw_only=True):
     id: str
     driver: Driver
     address: str = ""
     edge: str = DEFAULT_EDGE
     profile: str = ""
     zone: str = ""
-    purpose: str = ""
+    purpose: DevicePurpose | None = None
     antennas: Annotated[tuple[_Antenna, ...], Meta(max_length=DEVICE_MAX_ANTENNAS)] = ()
-    keepalive_s: Annotated[float, Meta(gt=0, le=3_600)] | None = None
-    baud: Annotated[int, Meta(ge=300, le=4_000_000)] | None = None
 
 
 class _Wall(_Strict, rename={"start": "from", "end": "to"}):
@@ -98,7 +97,7 @@ class _Site(_Strict):
     location: _Location | None = None
 
 
-_OPTIONS: Final = ("keepalive_s", "baud")
+_OPTIONS: Final = Options.__struct_fields__
 _PORT_MAX: Final = 65_535
 _PORT_MAX_DIGITS: Final = 5
 _SHOWN_MAX_CHARS: Final = 80
@@ -192,6 +191,7 @@ _MISSING: Final = re.compile(r"missing required field `(?P<key>[^`]*)`")
 _CHOICES: Final = (
     (re.compile(r"zones\[\d+\]\.kind"), ZoneKind),
     (re.compile(r"devices\[\d+\]\.driver"), Driver),
+    (re.compile(r"devices\[\d+\]\.purpose"), DevicePurpose),
 )
 _NOT_TEXT: Final = re.compile(r"Expected `str`, got `(bool|int|float|date|datetime)`")
 
@@ -267,10 +267,7 @@ def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
         checked_id("edge", f"devices[{i}].edge", device.edge)
         if device.id in ids[:i]:
             wrong(f"devices[{i}].id", f"device {device.id!r} stands twice")
-        if device.driver is Driver.LLRP and not device.address:
-            wrong(f"devices[{i}]", "`address` is missing: an LLRP reader has one, as host or host:port")
-        elif device.driver is Driver.LLRP:
-            _check_address(f"devices[{i}].address", device.address, wrong)
+        _check_driver(f"devices[{i}]", device, wrong)
         if device.zone and device.zone not in names:
             wrong(f"devices[{i}].zone", f"no zone {device.zone!r}; there are {', '.join(names)}")
         ports = [antenna.port for antenna in device.antennas]
@@ -279,6 +276,39 @@ def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
                 wrong(f"devices[{i}].antennas[{j}].zone", f"no zone {antenna.zone!r}; there are {', '.join(names)}")
             if antenna.port in ports[:j]:
                 wrong(f"devices[{i}].antennas[{j}].port", f"port {antenna.port} stands twice")
+
+
+_ADDRESSES: Final = {
+    Driver.LLRP: "an LLRP reader has one, as host or host:port",
+    Driver.SLLURP: "an LLRP reader has one, as host or host:port",
+    Driver.IMPINJ_IOT: "the reader's host or host:port",
+    Driver.ZEBRA_IOTC: "the reader's name, as it stands in its topics",
+    Driver.BARCODE_SERIAL: "the scanner's serial port, best one of /dev/serial/by-id",
+    Driver.UHF_SERIAL: "the module's serial port, best one of /dev/serial/by-id",
+    Driver.FILE: "the folder that is watched for count files",
+}
+_IN_THE_NETWORK: Final = frozenset({Driver.LLRP, Driver.SLLURP, Driver.IMPINJ_IOT})
+_NEED_ZONE: Final = frozenset({Driver.BARCODE_SERIAL})
+
+
+def _check_driver(key: str, device: _Device, wrong: Any) -> None:
+    """Check what depends on the driver: address, purpose, zone and settings."""
+    driver = device.driver
+    if not device.address:
+        wrong(key, f"`address` is missing: {_ADDRESSES[driver]}")
+    elif driver in _IN_THE_NETWORK:
+        _check_address(f"{key}.address", device.address, wrong)
+    if device.purpose is not None and device.purpose not in PURPOSES_OF[driver]:
+        there = ", ".join(sorted(PURPOSES_OF[driver]))
+        wrong(f"{key}.purpose", f"{device.purpose.value!r} is no purpose of a {driver} device; there are {there}")
+    if driver in _NEED_ZONE and not device.zone:
+        wrong(key, "`zone` is missing: where the scanner stands")
+    for name in _OPTIONS:
+        if getattr(device, name) is not None and name not in OPTIONS_OF[driver]:
+            wrong(
+                f"{key}.{name}",
+                f"a {driver} device has no such setting; there are {', '.join(sorted(OPTIONS_OF[driver]))}",
+            )
 
 
 def _check_address(key: str, address: str, wrong: Any) -> None:

@@ -2,8 +2,7 @@
 
 Theory of operation. One task per reader: connect, carry a session until it ends, pause, again, for ever. The pause
 grows with failures in a row (`edge.backoff`); a reader that refuses us is asked more slowly than one that is not
-there. A reader's condition is one of `connecting` (before the first result), `up`, `down` and `refused`; only a
-change of it is told and logged, not each attempt. Tags are never logged.
+there. How a reader stands is told by `edge.drivers.standing`. Tags are never logged.
 
 All callbacks run on the loop's thread, in the order of the wire.
 """
@@ -14,15 +13,14 @@ import asyncio
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
-
-import structlog
+from typing import TYPE_CHECKING, Final
 
 from edge.backoff import REFUSED, UNREACHABLE, Backoff
 from edge.clock import DeviceTime
 from edge.drivers.port import What
+from edge.drivers.standing import Standing
 from edge.llrp import events as news
-from edge.llrp.limits import BAD_EVENT_PAUSE_S, PLUG_GRACE_US, STOP_TIMEOUT_S
+from edge.llrp.limits import PLUG_GRACE_US, STOP_TIMEOUT_S
 from edge.llrp.looking import LookAccount
 from edge.llrp.reads import to_reads
 from edge.llrp.session import Session
@@ -30,25 +28,21 @@ from edge.llrp.transport import Connection, connect
 from firmware_config.profile import KEEPALIVE_MAX_MS, KEEPALIVE_MIN_MS, ProfileError, load_profile
 from firmware_config.render import AntennaAsk
 from firmware_config.vendors import FALLBACK_PROFILE, PROFILE_BY_VENDOR
-from wire.messages import DeviceClock, DeviceEvent, DeviceHealth
+from wire.messages import DeviceClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edge.backoff import Pace
-    from edge.drivers.port import Host, OnEvent, OnReads
+    from edge.drivers.port import Host, Sink
     from firmware_config.profile import Profile
     from wire.llrp.tag_report import TagReport
-    from wire.messages import AntennaLook
+    from wire.messages import AntennaLook, DeviceHealth
     from wire.site import Device, Site
     from wire.window import TagRead
 
 LLRP_PORT: Final = 5084
 """The port that IANA gave to LLRP without TLS."""
-
-Condition: TypeAlias = Literal["connecting", "up", "down", "refused"]
-
-_log = structlog.get_logger(__name__)
 
 
 def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
@@ -106,30 +100,22 @@ class LlrpDriver:
         self._look = LookAccount(device, ports)
         self._time = DeviceTime()
         self._backoff = Backoff(host.rng)
-        self._log = _log.bind(device=device)
-        self._condition: Condition = "connecting"
-        self._since_us = host.wall_us()
-        self._reads = 0
-        self._errors = 0
-        self._last_error = ""
+        self._standing = Standing(device, "llrp", host)
         self._unplugged_us: dict[int, int] = {}
-        self._bad = 0
-        self._bad_problem = ""
-        self._bad_told_s = float("-inf")
         self._up_s: float | None = None
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
-        self._on_reads: OnReads
-        self._on_event: OnEvent
+        self._sink: Sink
 
     # -- the port
 
-    def start(self, on_reads: OnReads, on_event: OnEvent) -> None:
+    def start(self, sink: Sink) -> None:
         """Begin. Raises `RuntimeError` when called twice."""
         if self._task is not None:
             raise RuntimeError(f"driver of {self._device} was started before")
-        self._on_reads, self._on_event = on_reads, on_event
+        self._sink = sink
+        self._standing.tell_to(sink.on_event)
         self._task = asyncio.get_running_loop().create_task(self._supervise(), name=f"llrp {self._device}")
 
     async def stop(self) -> None:
@@ -138,6 +124,7 @@ class LlrpDriver:
         if task is None:
             return
         self._stopping.set()
+        self._standing.leaving = True
         if self._connection is not None:
             self._connection.leave()
         await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
@@ -148,16 +135,7 @@ class LlrpDriver:
 
     def health(self) -> DeviceHealth:
         """Return the reader as it is now."""
-        return DeviceHealth(
-            device=self._device,
-            driver="llrp",
-            state=self._condition,
-            since_us=self._since_us,
-            reads=self._reads,
-            errors=self._errors,
-            last_error=self._last_error,
-            holder=self._last_error if self._condition == "refused" else "",
-        )
+        return self._standing.health()
 
     def looked(self, now_s: float) -> tuple[AntennaLook, ...]:  # noqa: ARG002 - the port's word; credit needs messages
         """Return what each port inventoried since the last call, as far as the reader vouched for it."""
@@ -186,7 +164,7 @@ class LlrpDriver:
                 host, port, session, lambda events: self._take(session, events), self._host.monotonic_s
             )
         except (OSError, UnicodeError) as error:  # a name that cannot be one fails in the IDNA codec
-            self._enter("down", f"cannot reach {host}:{port}: {str(error) or type(error).__name__}")
+            self._standing.enter("down", f"cannot reach {host}:{port}: {str(error) or type(error).__name__}")
             return UNREACHABLE
         self._connection = connection
         try:
@@ -198,12 +176,12 @@ class LlrpDriver:
             await connection.closed
             self._connection = None
             self._ended()
-        return REFUSED if self._condition == "refused" else UNREACHABLE
+        return REFUSED if self._standing.condition == "refused" else UNREACHABLE
 
     def _ended(self) -> None:
         """Settle the accounts of a session that is over."""
         self._look.lost()
-        self._tell_bad()
+        self._standing.tell_bad(self._host.monotonic_s())
         if self._up_s is not None:
             self._backoff.worked(self._host.monotonic_s() - self._up_s)
             self._up_s = None
@@ -220,30 +198,29 @@ class LlrpDriver:
                 case news.AntennaState():
                     self._take_antenna(event)
                 case news.ReaderEvent():
-                    self._tell(event.what, event.detail, event.port)
+                    self._standing.tell(event.what, event.detail, event.port)
                 case news.BadMessage():
-                    self._count_bad(event.problem, event.count)
+                    self._standing.count_bad(event.problem, event.count)
                 case news.Settings():
                     self._look.settings(event.by_port)
                     for problem in event.problems:
-                        self._tell(What.CONFIG_DIFFERS, problem)
+                        self._standing.tell(What.CONFIG_DIFFERS, problem)
                 case _:
                     self._take_fate(event)
         self._look.vouch(session.heard_s, session.inventorying)
-        if self._bad and session.heard_s >= self._bad_told_s + BAD_EVENT_PAUSE_S:
-            self._tell_bad()
+        self._standing.tell_bad_in_time(session.heard_s)
 
     def _take_fate(self, event: news.Up | news.Refused | news.Lost | news.Left) -> None:
         match event:
             case news.Up():
                 self._up_s = self._host.monotonic_s()
-                self._enter("up", "")
+                self._standing.enter("up")
             case news.Refused():
-                self._enter("refused", event.text)
+                self._standing.enter("refused", event.text)
             case news.Lost():
-                self._enter("down", event.reason)
+                self._standing.enter("down", event.reason)
             case news.Left():
-                self._enter("down", "stopped")
+                self._standing.enter("down", "stopped")
 
     def _take_reports(self, session: Session, reports: list[TagReport]) -> None:
         """Take reports by runs of one clock: a reader may get its UTC amid those that it held."""
@@ -260,13 +237,13 @@ class LlrpDriver:
         reads = to_reads(reports, offset_us, now_us, self._sole_port)
         placeless = len(reports) - len(reads)
         if placeless:
-            self._count_bad("reads that name no antenna", placeless)
+            self._standing.count_bad("reads that name no antenna", placeless)
         if not reads:
             return
-        self._reads += len(reads)
+        self._standing.reads += len(reads)
         if self._unplugged_us:
             self._trust_reads(session, reads)
-        self._on_reads(reads)
+        self._sink.on_reads(reads)
 
     def _take_time(self, event: news.ReaderTime) -> None:
         now_us = self._host.wall_us()
@@ -275,17 +252,17 @@ class LlrpDriver:
     def _stepped(self, jump_us: int | None) -> None:
         if jump_us is not None:
             # The envelope is host minus device: it falls when the device's clock jumps ahead.
-            self._tell(What.CLOCK_STEP, f"{-round(jump_us / 1_000)} ms")
+            self._standing.tell(What.CLOCK_STEP, f"{-round(jump_us / 1_000)} ms")
 
     def _take_antenna(self, event: news.AntennaState) -> None:
         if event.port not in self._ports:
             return
         if event.connected:
             if self._unplugged_us.pop(event.port, None) is not None:
-                self._tell(What.ANTENNA_UP, port=event.port)
+                self._standing.tell(What.ANTENNA_UP, port=event.port)
         elif event.port not in self._unplugged_us:
             self._unplugged_us[event.port] = self._host.wall_us()
-            self._tell(What.ANTENNA_DOWN, "the reader sees nothing plugged in", event.port)
+            self._standing.tell(What.ANTENNA_DOWN, "the reader sees nothing plugged in", event.port)
 
     def _trust_reads(self, session: Session, reads: list[TagRead]) -> None:
         """Believe an antenna that reads more than its plug: hubs and metal deceive the reader's own test."""
@@ -294,40 +271,4 @@ class LlrpDriver:
             if since_us is not None and read.last_us > since_us + PLUG_GRACE_US:
                 del self._unplugged_us[read.port]
                 session.antenna_works(read.port)
-                self._tell(What.ANTENNA_UP, "it reads tags", read.port)
-
-    # -- telling
-
-    def _enter(self, condition: Condition, reason: str) -> None:
-        """Take up a condition; only a change is told and logged."""
-        if reason and not self._stopping.is_set():
-            self._errors += 1
-        self._last_error = reason or self._last_error
-        if condition == self._condition:
-            return
-        was, self._condition = self._condition, condition
-        self._since_us = self._host.wall_us()
-        if condition == "up":
-            self._tell(What.UP)
-            self._log.info("reader up", was=was)
-        elif self._stopping.is_set():
-            self._log.info("reader left", was=was)
-        else:
-            self._tell(What.REFUSED if condition == "refused" else What.LOST, reason)
-            self._log.warning("reader " + condition, was=was, reason=reason)
-
-    def _tell(self, what: What, detail: str = "", port: int | None = None) -> None:
-        self._on_event(DeviceEvent(self._device, self._host.wall_us(), what.value, port, detail))
-
-    def _count_bad(self, problem: str, count: int) -> None:
-        self._bad += count
-        self._bad_problem = problem
-        self._errors += count
-        self._last_error = problem
-
-    def _tell_bad(self) -> None:
-        """Tell what could not be understood since the last time, in one event."""
-        if self._bad:
-            self._tell(What.UNDECODABLE, f"{self._bad}: {self._bad_problem}")
-        self._bad = 0
-        self._bad_told_s = self._host.monotonic_s()
+                self._standing.tell(What.ANTENNA_UP, "it reads tags", read.port)

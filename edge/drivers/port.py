@@ -1,7 +1,7 @@
 """The driver port: what every kind of device looks like to the edge daemon.
 
-Theory of operation. A driver owns one device and one supervised task. It hands reads and events over by plain
-callbacks on the event loop's thread, so the two callbacks must be quick and must not block. It never gives up: a
+Theory of operation. A driver owns one device and one supervised task. It hands over what it got by the plain
+callbacks of a `Sink` on the event loop's thread, so they must be quick and must not block. It never gives up: a
 device that cannot be reached is tried again for as long as the driver runs, and `health` says what is wrong meanwhile.
 
 A driver also says what was *looked at*, because without that a silence means nothing. `looked` accounts only for time
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from wire.messages import AntennaLook, DeviceClock, DeviceEvent, DeviceHealth
+    from wire.messages import AntennaLook, CountBatch, DeviceClock, DeviceEvent, DeviceHealth, Scan
 
     OnReads: TypeAlias = Callable[[list[TagRead]], None]
     OnEvent: TypeAlias = Callable[[DeviceEvent], None]
+    OnScans: TypeAlias = Callable[[list[Scan]], None]
+    OnCount: TypeAlias = Callable[[CountBatch], None]
 
-__all__ = ["Driver", "Host", "TagRead", "What"]
+__all__ = ["Driver", "Host", "Sink", "TagRead", "What"]
 
 
 class What(StrEnum):
@@ -71,10 +73,22 @@ class Host(NamedTuple):
     rng: Random
 
 
+class Sink(NamedTuple):
+    """Where a driver hands over what its device gave. Quick, and on the event loop's thread."""
+
+    on_reads: OnReads
+    """Tag reads of a reader."""
+    on_event: OnEvent
+    on_scans: OnScans
+    """Barcodes of a scanner."""
+    on_count: OnCount
+    """A part of a cycle count, of a handheld or a scanner."""
+
+
 class Driver(Protocol):
     """One device behind one supervised task. All methods are called on the event loop's thread."""
 
-    def start(self, on_reads: OnReads, on_event: OnEvent) -> None:
+    def start(self, sink: Sink) -> None:
         """Begin, and return at once. Raises `RuntimeError` when called twice."""
 
     async def stop(self) -> None:

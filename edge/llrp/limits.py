@@ -30,8 +30,5 @@ DIFFERENCES_MAX: Final = 10
 DETAIL_MAX_CHARS: Final = 500
 """A reader's own text in an event: four times what any reader was seen to write."""
 
-BAD_EVENT_PAUSE_S: Final = 1.0
-"""A reader that sends nothing but rubbish gets one event a second, with a count."""
-
 PLUG_GRACE_US: Final = 2_000_000
 """Reads of the moment in which an antenna was unplugged may still arrive: they do not prove that it works."""

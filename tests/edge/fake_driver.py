@@ -3,8 +3,8 @@
 import random
 from collections.abc import Callable
 
-from edge.drivers.port import Host
-from wire.messages import AntennaLook, DeviceClock, DeviceEvent, DeviceHealth
+from edge.drivers.port import Host, Sink
+from wire.messages import AntennaLook, CountBatch, DeviceClock, DeviceEvent, DeviceHealth, Scan
 from wire.site import Antenna, Device, Driver, Site, Zone, ZoneKind
 from wire.window import TagRead
 
@@ -36,13 +36,12 @@ class FakeDriver:
         self.running = False
         self.stops = 0
         self.looked_s: list[float] = []
-        self._on_reads: Callable[[list[TagRead]], None] | None = None
-        self._on_event: Callable[[DeviceEvent], None] | None = None
+        self.sink: Sink | None = None
 
-    def start(self, on_reads: Callable[[list[TagRead]], None], on_event: Callable[[DeviceEvent], None]) -> None:
+    def start(self, sink: Sink) -> None:
         if self.running:
             raise RuntimeError("started twice")
-        self._on_reads, self._on_event, self.running = on_reads, on_event, True
+        self.sink, self.running = sink, True
 
     async def stop(self) -> None:
         self.running = False
@@ -60,12 +59,12 @@ class FakeDriver:
         return DeviceClock(self.device, "synced", 3)
 
     def push(self, *reads: TagRead) -> None:
-        assert self._on_reads is not None
-        self._on_reads(list(reads))
+        assert self.sink is not None
+        self.sink.on_reads(list(reads))
 
     def event(self, event: DeviceEvent) -> None:
-        assert self._on_event is not None
-        self._on_event(event)
+        assert self.sink is not None
+        self.sink.on_event(event)
 
 
 def tag_read(epc: bytes = OURS, *, port: int = 1, rssi_cdbm: int = -5_000, at_us: int, reads: int = 1) -> TagRead:
@@ -87,3 +86,17 @@ def small_site(*, prefixes: tuple[str, ...] = (), edges: tuple[str, ...] = ("edg
         devices=devices,
         company_prefixes=prefixes,
     )
+
+
+def sink_of(
+    on_reads: Callable[[list[TagRead]], object],
+    on_event: Callable[[DeviceEvent], object],
+    on_scans: Callable[[list[Scan]], object] | None = None,
+    on_count: Callable[[CountBatch], object] | None = None,
+) -> Sink:
+    """A sink for a driver that gives no scans or counts, unless the test takes them: then one is a failure."""
+
+    def unexpected(what: object) -> None:
+        raise AssertionError(f"not expected of this driver: {what}")
+
+    return Sink(on_reads, on_event, on_scans or unexpected, on_count or unexpected)  # type: ignore[arg-type]

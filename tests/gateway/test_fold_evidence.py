@@ -37,9 +37,9 @@ from tests.gateway.small_store import (
     reads,
 )
 from wire.messages import AntennaSettings, CountBatch, Durable, Scan, ScanBatch, encode_durable
-from wire.site import OUT, Device, Driver
+from wire.site import OUT, Device, DevicePurpose, Driver
 
-TILL = Device("TILL", Driver.BARCODE_SERIAL, "/dev/ttyUSB0", EDGE, zone="FIT", purpose="sale")
+TILL = Device("TILL", Driver.BARCODE_SERIAL, "/dev/ttyUSB0", EDGE, zone="FIT", purpose=DevicePurpose.SALE)
 SHOP = replace(SITE, devices=(*SITE.devices, TILL))
 HERE: dict[str, Any] = {"site": SITE.id, "edge": EDGE}
 VERSION_1 = (Path(__file__).parent / "data" / "fold-state-1.msgpack").read_bytes()

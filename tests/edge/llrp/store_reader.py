@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from edge.drivers import build_driver
 from edge.drivers.port import Host
 from simulator.reader.sighting import Sighting
+from tests.edge.fake_driver import sink_of
 from wire.site import Antenna, Device, Driver, Site, Zone, ZoneKind
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Watched:
         self.events: list[DeviceEvent] = []
 
     async def __aenter__(self) -> Self:
-        self.driver.start(self.take, self.events.append)
+        self.driver.start(sink_of(self.take, self.events.append))
         return self
 
     def take(self, reads: list[TagRead]) -> None:

@@ -22,6 +22,7 @@ from simulator.reader.faults import Corruption, Refusal
 from simulator.reader.persona import load_persona
 from simulator.reader.server import ReaderServer
 from simulator.reader.sighting import Sighting
+from tests.edge.fake_driver import sink_of
 from tests.edge.llrp.store_reader import KEEPALIVE_S, SITE, Watched, device, host, until, up
 from wire.site import Driver
 
@@ -150,7 +151,7 @@ async def test_a_refusal_is_shown_and_asked_again_slowly(refusal: Refusal) -> No
                 reader.faults.refusal = None
                 await up(watched, reader)
                 assert watched.told() == ["refused", "up"]
-    assert [entry["event"] for entry in logs] == ["reader refused", "reader up", "reader left"]
+    assert [entry["event"] for entry in logs] == ["device refused", "device up", "device left"]
 
 
 async def test_a_refused_reader_is_not_stormed() -> None:
@@ -289,7 +290,7 @@ async def test_an_overflow_of_the_reader_is_told() -> None:
 async def test_stop_is_polite() -> None:
     async with ReaderServer("R1", load_persona(R420)) as reader:
         watched = Watched(reader.address)
-        watched.driver.start(watched.take, watched.events.append)
+        watched.driver.start(sink_of(watched.take, watched.events.append))
         await up(watched, reader)
         await watched.driver.stop()
         assert list(reader.heard)[-3:] == ["STOP_ROSPEC", "DELETE_ROSPEC", "CLOSE_CONNECTION"]
@@ -298,7 +299,7 @@ async def test_stop_is_polite() -> None:
         assert watched.told() == ["up"], "a wanted end is no loss"
         await watched.driver.stop()
         with pytest.raises(RuntimeError, match="started before"):
-            watched.driver.start(watched.take, watched.events.append)
+            watched.driver.start(sink_of(watched.take, watched.events.append))
 
 
 async def test_stop_before_start_does_nothing() -> None:
@@ -341,7 +342,7 @@ async def test_a_callback_that_raises_drops_the_connection_and_is_reported() -> 
                 raise angry.pop()
             watched.take(reads)
 
-        watched.driver.start(take, watched.events.append)
+        watched.driver.start(sink_of(take, watched.events.append))
         await reader.until(lambda: reader.looking is not None)
         reader.feed(tags(reader, 1))
         await until(lambda: "lost" in watched.told())

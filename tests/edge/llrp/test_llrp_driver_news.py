@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edge.drivers.llrp import LlrpDriver, build_llrp
 from edge.drivers.port import Host, What
 from edge.llrp.events import AntennaState, BadMessage, ReaderEvent, ReaderTime, Reports, Settings, Up
+from tests.edge.fake_driver import sink_of
 from tests.edge.llrp.pair import START_US, session_for
 from tests.edge.llrp.store_reader import SITE, Watched, device, until
 from wire.llrp.codec import encode
@@ -35,8 +36,8 @@ class Told:
         self.events: list[DeviceEvent] = []
         surroundings = Host(lambda: self.wall_us, lambda: self.monotonic_s, Random(1))
         self.driver: LlrpDriver = build_llrp(device("127.0.0.1:1", zones=zones), SITE, surroundings)
-        self.driver._on_reads = self.reads.extend
-        self.driver._on_event = self.events.append
+        self.driver._sink = sink_of(self.reads.extend, self.events.append)
+        self.driver._standing.tell_to(self.events.append)
         self.session = session_for()
 
     def take(self, *events: Event) -> None:
