@@ -34,6 +34,8 @@ COOKIE: Final = "lu_session"
 API_KEY: Final = b"x-api-key"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 ALWAYS_KEYED: Final = "/v1/"
+LET_IN_MAX: Final = 10_000
+"""As many as there may be keys (`gateway.keys.store.KEYS_MAX`); above it all are forgotten and found again."""
 
 
 class Shown(NamedTuple):
@@ -74,14 +76,27 @@ def caller_with(key: Key, *, by_cookie: bool = False) -> Caller:
     return Caller(key.id, key.policy, scopes, key.sites, key.rate_per_s, key.burst)
 
 
+class LetIn(NamedTuple):
+    """A key that was sent and found good, and who holds it."""
+
+    key: Key
+    caller: Caller
+
+
 class Access:
-    """The keys of this process and how often each was used. `now_s` is a clock that never goes back."""
+    """The keys of this process and how often each was used. `now_s` is a clock that never goes back.
+
+    What was sent and found good is remembered as it was sent until the keys are read again, so that a digest is made
+    once in `RELOAD_S` and not for each request. It is found by its hash, not letter by letter: the time says nothing
+    about a wrong key.
+    """
 
     def __init__(self, ring: KeyRing, now_s: Callable[[], float], limiter: Limiter | None = None) -> None:
         self.ring = ring
         self.limiter = limiter or Limiter()
         self.refused = 0
         self._now_s = now_s
+        self._let_in: dict[Shown, LetIn] = {}
 
     @property
     def keys_exist(self) -> bool:
@@ -99,6 +114,15 @@ class Access:
         if caller.key_id:
             return self.ring.is_live(caller.key_id)
         return not self.ring.is_stale and not self.ring.keys_exist
+
+    def remembered(self, shown: Shown | None) -> Caller | None:
+        """Return who shows this key, if it was found good since the keys were read and still is."""
+        if shown is None or (found := self._let_in.get(shown)) is None:
+            return None
+        if self.ring.still_lets_in(found.key):
+            return found.caller
+        del self._let_in[shown]
+        return None
 
     async def admit(self, shown: Shown | None) -> Caller | Problem | None:
         """Return who shows this key, or what is wrong with it; None when there are no keys at all."""
@@ -125,7 +149,11 @@ class Access:
         if standing is not Standing.LIVE:
             self.refused += 1
             return no_key(f"key {key.id} is {standing}", sent=True)
-        return caller_with(key, by_cookie=shown.by_cookie)
+        if len(self._let_in) >= LET_IN_MAX:
+            self._let_in.clear()
+        caller = caller_with(key, by_cookie=shown.by_cookie)
+        self._let_in[shown] = LetIn(key, caller)
+        return caller
 
     async def begin(self) -> None:
         """Read the keys for the first time. Raises what the database raises."""
@@ -164,7 +192,7 @@ class Gate:
         shown = shown_by(scope)
         if self._access is not None:
             state[KEEPER] = self._access
-            who = await self._access.admit(shown)
+            who = self._access.remembered(shown) or await self._access.admit(shown)
             if who is not None:
                 return self._keyed(scope, who, by_cookie=shown is not None and shown.by_cookie)
         refused = loopback_refusal(scope)

@@ -19,6 +19,7 @@ from gateway.http.availability_rows import BatchBody
 from gateway.http.hot_rows import HotRows, Written
 from gateway.http.limits import BATCH_MAX_BYTES, BATCH_MAX_PAIRS
 from gateway.http.replay import is_json, read_once_more
+from gateway.http.security_headers import RAW as SECURITY
 from gateway.ledger.picture import SkuKey
 from wire.gs1 import IdentifierError, parse_gtin
 from wire.limits import ID_MAX_CHARS
@@ -152,6 +153,6 @@ def _length(body: bytes) -> tuple[bytes, bytes]:
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": headers}
+    start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": [*headers, *SECURITY]}
     await send(start)
     await send({"type": "http.response.body", "body": body})

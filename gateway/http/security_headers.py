@@ -21,8 +21,8 @@ ALWAYS: Final = {
 
 
 EVERY_ANSWER: Final = {**ALWAYS, "Content-Security-Policy": DATA_POLICY}
-_RAW: Final = tuple((name.lower().encode(), value.encode()) for name, value in EVERY_ANSWER.items())
-"""As they are sent; names are in lower case (ASGI). This runs for each answer."""
+RAW: Final = tuple((name.lower().encode(), value.encode()) for name, value in EVERY_ANSWER.items())
+"""As they are sent; names are in lower case (ASGI). An answer that ends with these very pairs has them all."""
 
 
 class SecurityHeaders:
@@ -36,9 +36,10 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = message["headers"] = list(message.get("headers", ()))
-                there = {name for name, _ in headers}
-                headers += [pair for pair in _RAW if pair[0] not in there]
+                headers = message.get("headers", ())
+                if not headers or headers[-1] is not RAW[-1]:
+                    there = {name for name, _ in headers}
+                    message["headers"] = [*headers, *(pair for pair in RAW if pair[0] not in there)]
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -90,6 +90,12 @@ class KeyRing:
         key = self._known.keys.get(key_id)
         return not self.is_stale and key is not None and key.standing(self._now_us()) is Standing.LIVE
 
+    def still_lets_in(self, key: Key) -> bool:
+        """Whether this very reading of a key still stands and lets in: after the next one it is asked anew."""
+        if self._known.keys.get(key.id) is not key or self.is_stale:
+            return False
+        return key.standing(self._now_us()) is Standing.LIVE
+
     async def _after_a_miss(self) -> None:
         """Read the keys again, unless that was done a moment ago."""
         async with self._reading:

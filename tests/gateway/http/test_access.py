@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.http import refusals
+from gateway.http import gate, refusals
 from gateway.http.access import KEEPER, LOCAL, Caller, closed, count, public, requires, seal
 from gateway.http.gate import COOKIE, Gate
 from gateway.http.limits import StreamLimits
@@ -80,6 +80,37 @@ async def test_a_key_that_is_revoked_leaves_the_gateway_closed(keyed: Keyed) -> 
         refused = await http.get("/v1/sites")
         assert problem(refused, "no-key")["detail"] == f"key {id_of(token)} is revoked"
         assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+
+
+async def test_a_key_that_was_let_in_before_is_refused_once_its_revocation_is_read(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read")
+    async with keyed.asking(token) as http:
+        assert (await http.get("/v1/sites")).status_code == 200
+        await keyed.revoke(token, told=False)
+        assert (await http.get("/v1/sites")).status_code == 200, "not read yet"
+        await keyed.access.ring.reload()
+        assert problem(await http.get("/v1/sites"), "no-key")["detail"].endswith("is revoked")
+
+
+async def test_what_was_let_in_opens_for_nothing_but_itself(keyed: Keyed) -> None:
+    token = await keyed.key("stock:read", "stock:write")
+    other = token[:-1] + ("A" if token[-1] != "A" else "B")
+    async with keyed.asking(token) as http:
+        assert (await http.get("/v1/sites")).status_code == 200
+    async with keyed.asking(other) as http:
+        problem(await http.get("/v1/sites"), "no-key")
+    async with keyed.asking() as http:
+        http.cookies.set(COOKIE, token)
+        assert (await http.get("/v1/sites")).status_code == 200
+        assert "stock:write" not in (await http.get("/session")).json()["scopes"]
+
+
+async def test_what_is_remembered_of_keys_is_bounded(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "LET_IN_MAX", 2)
+    for _ in range(5):
+        async with keyed.asking(await keyed.key("stock:read")) as http:
+            assert (await http.get("/v1/sites")).status_code == 200
+        assert len(keyed.access._let_in) <= 2
 
 
 async def test_a_key_that_expired(keyed: Keyed) -> None:
