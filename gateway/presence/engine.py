@@ -44,7 +44,7 @@ from gateway.presence.waking import Waking
 from gateway.presence.witness import Witness
 from wire.site import Site, ZoneKind
 
-REVISION: Final = 2
+REVISION: Final = 3
 """Raise it with every change of a rule or constant that changes decisions."""
 
 WARM_US: Final = 900_000_000
@@ -55,7 +55,7 @@ STILL_US: Final = 120_000_000
 LEARN_US: Final = 60_000_000
 LEARN_AFTER_US: Final = 240_000_000
 CARRIED_US: Final = 180_000_000
-WATCHED_US: Final = 25_000_000
+WATCHED_US: Final = 60_000_000
 """Who is in doubt, but was not heard for so long, is not followed second by second: silence does not say where to."""
 
 TOLD_FADES: Final = (0.02, 0.3)
@@ -373,7 +373,7 @@ class Engine:
             state["cause"][stayed] = 0
             self.witnesses.search(now)
             rows = np.flatnonzero(alive & (state["sold_us"] == 0))
-            rows = self.judging.due(rows, self.dark[rows], now, second)
+            rows = self.judging.due(rows, self.dark[rows], now)
             if len(rows):
                 self.judging.judge(rows, now)
         if now - self.learned_us >= LEARN_US:

@@ -26,9 +26,6 @@ JUDGED_AFTER_S: Final = 120.0
 SILENT_AFTER_S: Final = 9.0
 """Who was read is judged after two minutes at the latest; who was not, after twice the time, and not before this."""
 
-PHASES: Final = 6
-"""Items are asked in turn: each second the patches of one phase, so that each second costs the same."""
-
 ASK_ROWS: Final = 1_024
 """Rows in one matrix product: 7 MB, so that it stays in the caches."""
 
@@ -49,13 +46,8 @@ class Judging:
         self.prior = Prior(plan, self.likelihood.patches, physics)
         self.home = Home(self.prior, physics)
 
-    def due(
-        self, rows: NDArray[np.int64], dark: NDArray[np.bool_], now_us: int, since_second: int
-    ) -> NDArray[np.int64]:
-        """Return which rows are judged now; none of `dark` ones [rows]: nobody looked, nothing is new.
-
-        `since_second`: when this was last asked.
-        """
+    def due(self, rows: NDArray[np.int64], dark: NDArray[np.bool_], now_us: int) -> NDArray[np.int64]:
+        """Return which rows are judged now; none of `dark` ones [rows]: nobody looked, nothing is new."""
         state = self._state
         judged_us, seg_us = state["judged_us"][rows], state["seg_us"][rows]
         wait_s = np.minimum((np.maximum(judged_us, seg_us) - seg_us) / SECOND_US * PATIENCE, JUDGED_AFTER_S)
@@ -63,14 +55,8 @@ class Judging:
         read = state["seen_us"][rows] > judged_us
         due = read & (since_s >= np.maximum(wait_s, self._physics.look_s))
         due |= since_s >= np.maximum(2 * wait_s, SILENT_AFTER_S)
-        rows = rows[due & ~dark]
-        unplaced = state["calm_zone"][rows] < 0
-        second = now_us // SECOND_US
-        if second - since_second >= PHASES:
-            return rows
-        one = len(self.likelihood.patches) == 1
-        phase = state["item"][rows] if one else self.likelihood.patch_of(state, rows)
-        return rows[((second - phase) % PHASES < second - since_second) | unplaced]
+        found: NDArray[np.int64] = rows[due & ~dark]
+        return found
 
     def ask(self, rows: NDArray[np.int64]) -> None:
         """Ask where the rows are; keeps the posterior as a mixture."""

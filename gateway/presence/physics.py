@@ -36,7 +36,6 @@ class Physics:
         forget_s: after a break what was read on the way is forgotten, at these ages.
         home_weight, home_sd_m: how much the places of the same SKU say, and how wide a fixture is.
         switch: probability at which another zone is published.
-        young_s: segments younger than this are looked at every `look_s`, others in turn.
     """
 
     sensitivity_dbm: float = -69.0
@@ -58,7 +57,6 @@ class Physics:
     home_sd_m: float = 0.8
     home_reach: float = 1.2
     switch: float = 0.6
-    young_s: float = 200.0
     look_s: float = 3.0
     # quick filter
     quick_s: float = 120.0
@@ -73,7 +71,7 @@ class Physics:
     quick_body_db: float = 0.0
     quick_still: float = 0.5
     quick_leave: float = 0.01
-    quick_share: float = 0.7
+    quick_share: float = 0.6
     quick_still_var: float = 2.0
     move_rate: float = 0.05
     visit_rate: float = 1 / 240
