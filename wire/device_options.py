@@ -24,6 +24,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """How often a reader shall say that it lives."""
     listen: _Port | None = None
     """LLRP: the reader connects to this port of the edge; `address` is then where it may come from."""
+    llrp_version: Literal["1.0.1", "1.1"] | None = None
+    """Which LLRP is spoken; not said: 1.0.1, or 1.1 with a reader that greets with it."""
     tls: bool | None = None
     ca_file: _Path | None = None
     """PEM of who signed the device's certificate, or the certificate itself."""
@@ -33,6 +35,9 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     key_file: _Path | None = None
     username_file: _Path | None = None
     password_file: _Path | None = None
+    broker_username_file: _Path | None = None
+    """The login at the MQTT broker, where `username_file` is the reader's own."""
+    broker_password_file: _Path | None = None
     on_s: _Seconds | None = None
     """Duty cycle: inventory for so long, then rest for `off_s`."""
     off_s: _Seconds | None = None
@@ -40,6 +45,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Inventory only while this input has `gpi_level`, or for `gpi_timeout_s` after it got it."""
     gpi_level: Literal["high", "low"] | None = None
     gpi_timeout_s: _Seconds | None = None
+    air_filter: Literal["sgtin", "prefix"] | None = None
+    """Let the reader itself pass over tags that cannot be ours; it then does not count them either."""
     baud: Annotated[int, Meta(ge=300, le=4_000_000)] | None = None
     suffix: Literal["auto", "none", "cr", "lf", "crlf", "tab", "etx"] | None = None
     """What a scanner sends after a barcode."""
@@ -53,6 +60,8 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A pause that ends a count session."""
     coverage: Annotated[float, Meta(ge=0, le=1)] | None = None
     """Which share of the goods in a zone a count of this device finds; 0: what it did not see says nothing."""
+    settle_s: _Seconds | None = None
+    """How long a count file must stay as it is before it is taken: whoever writes it may not be done."""
     family: Literal["thingmagic", "chafon"] | None = None
     """Which protocol a UHF module on a serial port speaks."""
     region: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
@@ -62,6 +71,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     topic: _Topic | None = None
     """Topic of its tag reads."""
     management_topic: _Topic | None = None
+    """Topic of what it tells of itself: Zebra's management events, an Impinj reader's `willTopic`."""
     command_topic: _Topic | None = None
     response_topic: _Topic | None = None
     start: bool | None = None
@@ -70,20 +80,24 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 _TLS: Final = frozenset({"tls", "ca_file", "tls_name", "cert_file", "key_file"})
 _LOGIN: Final = frozenset({"username_file", "password_file"})
-_LLRP: Final = frozenset({"keepalive_s", "on_s", "off_s", "gpi_port", "gpi_level", "gpi_timeout_s"})
+_BROKER: Final = frozenset({"broker", "topic", "management_topic"})
+_LLRP: Final = frozenset({"keepalive_s", "on_s", "off_s", "gpi_port", "gpi_level", "gpi_timeout_s", "air_filter"})
 
 OPTIONS_OF: Final[dict[Driver, frozenset[str]]] = {
-    Driver.LLRP: _LLRP | _TLS | {"listen"},
+    Driver.LLRP: _LLRP | _TLS | {"llrp_version", "listen"},
     Driver.SLLURP: frozenset({"keepalive_s"}),
-    Driver.IMPINJ_IOT: _TLS | _LOGIN | {"keepalive_s", "via", "broker", "topic", "start"},
-    Driver.ZEBRA_IOTC: _TLS
+    Driver.IMPINJ_IOT: _TLS
     | _LOGIN
-    | {"keepalive_s", "broker", "topic", "management_topic", "command_topic", "response_topic", "start"},
+    | _BROKER
+    | {"keepalive_s", "start", "via", "broker_username_file", "broker_password_file"},
+    Driver.ZEBRA_IOTC: _LOGIN
+    | _BROKER
+    | {"keepalive_s", "start", "command_topic", "response_topic", "ca_file", "cert_file", "key_file"},
     Driver.BARCODE_SERIAL: frozenset(
         {"baud", "suffix", "prefix", "idle_ms", "group_separator", "session_idle_s", "coverage"}
     ),
     Driver.UHF_SERIAL: frozenset({"family", "baud", "region", "keepalive_s", "on_s", "off_s"}),
-    Driver.FILE: frozenset({"coverage"}),
+    Driver.FILE: frozenset({"coverage", "settle_s"}),
 }
 """Which settings each driver knows."""
 

@@ -9,7 +9,7 @@ Durable kinds travel inside a frame on an edge's `data` topic, share its stream'
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from wire import observations
 from wire.errors import IdentityError, MessageError
@@ -111,13 +111,18 @@ class ScanBatch(_Durable, frozen=True, kw_only=True, tag_field="kind", tag="scan
 
 
 class CountBatch(_Durable, frozen=True, kw_only=True, tag_field="kind", tag="count_batch"):
-    """A part of a cycle count: the EPCs that a handheld saw in a zone during one session."""
+    """A part of a cycle count: the EPCs that a handheld saw in a zone during one session.
+
+    The part that says when the count ended is the last. `coverage`: which share of the zone's tags such a count sees;
+    0: what it did not see says nothing; unset: the gateway's own figure. The last part's holds.
+    """
 
     session: Id
     zone: Id
     started_us: Micros
     ended_us: Micros | None = None
     epcs: Annotated[tuple[bytes, ...], Meta(max_length=10_000)] = ()
+    coverage: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
 
 
 class DeviceEvent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -269,6 +274,18 @@ def check_identity(message: Durable, site: str, edge: str) -> None:
 # -- not durable: JSON on topics of their own
 
 
+class AntennaHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One antenna as its edge sees it now. Rates count tag reads in a minute of *inventory*, not of the clock.
+
+    `quiet`: it reads far less than it used to, though it is plugged in and its reader inventories.
+    """
+
+    port: Port
+    state: Literal["unknown", "ok", "quiet", "unplugged"] = "unknown"
+    reads_per_min: float = 0.0
+    usual_per_min: float | None = None
+
+
 class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One device as its edge sees it now."""
 
@@ -280,10 +297,19 @@ class DeviceHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     errors: Count = 0
     last_error: Text = ""
     holder: Text = ""
+    reads_per_min: float = 0.0
+    temperature_c: float | None = None
+    clock: ClockQuality | None = None
+    clock_offset_ms: Shift | None = None
+    antennas: tuple[AntennaHealth, ...] = ()
 
 
 class EdgeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Retained state of an edge. The broker publishes `death` as its last will."""
+    """Retained state of an edge. The broker publishes `death` as its last will.
+
+    `evicted`: rows that the outbox's cap took since its file began. `dropped_rows`: rows that the disk did not take in
+    time, since the start. `gaps`: losses that were said by a Gap, since the start.
+    """
 
     what: Literal["birth", "health", "death"]
     site: Id
@@ -297,6 +323,14 @@ class EdgeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outbox_oldest_s: float = 0.0
     evicted: Count = 0
     devices: tuple[DeviceHealth, ...] = ()
+    version: Annotated[str, Meta(max_length=ID_MAX_CHARS)] = ""
+    started_us: Micros = 0
+    observations: Count = 0
+    foreign_reads: Count = 0
+    sold_reads: Count = 0
+    dropped_rows: Count = 0
+    gaps: Count = 0
+    disk: Literal["ok", "refuses"] = "ok"
 
 
 class Rejected(msgspec.Struct, frozen=True, array_like=True):

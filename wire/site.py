@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from wire.site_hours import ALWAYS, Week
+
 
 class ZoneKind(StrEnum):
     """What a zone is for."""
@@ -112,6 +114,21 @@ class Wall:
 
 
 @dataclass(frozen=True, slots=True)
+class Fulfilment:
+    """What a site does for orders from elsewhere. Prices in the channel's currency, None: the channel's own."""
+
+    ship: bool = True
+    pickup: bool = True
+    pick_cost: float | None = None
+    capacity_per_day: int | None = None
+    """Orders that its people can handle in a day; None: any number."""
+    cut_off: int | None = None
+    """Minute of the local day after which work begins on the next open one."""
+    handling_min: int = 30
+    """Minutes of work from the order to the parcel."""
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """One store, warehouse or distribution centre, as its site file says it is."""
 
@@ -126,6 +143,8 @@ class Site:
     company_prefixes: tuple[str, ...] = ()
     location: tuple[float, float] | None = None
     """Latitude and longitude, degrees (WGS 84)."""
+    hours: Week = ALWAYS
+    fulfilment: Fulfilment = Fulfilment()
 
     def zone(self, zone_id: str) -> Zone:
         """Return a zone by its id. Raises `KeyError`."""

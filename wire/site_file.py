@@ -6,96 +6,36 @@ error, the third lists all that it finds.
 """
 
 import re
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 import msgspec
 import yaml
-from msgspec import Meta
 from yaml.reader import ReaderError
 
 from wire.device_options import OPTIONS_OF, PURPOSES_OF, Options
 from wire.errors import Problem, SiteFileError, TopicError
 from wire.gs1.check_digit import is_checked
 from wire.limits import (
-    DEVICE_MAX_ANTENNAS,
     SITE_FILE_MAX_BYTES,
     SITE_FILE_MAX_VALUES,
-    SITE_MAX_DEVICES,
-    SITE_MAX_METRES,
-    SITE_MAX_ZONES,
 )
-from wire.site import OUT, SELLABLE_KINDS, Antenna, Device, DevicePurpose, Driver, Site, Wall, Zone, ZoneKind
+from wire.site import (
+    OUT,
+    SELLABLE_KINDS,
+    Antenna,
+    Device,
+    DevicePurpose,
+    Driver,
+    Fulfilment,
+    Site,
+    Wall,
+    Zone,
+    ZoneKind,
+)
+from wire.site_hours import ALWAYS, DAYS, Span, parse_day, parse_minute
+from wire.site_shape import DeviceShape, FulfilmentShape, SiteShape
 from wire.topics import check_id
-
-DEFAULT_EDGE: Final = "edge-1"
-
-# A bound also keeps out what YAML calls numbers and are none: `.nan` and `.inf`.
-_Metres = Annotated[float, Meta(ge=-SITE_MAX_METRES, le=SITE_MAX_METRES)]
-_Degrees = Annotated[float, Meta(ge=-360, le=360)]
-_Point = tuple[_Metres, _Metres]
-
-
-class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class _Zone(_Strict):
-    id: str
-    kind: ZoneKind
-    sellable: bool | None = None
-    counts_as: str = ""
-    outline: tuple[_Point, ...] = ()
-    floor: Annotated[int, Meta(ge=-100, le=200)] = 0
-    department: str = ""
-
-
-class _Antenna(_Strict):
-    port: Annotated[int, Meta(ge=1, le=65_535)]
-    zone: str
-    x: _Metres | None = None
-    y: _Metres | None = None
-    z: _Metres | None = None
-    aim: _Degrees | None = None
-    tilt: _Degrees | None = None
-    gain_dbi: Annotated[float, Meta(ge=-50, le=50)] | None = None
-    power_dbm: Annotated[float, Meta(ge=0, le=36)] | None = None
-
-
-class _Device(Options, forbid_unknown_fields=True, kw_only=True):
-    id: str
-    driver: Driver
-    address: str = ""
-    edge: str = DEFAULT_EDGE
-    profile: str = ""
-    zone: str = ""
-    purpose: DevicePurpose | None = None
-    antennas: Annotated[tuple[_Antenna, ...], Meta(max_length=DEVICE_MAX_ANTENNAS)] = ()
-
-
-class _Wall(_Strict, rename={"start": "from", "end": "to"}):
-    start: _Point
-    end: _Point
-    loss_db: Annotated[float, Meta(ge=0, le=100)] = 12.0
-
-
-class _Location(_Strict):
-    lat: Annotated[float, Meta(ge=-90, le=90)]
-    lon: Annotated[float, Meta(ge=-180, le=180)]
-
-
-class _Site(_Strict):
-    site: str
-    zones: Annotated[tuple[_Zone, ...], Meta(min_length=1, max_length=SITE_MAX_ZONES)]
-    name: str = ""
-    timezone: str = "UTC"
-    gln: str = ""
-    company_prefixes: tuple[str, ...] = ()
-    passages: tuple[tuple[str, str], ...] = ()
-    walls: tuple[_Wall, ...] = ()
-    devices: Annotated[tuple[_Device, ...], Meta(max_length=SITE_MAX_DEVICES)] = ()
-    location: _Location | None = None
-
 
 _OPTIONS: Final = Options.__struct_fields__
 _PORT_MAX: Final = 65_535
@@ -142,7 +82,7 @@ def parse_site(text: str, file: str = "site.yaml") -> Site:
     except RecursionError as error:
         raise _too_deep(file) from error
     try:
-        shape = msgspec.convert(plain, _Site)
+        shape = msgspec.convert(plain, SiteShape)
     except msgspec.ValidationError as error:
         raise SiteFileError(file, (_shape_problem(str(error), lines),)) from error
     problems = tuple(_senseless(shape, lines))
@@ -193,7 +133,7 @@ _CHOICES: Final = (
     (re.compile(r"devices\[\d+\]\.driver"), Driver),
     (re.compile(r"devices\[\d+\]\.purpose"), DevicePurpose),
 )
-_NOT_TEXT: Final = re.compile(r"Expected `str`, got `(bool|int|float|date|datetime)`")
+_NOT_TEXT: Final = re.compile(r"Expected `str(?: \| null)?`, got `(bool|int|float|date|datetime)`")
 
 
 def _shape_problem(error: str, lines: Lines) -> Problem:
@@ -216,7 +156,7 @@ def _shape_problem(error: str, lines: Lines) -> Problem:
     return Problem(lines.get(path, lines.get(re.sub(r"(\.[^.\[]*|\[\d+\])$", "", path), 0)), path, message)
 
 
-def _senseless(shape: _Site, lines: Lines) -> list[Problem]:
+def _senseless(shape: SiteShape, lines: Lines) -> list[Problem]:
     found: list[Problem] = []
 
     def wrong(key: str, message: str) -> None:
@@ -236,12 +176,36 @@ def _senseless(shape: _Site, lines: Lines) -> list[Problem]:
     for i, prefix in enumerate(shape.company_prefixes):
         if not re.fullmatch(r"[0-9]{4,12}", prefix):
             wrong(f"company_prefixes[{i}]", f"{prefix!r}: expected a GS1 company prefix of 4 to 12 digits")
+    _check_times(shape, wrong)
     _check_zones(shape, wrong, checked_id)
     _check_devices(shape, wrong, checked_id)
     return found
 
 
-def _check_zones(shape: _Site, wrong: Any, checked_id: Any) -> None:
+def _check_times(shape: SiteShape, wrong: Any) -> None:
+    for day in DAYS if shape.hours is not None else ():
+        try:
+            _spans(getattr(shape.hours, day))
+        except ValueError as error:
+            wrong(f"hours.{day}", str(error))
+    try:
+        _fulfilment(shape.fulfilment)
+    except ValueError as error:
+        wrong("fulfilment.cut_off", str(error))
+
+
+def _spans(text: str) -> tuple[Span, ...]:
+    return parse_day(text) if text else ()
+
+
+def _fulfilment(shape: FulfilmentShape | None) -> Fulfilment:
+    if shape is None:
+        return Fulfilment()
+    cut_off = None if shape.cut_off is None else parse_minute(shape.cut_off)
+    return Fulfilment(**msgspec.structs.asdict(shape) | {"cut_off": cut_off})
+
+
+def _check_zones(shape: SiteShape, wrong: Any, checked_id: Any) -> None:
     names = [zone.id for zone in shape.zones]
     for i, zone in enumerate(shape.zones):
         checked_id("zone", f"zones[{i}].id", zone.id)
@@ -259,7 +223,7 @@ def _check_zones(shape: _Site, wrong: Any, checked_id: Any) -> None:
                 wrong(f"passages[{i}]", f"no zone {name!r}; there are {', '.join(names)}")
 
 
-def _check_devices(shape: _Site, wrong: Any, checked_id: Any) -> None:
+def _check_devices(shape: SiteShape, wrong: Any, checked_id: Any) -> None:
     names = [zone.id for zone in shape.zones]
     ids = [device.id for device in shape.devices]
     for i, device in enumerate(shape.devices):
@@ -291,7 +255,7 @@ _IN_THE_NETWORK: Final = frozenset({Driver.LLRP, Driver.SLLURP, Driver.IMPINJ_IO
 _NEED_ZONE: Final = frozenset({Driver.BARCODE_SERIAL})
 
 
-def _check_driver(key: str, device: _Device, wrong: Any) -> None:
+def _check_driver(key: str, device: DeviceShape, wrong: Any) -> None:
     """Check what depends on the driver: address, purpose, zone and settings."""
     driver = device.driver
     if not device.address:
@@ -328,7 +292,7 @@ def _gln_is_good(gln: str) -> bool:
     return re.fullmatch(r"[0-9]{13}", gln) is not None and is_checked(gln)
 
 
-def _site(shape: _Site) -> Site:
+def _site(shape: SiteShape) -> Site:
     zones = tuple(
         Zone(
             id=zone.id,
@@ -352,10 +316,12 @@ def _site(shape: _Site) -> Site:
         gln=shape.gln,
         company_prefixes=shape.company_prefixes,
         location=None if shape.location is None else (shape.location.lat, shape.location.lon),
+        hours=ALWAYS if shape.hours is None else tuple(_spans(getattr(shape.hours, day)) for day in DAYS),
+        fulfilment=_fulfilment(shape.fulfilment),
     )
 
 
-def _device(device: _Device) -> Device:
+def _device(device: DeviceShape) -> Device:
     options = {name: getattr(device, name) for name in _OPTIONS if getattr(device, name) is not None}
     antennas = tuple(
         Antenna(a.port, a.zone, a.x, a.y, a.z, a.aim, a.tilt, a.gain_dbi, a.power_dbm) for a in device.antennas

@@ -73,6 +73,7 @@ class ObservationWindow:
                 continue
             found.count += count
             found.weighted += rssi * count
+            # Comparisons, not min and max: this runs for every read.
             found.peak = max(found.peak, rssi)
             found.first_us = min(found.first_us, first_us)
             found.last_us = max(found.last_us, last_us)

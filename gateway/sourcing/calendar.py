@@ -1,31 +1,18 @@
 """When a site has an order ready: opening hours, the cut-off, and how long picking takes, in the site's own time.
 
-A week is seven lists of opening spans in local wall time. Work on an order runs while the site is open only. A span
+Opening hours are a week of spans (`wire.site_hours`). Work on an order runs while the site is open only. A span
 that a change of clocks shortens or lengthens is as long as it really is, because instants are compared in UTC.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from wire.site_hours import MINUTES_OF_A_DAY, Week
+
 LOOK_AHEAD_DAYS: Final = 14
 """A site that does not open within two weeks is closed for an order."""
-MINUTES_OF_A_DAY: Final = 24 * 60
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Open from one minute of the day to another; `closes` of 1,440 is midnight."""
-
-    opens: int
-    closes: int
-
-
-Week = Sequence[Sequence[Span]]
-"""Spans by weekday, Monday first, in order and apart from each other."""
-ALWAYS: Final[Week] = ((Span(0, MINUTES_OF_A_DAY),),) * 7
 
 
 def _at(day: date, minute: int, zone: ZoneInfo) -> datetime:

@@ -5,6 +5,7 @@ whoever folds the same log again must meet the same zones, antennas and survey a
 """
 
 import hashlib
+from typing import Final
 
 import msgspec
 from sqlalchemy import delete, select
@@ -23,9 +24,13 @@ def encode_site(site: Site) -> bytes:
     return msgspec.json.encode(site, order="deterministic")
 
 
+_NO_PURPOSE: Final = b'"purpose":""', b'"purpose":null'
+"""How a device without a purpose was written before purposes were names of their own, and is now."""
+
+
 def decode_site(body: bytes) -> Site:
-    """Return the site that `encode_site` wrote."""
-    return msgspec.json.decode(body, type=Site)
+    """Return the site that `encode_site` wrote, this version's or an earlier one's: logs keep them for years."""
+    return msgspec.json.decode(body.replace(*_NO_PURPOSE), type=Site)
 
 
 async def register_site(connection: AsyncConnection, site: Site, now_us: int) -> bool:

@@ -220,6 +220,9 @@ def test_a_changed_site_keeps_what_is_known() -> None:
 
 def test_a_site_survives_its_encoding() -> None:
     assert decode_site(encode_site(SITE)) == SITE
+    logged_long_ago = encode_site(SITE).replace(b'"purpose":null', b'"purpose":""')
+    assert logged_long_ago != encode_site(SITE)
+    assert decode_site(logged_long_ago) == SITE
 
 
 def test_other_kinds_are_counted() -> None:

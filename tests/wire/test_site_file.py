@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.errors import SiteFileError
-from wire.site import Driver, ZoneKind
+from wire.site import Driver, Fulfilment, ZoneKind
 from wire.site_file import parse_site
+from wire.site_hours import ALWAYS, Span
 
 GOOD = """\
 site: store-001
@@ -185,3 +186,45 @@ def test_any_text_gives_a_site_or_a_site_file_error(text: str) -> None:
         parse_site(text)
     except SiteFileError as error:
         assert error.problems
+
+
+FULFILS = (
+    GOOD
+    + """\
+hours: {mon: "10:00-20:00", sat: "10:00-13:00, 14:00-18:00", sun: "20:00-02:00"}
+fulfilment: {ship: false, pick_cost: 1.5, capacity_per_day: 40, cut_off: "16:00", handling_min: 45}
+"""
+)
+
+
+def test_opening_hours_and_what_a_site_does_for_orders() -> None:
+    site = parse_site(FULFILS)
+    assert site.hours == (
+        (Span(600, 1_200),),
+        *((),) * 4,
+        (Span(600, 780), Span(840, 1_080)),
+        (Span(1_200, 1_560),),
+    )
+    assert site.fulfilment == Fulfilment(False, True, 1.5, 40, 960, 45)
+    plain = parse_site(GOOD)
+    assert (plain.hours, plain.fulfilment) == (ALWAYS, Fulfilment())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "says"),
+    [
+        ("10:00-20:00", "10-20", "hours.mon", "'10-20': expected times such as 10:00-20:00"),
+        ("14:00-18:00", "12:00-18:00", "hours.sat", "'12:00-18:00' begins before the span before it ends"),
+        ('"16:00"', '"25:00"', "fulfilment.cut_off", "'25:00': expected a time of day"),
+        ("capacity_per_day: 40", "capacity_per_day: -1", "fulfilment.capacity_per_day", ">= 0"),
+        ("mon:", "monday:", "hours.monday", "unknown key"),
+    ],
+)
+def test_times_that_cannot_be(old: str, new: str, key: str, says: str) -> None:
+    assert old in FULFILS
+    with pytest.raises(SiteFileError) as caught:
+        parse_site(FULFILS.replace(old, new, 1))
+    (problem,) = caught.value.problems
+    assert problem.key == key
+    assert says in problem.message
+    assert FULFILS.splitlines()[problem.line - 1].startswith(key.partition(".")[0])

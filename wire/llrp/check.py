@@ -52,7 +52,7 @@ def check(message: Message) -> list[Fault]:
 
 def _faults(node: Node, definition: Definition, path: str, version: int) -> Iterator[Fault]:
     in_message = definition.is_message
-    expected = {field.name for field in definition.named_fields}
+    expected = definition.field_names
     if node.fields.keys() != expected:
         status = StatusCode.M_FieldError if in_message else StatusCode.P_FieldError
         problem = f"fields {sorted(node.fields)}, expected {sorted(expected)}"

@@ -154,9 +154,8 @@ def write_fields(definition: Definition, fields: Mapping[str, Value], out: bytea
     Raises:
         EncodeError: a field is missing, unknown, of the wrong type or out of range.
     """
-    expected = {field.name for field in definition.named_fields}
-    if fields.keys() != expected:
-        raise EncodeError(f"fields {sorted(fields)}, expected {sorted(expected)}", path=path)
+    if fields.keys() != definition.field_names:
+        raise EncodeError(f"fields {sorted(fields)}, expected {sorted(definition.field_names)}", path=path)
     for step in _steps(definition):
         if isinstance(step, _Run):
             out += step.layout.pack(*(_carry(part, fields, path) for part in step.parts))

@@ -81,11 +81,17 @@ class _Log:
 
 def decode_tag_reports(body: bytes, memory: ReportMemory) -> DecodedReports:
     """Decode the body of an RO_ACCESS_REPORT; `memory` belongs to the connection and is updated. Never raises."""
-    reports: list[TagReport] = []
-    log = _Log()
     layout = memory.latest
-    offset = 0
     end = len(body)
+    if layout is not None and not layout.unknowns:
+        count, rest = divmod(end, layout.size)
+        if not rest and 0 < count <= MAX_RUN and layout.count(body, 0, count) == count:  # nearly always
+            reports = layout.read(body, 0, count, memory.last)
+            memory.last = reports[-1]
+            return DecodedReports(reports, (), 0, 0)
+    reports = []
+    log = _Log()
+    offset = 0
     while offset < end:
         count = 0
         if layout is not None and layout.size <= end - offset:

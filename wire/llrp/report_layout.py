@@ -10,8 +10,10 @@ Every report is read through a layout; a shape not seen before costs one walk.
 from __future__ import annotations
 
 import struct
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from wire.llrp.errors import DecodeError
 from wire.llrp.fields import fixed_size
@@ -80,6 +82,7 @@ class Layout:
         "_missing",
         "_pattern",
         "_pick",
+        "_repeated",
         "_rssi",
         "_values",
         "size",
@@ -98,6 +101,7 @@ class Layout:
         self._constant = (None, walk.epc_bits, walk.uptime)
         self._missing: tuple[str, ...] = ()
         self._pick = self._plan(roles, walk.uptime)
+        self._repeated = _getter(self._missing)
 
     def _plan(self, roles: list[str], uptime: bool | None) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
         """Return the getter that orders (values, [rssi], constants, repeated values) as TagReport's fields."""
@@ -140,9 +144,18 @@ class Layout:
 
     def _tail(self, last: TagReport) -> tuple[object, ...]:
         none, epc_bits, uptime = self._constant
-        same_clock = uptime is None or uptime == last.uptime
-        repeated = (getattr(last, name) if same_clock or name not in _TIMES else None for name in self._missing)
-        return (none, epc_bits, last.uptime if uptime is None else uptime, *repeated)
+        if uptime is None:
+            return (none, epc_bits, last.uptime, *self._repeated(last))
+        if uptime != last.uptime and not _TIMES.isdisjoint(self._missing):  # a time of the other clock is none of ours
+            last = msgspec.structs.replace(last, first_seen_us=None, last_seen_us=None)
+        return (none, epc_bits, uptime, *self._repeated(last))
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[TagReport], tuple[object, ...]]:
+    """Return what gets these attributes, as a tuple however many they are."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda report: tuple(getattr(report, name) for name in names)
 
 
 def _format(places: list[tuple[int, str]], size: int) -> str:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.sourcing.calendar import ALWAYS, Span, Week, ready_at
+from gateway.sourcing.calendar import ready_at
+from wire.site_hours import ALWAYS, Span, Week
 
 BERLIN = "Europe/Berlin"
 TEN_TO_EIGHT = (Span(600, 1_200),)

@@ -7,7 +7,7 @@ order and its slots: which parameters it may hold, how often, in which order.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -63,14 +63,15 @@ class Slot:
         return "|".join(sorted(self.names))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Definition:
-    """One message or parameter of the tables.
+    """One message or parameter of the tables. There is one of each: they are equal when they are the same.
 
     Attributes:
         number: type number; of a vendor's definition its subtype.
         vendor: the vendor's IANA private enterprise number, None for the standard's own.
         since: 1 = LLRP 1.0.1, 2 = LLRP 1.1.
+        field_names: names of the fields that carry something.
     """
 
     name: str
@@ -80,6 +81,10 @@ class Definition:
     since: int
     fields: tuple[Field, ...]
     slots: tuple[Slot, ...]
+    field_names: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field_names", frozenset(one.name for one in self.fields if not one.is_reserved))
 
     @property
     def is_tv(self) -> bool:
@@ -89,7 +94,7 @@ class Definition:
     @property
     def named_fields(self) -> tuple[Field, ...]:
         """The fields that carry something."""
-        return tuple(field for field in self.fields if not field.is_reserved)
+        return tuple(one for one in self.fields if not one.is_reserved)
 
 
 def read_definitions(
