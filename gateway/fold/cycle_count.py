@@ -10,6 +10,9 @@ its name: a part that comes later is no new count of two tags, which would make 
 * *unseen*: believed in the zone and not seen;
 * *elsewhere*: seen in the zone and believed in another;
 * *new*: seen in the zone and believed to be out, or never placed.
+
+A count with coverage 0 looked nothing through (a few barcodes of a shelf): it says where its items are, and is not
+held against anything.
 """
 
 from collections.abc import Iterable, Sequence

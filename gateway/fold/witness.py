@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from msgspec import UNSET
 
 from gateway.fold.cycle_count import CountName, Finding, findings
 from gateway.fold.evidence import EvidenceEntry
@@ -155,9 +156,13 @@ class Witness:
             return None
         figures["counts_ended"] += 1
         seen, at_us = sorted(session.items), min(batch.ended_us, received_us)
-        result = self._result(zone, f"{batch.edge}/{batch.session}", min(session.started_us, at_us), at_us, seen)
-        evidence = Evidence(EvidenceKind.COUNT, at_us, np.array(seen, np.int32), zone=zone, coverage=COUNT_COVERAGE)
-        return Heard(evidence, count=result)
+        coverage = COUNT_COVERAGE if batch.coverage is UNSET else batch.coverage
+        evidence = Evidence(EvidenceKind.COUNT, at_us, np.array(seen, np.int32), zone=zone, coverage=coverage)
+        if not coverage:
+            figures["counts_partial"] += 1  # nothing was looked through: there is nothing to hold against the places
+            return Heard(evidence)
+        source = f"{batch.edge}/{batch.session}"
+        return Heard(evidence, count=self._result(zone, source, min(session.started_us, at_us), at_us, seen))
 
     def _result(self, zone: str, source: str, started_us: int, at_us: int, seen: Iterable[int]) -> CountResult:
         return CountResult(zone, source, started_us, at_us, tuple(findings(zone, seen, self._state.places)))

@@ -14,7 +14,7 @@ from msgspec.structs import replace as replace_fields
 from gateway.fold.cycle_count import CountName, Finding, OpenCounts, findings
 from gateway.fold.evidence import EvidenceEntry, encode_evidence
 from gateway.fold.folder import Folder
-from gateway.fold.limits import COUNT_EXPIRES_US, COUNT_SESSIONS_MAX, COUNTS_REMEMBERED
+from gateway.fold.limits import COUNT_COVERAGE, COUNT_EXPIRES_US, COUNT_SESSIONS_MAX, COUNTS_REMEMBERED
 from gateway.fold.outputs import Outputs
 from gateway.fold.state import FoldState, ItemKey
 from gateway.presence.tracker import EvidenceKind
@@ -99,7 +99,9 @@ class Log:
         self.at_us += round(seconds * SECOND_US)
         return self._add(Kind.TICK, b"")
 
-    def count(self, session: str, zone: str, epcs: list[bytes], *, ends: bool = True, edge: str = EDGE) -> Outputs:
+    def count(
+        self, session: str, zone: str, epcs: list[bytes], *, ends: bool = True, edge: str = EDGE, **more: float
+    ) -> Outputs:
         ended_us = self.at_us if ends else None
         return self.send(
             CountBatch(
@@ -110,6 +112,7 @@ class Log:
                 started_us=T0_US,
                 ended_us=ended_us,
                 epcs=tuple(epcs),
+                **more,  # type: ignore[arg-type]  # its coverage
             )
         )
 
@@ -277,6 +280,31 @@ def test_a_part_that_comes_after_the_end_is_no_count_of_its_own(log: Log) -> Non
     assert log.count("c1", "FLOOR", [epc(SHIRT_S, 9)]).counts == []
     assert log.figures["counts_late"] == 1
     assert len(log.count("c1", "FLOOR", [epc(SHIRT_S, 9)], edge="box-2").counts) == 1
+
+
+@pytest.mark.parametrize(("said", "coverage"), [({}, COUNT_COVERAGE), ({"coverage": 0.9}, 0.9), ({"coverage": 1}, 1.0)])
+def test_a_count_says_how_much_it_covered(log: Log, said: dict[str, Any], coverage: float) -> None:
+    log.see((FLOOR, epc(SHIRT_S, 1)))
+    assert len(log.count("c1", "FLOOR", [epc(SHIRT_S, 1)], **said).counts) == 1
+    assert log.tracker.heard[-1].coverage == coverage
+
+
+def test_the_last_part_of_a_count_says_its_coverage(log: Log) -> None:
+    log.see((FLOOR, epc(SHIRT_S, 1)))
+    log.count("c1", "FLOOR", [epc(SHIRT_S, 1)], ends=False, coverage=0.5)
+    log.count("c1", "FLOOR", [epc(SHIRT_S, 2)], coverage=0.8)
+    assert [one.coverage for one in log.tracker.heard] == [0.8]
+
+
+def test_a_count_that_covered_nothing_places_its_items_and_is_held_against_none(log: Log) -> None:
+    log.see((FLOOR, epc(SHIRT_S, 1)), (FLOOR, epc(SHIRT_S, 2)), (BACK, epc(SHIRT_M, 3)))
+    outputs = log.count("c1", "FLOOR", [epc(SHIRT_M, 3)], coverage=0)
+    assert moved(outputs) == [("3", "BACK", "FLOOR", "counted", 0.97)]
+    assert log.tracker.heard[-1].coverage == 0
+    assert outputs.counts == []
+    assert (log.figures["counts_ended"], log.figures["counts_partial"]) == (1, 1)
+    assert log.count("c1", "FLOOR", [epc(SHIRT_S, 1)], coverage=0).counts == []
+    assert log.figures["counts_late"] == 1
 
 
 def test_an_empty_count_is_none_and_a_count_of_nowhere_neither(log: Log) -> None:

@@ -383,6 +383,21 @@ def test_scans_and_events_are_bounded() -> None:
                 decode_durable(data)
 
 
+def test_the_coverage_of_a_count_is_a_share_and_is_sent_only_when_it_is_said() -> None:
+    count = DURABLE["count_batch_coverage"]
+    assert isinstance(count, CountBatch)
+    for share, good in ((0, True), (1, True), (-0.01, False), (1.01, False), (float("nan"), False), (None, False)):
+        plain = msgspec.msgpack.decode(encode_durable(count)) | {"coverage": share}
+        if good:
+            assert decode_durable(msgspec.msgpack.encode(plain)) == msgspec.structs.replace(count, coverage=share)
+        else:
+            with pytest.raises(MessageError):
+                decode_durable(msgspec.msgpack.encode(plain))
+    for kept, unsaid in (("count_batch", True), ("count_batch_coverage", False)):
+        assert (b"coverage" not in encode_durable(DURABLE[kept])) is unsaid
+        assert (b"coverage" not in encode_durable_json(DURABLE[kept])) is unsaid
+
+
 def test_an_ack_is_bounded() -> None:
     stream = "ab" * 16
     full = Ack(stream=stream, upto=2**62, rejected=(Rejected(1, "x" * ID_MAX_CHARS),) * ACK_MAX_REJECTED)

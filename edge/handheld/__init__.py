@@ -1,0 +1,1 @@
+"""Cycle counts of handhelds as files: what an export says, and the folder that it is put into."""
