@@ -4,8 +4,9 @@ Theory of operation. A profile is a TOML file in `profiles/`, one for each kind 
 device's own indexes: "25 dBm", "a robust mode", "session 1". `render` turns an intent into what one reader can really
 do, through that reader's own capabilities. A profile may extend another and say only what differs.
 
-An antenna's purpose follows from the zone that it covers: at an exit a tag passes once and must be caught (portal),
-in a fitting room the neighbours must not be heard (fitting_room), anywhere else the profile's own purpose holds.
+An antenna's purpose is the device's `purpose` in the site file. Where that says nothing it follows from the zone that
+it covers: at an exit a tag passes once and must be caught (portal), in a fitting room the neighbours must not be heard
+(fitting_room), anywhere else the profile's own purpose holds.
 """
 
 import re
@@ -18,7 +19,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from wire.site import ZoneKind
+from wire.site import DevicePurpose, ZoneKind
 
 KEEPALIVE_MIN_MS: Final = 500
 """Below this a busy reader's own pauses look like a lost link (the watchdog waits 2.5 of them)."""
@@ -91,9 +92,12 @@ class Profile:
     report_every_tags: int
     intents: dict[Purpose, Intent]
 
-    def purpose_for(self, kind: ZoneKind) -> Purpose:
-        """Return the purpose of an antenna that covers a zone of this kind."""
-        return _BY_ZONE_KIND.get(kind, self.purpose)
+    def purpose_for(self, kind: ZoneKind, asked: DevicePurpose | None = None) -> Purpose:
+        """Return the purpose of an antenna that covers a zone of this kind.
+
+        `asked`: what the site file says that the whole device is there for; it goes before the zone.
+        """
+        return Purpose(asked.value) if asked is not None else _BY_ZONE_KIND.get(kind, self.purpose)
 
 
 _BY_ZONE_KIND: Final = {ZoneKind.EXIT: Purpose.PORTAL, ZoneKind.FITTING_ROOM: Purpose.FITTING_ROOM}

@@ -13,6 +13,9 @@ from typing import Final, Literal
 from firmware_config.profile import ModeKind, Profile, ProfileError, Purpose, Search
 from firmware_config.vendors import IMPINJ
 
+_LASTING_SESSIONS: Final = frozenset({2, 3})
+"""Their flag lasts for as long as the tag has power (Gen2 section 6.3.2.2)."""
+
 _BDR_MIN_HZ: Final = 5_000
 """Gen2 backscatter begins at 5 kbit/s (Miller 8 at 40 kHz): below, a table entry is a placeholder for a mode that the
 reader chooses by itself (a FX9600's mode 0 says 668)."""
@@ -101,6 +104,14 @@ def _antenna(profile: Profile, ask: AntennaAsk, facts: ReaderFacts, problems: li
     index, power_cdbm, problem = choose_power(facts.power_cdbm, asked_dbm)
     if problem:
         problems.append(f"port {ask.port}: {problem}")
+    target = _target(intent.search, facts.vendor)
+    if target is None and intent.search is not Search.READER:
+        problems.append(f"port {ask.port}: search {intent.search.value!r} can be told to Impinj readers only")
+    if target is None and intent.session in _LASTING_SESSIONS:
+        problems.append(
+            f"port {ask.port}: session {intent.session} and no say in the target: a tag may fall silent while it is "
+            "here, so its silence says nothing; use session 0 or 1"
+        )
     return AntennaPlan(
         port=ask.port,
         purpose=ask.purpose,
@@ -110,7 +121,7 @@ def _antenna(profile: Profile, ask: AntennaAsk, facts: ReaderFacts, problems: li
         session=intent.session,
         search=intent.search,
         population=intent.population,
-        target=_target(intent.search, facts.vendor),
+        target=target,
     )
 
 
@@ -156,7 +167,12 @@ _MILLER_RANKS: Final[dict[ModeKind, dict[int, int]]] = {
 
 
 def _target(search: Search, vendor: int) -> Literal["single", "dual"] | None:
-    """Only Impinj readers are told a search mode; of others we do not know what they do."""
+    """Return what is known of the target; None where the reader decides by itself and does not say.
+
+    LLRP has no word for dual target: without TagInventoryStateAware a reader chooses A, B or both as it likes (LLRP
+    1.1 section 16.3.1.2.1), and with it the client fixes one of them for good. Impinj's own parameter says it. In
+    sessions 0 and 1 it matters less, because a tag's flag runs out by itself; so generic profiles stay there.
+    """
     if vendor != IMPINJ or search is Search.READER:
         return None
     return "single" if search is Search.SINGLE else "dual"

@@ -30,6 +30,8 @@ class Capabilities:
     warns_of_buffer: bool
     max_rospecs: int
     gpi_ports: int
+    select_filters: int = 0
+    """Filters that one query may send before it; 0: none, or it does not say."""
 
     @property
     def is_impinj(self) -> bool:
@@ -44,6 +46,7 @@ def read_capabilities(response: Message) -> Capabilities:
     band = response.one("RegulatoryCapabilities").one("UHFBandCapabilities")
     vendor = device.number("DeviceManufacturerName")
     gpio = device.first("GPIOCapabilities")
+    gen2 = response.first("C1G2LLRPCapabilities")
     frequencies = band.one("FrequencyInformation")
     fixed = frequencies.first("FixedFrequencyTable")
     facts = ReaderFacts(
@@ -72,6 +75,7 @@ def read_capabilities(response: Message) -> Capabilities:
         warns_of_buffer=bool(llrp.number("CanReportBufferFillWarning")),
         max_rospecs=llrp.number("MaxNumROSpecs"),
         gpi_ports=gpio.number("NumGPIs") if gpio is not None else 0,
+        select_filters=gen2.number("MaxNumSelectFiltersPerQuery") if gen2 is not None else 0,
     )
 
 

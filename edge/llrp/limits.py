@@ -5,6 +5,15 @@ from typing import Final
 CONNECT_TIMEOUT_S: Final = 5.0
 """A reader in the same building answers a SYN in milliseconds, or it is not there."""
 
+CALLS_WAITING_MAX: Final = 32
+"""Connections that wait in the kernel to be accepted: all readers of a store whose power came back at once."""
+
+ACCEPT_PAUSE_S: Final = 1.0
+"""After a connection that could not be accepted: without a free descriptor the next one fails as well."""
+
+STRANGERS_NAMED_MAX: Final = 100
+"""Addresses that called and are not expected, each logged once. Behind that somebody scans, and is only counted."""
+
 REQUEST_TIMEOUT_S: Final = 10.0
 """Setting up a ROSpec takes a busy reader up to a few seconds; none takes ten."""
 

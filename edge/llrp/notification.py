@@ -31,8 +31,12 @@ class Notification:
     news: tuple[ReaderEvent | AntennaState, ...]
     attempt: int | None
     closing: bool
+    started: bool
+    """Our ROSpec began."""
     ended: str
     """Why our ROSpec ended; empty when it did not."""
+    preempted: bool
+    """It ended because another one took the reader."""
 
 
 def attempt_text(status: int) -> str:
@@ -48,19 +52,21 @@ def read_notification(message: Message, rospec_id: int) -> Notification:
     status = attempt.number("Status") if attempt is not None else None
     utc = data.first("UTCTimestamp")
     stamp = utc if utc is not None else data.one("Uptime")
-    ended = data.first("ROSpecEvent")
+    event = data.first("ROSpecEvent")
+    ours = event is not None and event.number("ROSpecID") == rospec_id
+    kind = event.number("EventType") if event is not None and ours else None
     return Notification(
         time=ReaderTime(stamp.number("Microseconds"), uptime=utc is None, fresh=status is not None),
         news=tuple(_news(data)),
         attempt=status,
         closing=data.first("ConnectionCloseEvent") is not None,
-        ended=_ended(ended, rospec_id) if ended is not None else "",
+        started=kind == ROSpecEventType.Start_Of_ROSpec,
+        ended=_ended(event) if event is not None and ours else "",
+        preempted=kind == ROSpecEventType.Preemption_Of_ROSpec,
     )
 
 
-def _ended(event: Parameter, rospec_id: int) -> str:
-    if event.number("ROSpecID") != rospec_id:
-        return ""
+def _ended(event: Parameter) -> str:
     if event.number("EventType") == ROSpecEventType.Preemption_Of_ROSpec:
         return f"our ROSpec was preempted by ROSpec {event.number('PreemptingROSpecID')}"
     return "our ROSpec was ended" if event.number("EventType") == ROSpecEventType.End_Of_ROSpec else ""

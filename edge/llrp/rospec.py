@@ -1,9 +1,11 @@
 """What a reader is told to do: its configuration and its ROSpec, built from a plan; and what it made of it.
 
-Theory of operation. One ROSpec does everything. It starts only when told (START_ROSPEC), never stops by itself, and
-holds one AISpec that names all ports: the reader takes them in turn for as long as it runs, so each port looks for its
-share of the time. Every port has its own antenna configuration, because purposes differ by port. Reports come after
-each N tags, since LLRP 1.0.1 knows no interval; the reader's own event messages are asked for, one by one.
+Theory of operation. One ROSpec does everything. When it starts and stops is its schedule (`edge.llrp.schedule`; nothing
+said: when told, and never). It holds one AISpec that names all ports: the reader takes them in turn for as long as it
+runs, so each port looks for its share of the time. Every port has its own antenna configuration, because purposes
+differ by port, and the same filters (`edge.llrp.air_filter`). Reports come after each N tags, since LLRP 1.0.1 knows no
+interval; the reader's own event messages are asked for, one by one, and its inputs are switched on: most readers sleep
+over them else.
 
 What was asked is then read back. Readers round and normalise, so fields where we left the choice to the reader are not
 compared, and what a reader adds does not count. The settings that we announce to the gateway are those found, not
@@ -14,27 +16,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from edge.llrp.air_filter import filters
 from edge.llrp.limits import DIFFERENCES_MAX, LINK_DOWN_KEEPALIVES
+from edge.llrp.schedule import ALWAYS
 from firmware_config.profile import Search
 from wire.llrp.message import Message, Parameter, Value, message, param
 from wire.llrp.tables.enumerations import (
     AirProtocols,
     AISpecStopTriggerType,
+    GPIPortState,
     KeepaliveTriggerType,
     NotificationEventType,
     ROReportTriggerType,
-    ROSpecStartTriggerType,
     ROSpecState,
-    ROSpecStopTriggerType,
 )
 from wire.llrp.tables.impinj import ImpinjInventorySearchType, ImpinjSwitch
 from wire.messages import AntennaSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Literal
 
+    from edge.llrp.air_filter import Mask
     from edge.llrp.capabilities import Capabilities
+    from edge.llrp.schedule import Schedule
     from firmware_config.render import AntennaPlan, ReaderPlan
 
 ROSPEC_ID: Final = 1
@@ -71,6 +76,10 @@ def reader_config(message_id: int, keepalive_ms: int, able: Capabilities) -> Mes
             *(param("EventNotificationState", EventType=event, NotificationState=True) for event in events),
         ),
         param("KeepaliveSpec", KeepaliveTriggerType=KeepaliveTriggerType.Periodic, PeriodicTriggerValue=keepalive_ms),
+        *(
+            param("GPIPortCurrentState", GPIPortNum=port, Config=True, State=GPIPortState.Unknown)
+            for port in range(1, able.gpi_ports + 1)
+        ),
     ]
     if able.can_hold_reports:
         parameters.append(param("EventsAndReports", HoldEventsAndReportsUponReconnect=True))
@@ -92,19 +101,23 @@ def _offers(able: Capabilities, event: NotificationEventType) -> bool:
     return event is not NotificationEventType.Report_Buffer_Fill_Warning or able.warns_of_buffer
 
 
-def rospec(plan: ReaderPlan, report_every_tags: int, able: Capabilities) -> Parameter:
-    """Return the ROSpec for a plan."""
-    start = param("ROSpecStartTrigger", ROSpecStartTriggerType=ROSpecStartTriggerType.Null)
-    stop = param("ROSpecStopTrigger", ROSpecStopTriggerType=ROSpecStopTriggerType.Null, DurationTriggerValue=0)
+def rospec(
+    plan: ReaderPlan,
+    report_every_tags: int,
+    able: Capabilities,
+    schedule: Schedule = ALWAYS,
+    masks: Sequence[Mask] = (),
+) -> Parameter:
+    """Return the ROSpec for a plan; `masks`: those of the tags that are to be read, none: all."""
     inventory = param(
         "InventoryParameterSpec",
-        *(_antenna(antenna, plan, able) for antenna in plan.antennas),
+        *(_antenna(antenna, plan, able, masks) for antenna in plan.antennas),
         InventoryParameterSpecID=1,
         ProtocolID=AirProtocols.EPCGlobalClass1Gen2,
     )
     return param(
         "ROSpec",
-        param("ROBoundarySpec", start, stop),
+        schedule.boundary(),
         param(
             "AISpec",
             param("AISpecStopTrigger", AISpecStopTriggerType=AISpecStopTriggerType.Null, DurationTrigger=0),
@@ -118,8 +131,8 @@ def rospec(plan: ReaderPlan, report_every_tags: int, able: Capabilities) -> Para
     )
 
 
-def _antenna(antenna: AntennaPlan, plan: ReaderPlan, able: Capabilities) -> Parameter:
-    inventory = []
+def _antenna(antenna: AntennaPlan, plan: ReaderPlan, able: Capabilities, masks: Sequence[Mask]) -> Parameter:
+    inventory = filters(masks)
     if antenna.mode is not None:
         # Tari 0: the mode's own. ModeIndex takes the mode's *identifier*: all readers read it so.
         inventory.append(param("C1G2RFControl", ModeIndex=antenna.mode, Tari=0))
@@ -164,7 +177,7 @@ def _report(every_tags: int, able: Capabilities) -> Parameter:
 
 # -- reading back
 
-_READERS_CHOICE: Final = frozenset({"CurrentState", "Tari", "TagTransitTime"})
+_READERS_CHOICE: Final = frozenset({"CurrentState", "Tari", "TagTransitTime", "T"})
 """Fields in which we leave the choice to the reader: it may say what it chose."""
 
 

@@ -12,12 +12,17 @@ of its answer, and what becomes of everything that comes unasked:
   length that cannot be costs the connection, because nothing after it can be trusted.
 - an answer counts by its message id and its name: a late one of an abandoned request means nothing.
 
-*Up* means that the ROSpec was read back, was started, and that a report or keepalive came after. A reader from which
-nothing came for 2.5 keepalive periods is lost, even if its socket is open; before keepalives are agreed, each request
-has its own time limit.
+*Up* means that the ROSpec was read back, was started, and that a report or keepalive came after. Where the reader
+starts it by a schedule of its own (`edge.llrp.schedule`), enabled is enough; ports inventory then only from the event
+of its start to that of its end. A reader from which nothing came for 2.5 keepalive periods is lost, even if its socket
+is open; before keepalives are agreed, each request has its own time limit.
 
-We speak version 1 (LLRP 1.0.1), which a 1.1 reader must accept from a client that does not negotiate. A session serves
-one connection; the next one begins with a new session. Pure: monotonic seconds are passed in, nothing is awaited.
+We speak version 1 (LLRP 1.0.1), which a 1.1 reader must accept from a client that does not negotiate: what stock needs
+is the same in both. Version 2 (LLRP 1.1) is agreed on (LLRP 1.1 section 9.1) where the owner wants it, or where the
+reader greets with it. A reader that has no such version denies the question, and nothing is lost.
+
+A session serves one connection; the next one begins with a new session. Pure: monotonic seconds are passed in, nothing
+is awaited.
 """
 
 from __future__ import annotations
@@ -25,8 +30,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge.llrp.dialogue import Dialogue
-from edge.llrp.events import AntennaState, BadMessage, Left, Lost, Refused, Reports, Up
+from edge.drivers.port import What
+from edge.llrp.dialogue import NEWEST_VERSION, NO_WISHES, Dialogue
+from edge.llrp.events import AntennaState, BadMessage, Left, Lost, ReaderEvent, Refused, Reports, Up
 from edge.llrp.limits import DETAIL_MAX_CHARS, LEAVE_TIMEOUT_S, REQUEST_TIMEOUT_S, WATCHDOG_KEEPALIVES
 from edge.llrp.notification import attempt_text, read_notification
 from edge.llrp.rospec import ROSPEC_ID
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edge.llrp.capabilities import Capabilities
+    from edge.llrp.dialogue import Wishes
     from edge.llrp.events import Event
     from firmware_config.profile import Profile
     from firmware_config.render import AntennaAsk
@@ -53,6 +60,10 @@ _KEEPALIVE: Final = MESSAGES["KEEPALIVE"].number
 _KEEPALIVE_ACK: Final = MESSAGES["KEEPALIVE_ACK"].number
 _LEAVING: Final = frozenset({State.STOPPING, State.DELETING, State.LEAVING})
 _RUNNING: Final = frozenset({State.PROVING, State.UP})
+_NO_START: Final = "tags are read and the reader never told that the ROSpec began: nothing counts as looked at"
+_PASSED_OVER: Final = frozenset({State.READING_INPUTS, State.STARTING})
+"""States that some schedules have nothing to ask in."""
+_NEGOTIATING: Final = frozenset({State.ASKING_VERSION, State.SETTING_VERSION})
 _PROVING_KEEPALIVES: Final = 3
 """A reader that runs our ROSpec gives its first keepalive after one period."""
 
@@ -79,14 +90,27 @@ class Session:
         profile_for: gives what a reader of a vendor (IANA private enterprise number) should be made to do.
         asks: the antennas, in the order in which they take turns.
         keepalive_ms: how often the reader shall say that it lives.
+        negotiate: whether LLRP 1.1 shall be agreed on; None: where the reader greets with it.
+        wishes: when to inventory, and which tags at all.
     """
 
-    def __init__(self, profile_for: Callable[[int], Profile], asks: Sequence[AntennaAsk], keepalive_ms: int) -> None:
+    def __init__(
+        self,
+        profile_for: Callable[[int], Profile],
+        asks: Sequence[AntennaAsk],
+        keepalive_ms: int,
+        *,
+        negotiate: bool | None = None,
+        wishes: Wishes = NO_WISHES,
+    ) -> None:
         self.state = State.CLOSED
         self.counters = Counters()
         self.inventorying: tuple[int, ...] = ()
         """Ports that take turns right now. A new tuple whenever that changes."""
-        self._dialogue = Dialogue(profile_for, asks, keepalive_ms)
+        self.failed_negotiating = False
+        """The connection was lost over the question of its version: better not to ask the next time."""
+        self._negotiate = negotiate
+        self._dialogue = Dialogue(profile_for, asks, keepalive_ms, wishes)
         self._proving_s = _PROVING_KEEPALIVES * keepalive_ms / 1_000
         self._watchdog_s = WATCHDOG_KEEPALIVES * keepalive_ms / 1_000
         self._framer = Framer()
@@ -105,6 +129,11 @@ class Session:
     def able(self) -> Capabilities | None:
         """What the reader can do, once it said so."""
         return self._dialogue.able
+
+    @property
+    def version(self) -> int:
+        """The protocol version that the connection speaks: 1 is LLRP 1.0.1, 2 is LLRP 1.1."""
+        return self._dialogue.version
 
     # -- what the owner calls
 
@@ -128,6 +157,7 @@ class Session:
             self._messages(messages, now_s, events)
         if broken:
             self.counters.bad += 1
+            events.append(BadMessage(broken))
             self._signal(Signal.BROKEN, broken, now_s, events)
         return events
 
@@ -198,6 +228,8 @@ class Session:
             return tags
         self.counters.tags += len(tags)
         events.append(Reports(tags))
+        if self.state is State.UP and self._dialogue.start_is_missed():
+            events.append(ReaderEvent(What.CONFIG_DIFFERS, detail=_NO_START))
         return []
 
     def _reports(self, raw: RawMessage, events: list[Event]) -> list[TagReport]:
@@ -239,14 +271,26 @@ class Session:
                 self._plugged(news)
             events.append(news)
         if told.attempt == ConnectionAttemptStatusType.Success:
-            self._signal(Signal.GREETED, "", now_s, events)
+            self._signal(self._greeting(msg.version), "", now_s, events)
         elif told.attempt is not None and self.state is State.GREETING:
             events.append(Refused(told.attempt, attempt_text(told.attempt)))
             self._signal(Signal.TURNED_AWAY, "", now_s, events)
-        if told.ended:
+        if told.started or told.ended:
+            self._dialogue.rospec_event(started=told.started)
+            self._look()
+        if told.preempted or (told.ended and self._dialogue.by_command):
             self._signal(Signal.ENDED, told.ended, now_s, events)
         if told.closing:
             self._signal(Signal.LINK_CLOSED, "the reader closed the connection", now_s, events)
+
+    def _greeting(self, version: int) -> Signal:
+        """Return what a greeting under this version leads to."""
+        if self._negotiate is False or self.state is not State.GREETING:
+            return Signal.GREETED
+        newer = version >= NEWEST_VERSION
+        if newer:  # it began with it by itself: it stands even if the reader does not know how to agree on it
+            self._dialogue.version = NEWEST_VERSION
+        return Signal.GREETED_TO_NEGOTIATE if newer or self._negotiate else Signal.GREETED
 
     def _answer(self, msg: Message, now_s: float, events: list[Event]) -> None:
         status = msg.one("LLRPStatus")
@@ -268,10 +312,11 @@ class Session:
         """Do what an answer allows, before the next request goes out."""
         if answered is State.CONFIGURING:
             self._guarded = True
-        elif answered is State.STARTING:
+        elif answered is State.VERIFYING:  # from here on reports are our ROSpec's
             self._memory.reset()
+            self._dialogue.rospec_event(started=False)
         if self._dialogue.releases_held(answered):
-            self._out += encode(message("ENABLE_EVENTS_AND_REPORTS", self._new_id()))
+            self._out += encode(self._dialogue.stamped(message("ENABLE_EVENTS_AND_REPORTS", self._new_id())))
 
     # -- state
 
@@ -280,11 +325,14 @@ class Session:
         if new is self.state:
             return
         was, self.state = self.state, new
+        self.failed_negotiating = new is State.FAILED and was in _NEGOTIATING
         self._asked, self._answer_by_s = "", None
         self._look()
         request = self._dialogue.request(new, self._new_id())
         if request is not None:
             self._ask(request, now_s, events)
+        elif new in _PASSED_OVER:
+            self._signal(Signal.ANSWERED, "", now_s, events)
         elif new is State.GREETING:
             self._answer_by_s = now_s + REQUEST_TIMEOUT_S
         elif new is State.PROVING:
@@ -314,7 +362,8 @@ class Session:
         self._look()
 
     def _look(self) -> None:
-        ports = self._dialogue.ports() if self.state in _RUNNING else ()
+        runs = self.state in _RUNNING and (self._dialogue.by_command or self._dialogue.running)
+        ports = self._dialogue.ports() if runs else ()
         looking = tuple(port for port in ports if port not in self._unplugged)
         if looking != self.inventorying:
             self.inventorying = looking

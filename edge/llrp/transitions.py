@@ -1,7 +1,8 @@
 """The states of one LLRP connection, and the table that says how it gets from one to the next.
 
-    CLOSED -> GREETING -> READING_CAPABILITIES -> [ENABLING_EXTENSIONS] -> READING_ANTENNAS -> CONFIGURING
-           -> CLEARING_ACCESS -> CLEARING -> ADDING -> VERIFYING -> ENABLING -> STARTING -> PROVING -> UP
+    CLOSED -> GREETING -> [ASKING_VERSION -> [SETTING_VERSION]] -> READING_CAPABILITIES -> [ENABLING_EXTENSIONS]
+           -> READING_ANTENNAS -> CONFIGURING -> CLEARING_ACCESS -> CLEARING -> ADDING -> VERIFYING -> ENABLING
+           -> STARTING -> PROVING -> UP
     leaving:  STOPPING -> DELETING -> LEAVING -> LEFT
     ends:     LEFT (we said goodbye), REFUSED (the reader would not have us), FAILED (anything else)
 
@@ -13,7 +14,9 @@ from the old one.
 A reader's capabilities are asked before Impinj's extensions are enabled, because only they say whether it is one; the
 extensions are enabled before anything is set. Access specs that another client left would make every inventory round
 slower, so they go too. Some readers answer with an error when there is nothing to delete, or do not know their
-antennas' state: these denials change nothing.
+antennas' state: these denials change nothing. A reader that denies or ignores the question about its version speaks the
+version that it greeted with; one that was told to change its version and does not answer cannot be talked to, because
+either version may be the wrong one.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ class State(Enum):
     CLOSED = auto()
     GREETING = auto()
     """TCP is open; the reader's ConnectionAttemptEvent is awaited."""
+    ASKING_VERSION = auto()
+    SETTING_VERSION = auto()
     READING_CAPABILITIES = auto()
     ENABLING_EXTENSIONS = auto()
     READING_ANTENNAS = auto()
@@ -38,6 +43,8 @@ class State(Enum):
     ADDING = auto()
     VERIFYING = auto()
     ENABLING = auto()
+    READING_INPUTS = auto()
+    """Where an input's level decides whether the reader inventories; else passed over."""
     STARTING = auto()
     PROVING = auto()
     """The ROSpec is said to run; its first report or keepalive is awaited."""
@@ -56,12 +63,16 @@ class Signal(Enum):
     CONNECTED = auto()
     GREETED = auto()
     """ConnectionAttemptEvent: success."""
+    GREETED_TO_NEGOTIATE = auto()
+    """ConnectionAttemptEvent: success, and a newer version is to be agreed on."""
     TURNED_AWAY = auto()
     """ConnectionAttemptEvent: anything else."""
     ANSWERED = auto()
     """The awaited answer came, with success."""
     ANSWERED_IMPINJ = auto()
     """The awaited answer came, and it says that this is an Impinj reader."""
+    ANSWERED_NO_NEWER = auto()
+    """The awaited answer came: the reader has no version that is newer and ours too."""
     DENIED = auto()
     """The awaited answer came, with an error."""
     ALIVE = auto()
@@ -91,13 +102,19 @@ _SETUP: Final = (
     State.ADDING,
     State.VERIFYING,
     State.ENABLING,
+    State.READING_INPUTS,
     State.STARTING,
     State.PROVING,
 )
-"""The straight way; ENABLING_EXTENSIONS is a detour between the first two."""
+"""The straight way."""
 
-_DENIAL_IS_HARMLESS: Final = frozenset({State.READING_ANTENNAS, State.CLEARING_ACCESS, State.CLEARING})
-_OURS_MAY_RUN: Final = frozenset({State.STARTING, State.PROVING, State.UP})
+_DETOURS: Final = (State.ASKING_VERSION, State.SETTING_VERSION, State.ENABLING_EXTENSIONS)
+"""The first two stand before the straight way, the third between its first two."""
+
+_DENIAL_IS_HARMLESS: Final = frozenset(
+    {State.READING_ANTENNAS, State.CLEARING_ACCESS, State.CLEARING, State.READING_INPUTS}
+)
+_OURS_MAY_RUN: Final = frozenset({State.READING_INPUTS, State.STARTING, State.PROVING, State.UP})
 _OURS_MAY_EXIST: Final = frozenset({State.ADDING, State.VERIFYING, State.ENABLING})
 _MISFORTUNES: Final = (Signal.LINK_CLOSED, Signal.BROKEN, Signal.TIMED_OUT, Signal.IMPOSSIBLE)
 
@@ -107,17 +124,24 @@ def _table() -> dict[tuple[State, Signal], State]:
         (State.CLOSED, Signal.CONNECTED): State.GREETING,
         (State.CLOSED, Signal.LEAVE): State.LEFT,
         (State.GREETING, Signal.GREETED): State.READING_CAPABILITIES,
+        (State.GREETING, Signal.GREETED_TO_NEGOTIATE): State.ASKING_VERSION,
         (State.GREETING, Signal.TURNED_AWAY): State.REFUSED,
         (State.GREETING, Signal.LEAVE): State.LEFT,
+        (State.ASKING_VERSION, Signal.ANSWERED): State.SETTING_VERSION,
+        (State.ASKING_VERSION, Signal.ANSWERED_NO_NEWER): State.READING_CAPABILITIES,
+        (State.ASKING_VERSION, Signal.DENIED): State.READING_CAPABILITIES,
+        (State.SETTING_VERSION, Signal.ANSWERED): State.READING_CAPABILITIES,
+        (State.SETTING_VERSION, Signal.DENIED): State.READING_CAPABILITIES,
         (State.READING_CAPABILITIES, Signal.ANSWERED_IMPINJ): State.ENABLING_EXTENSIONS,
         (State.ENABLING_EXTENSIONS, Signal.ANSWERED): State.READING_ANTENNAS,
         (State.ENABLING_EXTENSIONS, Signal.DENIED): State.FAILED,
-        (State.ENABLING_EXTENSIONS, Signal.LEAVE): State.LEAVING,
         (State.PROVING, Signal.ALIVE): State.UP,
     }
     for here, there in pairwise(_SETUP):
         table[here, Signal.ANSWERED] = there
         table[here, Signal.DENIED] = there if here in _DENIAL_IS_HARMLESS else State.FAILED
+    for here in _DETOURS:
+        table[here, Signal.LEAVE] = State.LEAVING
     for here in (*_SETUP, State.UP):
         table[here, Signal.LEAVE] = (
             State.STOPPING if here in _OURS_MAY_RUN else State.DELETING if here in _OURS_MAY_EXIST else State.LEAVING
@@ -127,8 +151,9 @@ def _table() -> dict[tuple[State, Signal], State]:
     for here, there in ((State.STOPPING, State.DELETING), (State.DELETING, State.LEAVING), (State.LEAVING, State.LEFT)):
         table[here, Signal.ANSWERED] = table[here, Signal.DENIED] = there
         table.update({(here, signal): State.LEFT for signal in _MISFORTUNES})
-    for here in (State.GREETING, State.ENABLING_EXTENSIONS, *_SETUP, State.UP):
+    for here in (State.GREETING, *_DETOURS, *_SETUP, State.UP):
         table.update({(here, signal): State.FAILED for signal in _MISFORTUNES})
+    table[State.ASKING_VERSION, Signal.TIMED_OUT] = State.READING_CAPABILITIES
     return table
 
 

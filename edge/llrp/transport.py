@@ -1,4 +1,4 @@
-"""One TCP connection under one session: bytes in, bytes out, and the session's deadlines. Nothing is decided here.
+"""One connection under one session: bytes in, bytes out, and the session's deadlines. Nothing is decided here.
 
 Theory of operation. An asyncio protocol: every chunk goes to the session as it comes and what the session wants to say
 goes out at once; one timer stands at the session's deadline. Everything runs in callbacks on the loop's thread, so
@@ -11,13 +11,16 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from edge.llrp.limits import CONNECT_TIMEOUT_S, LEAVE_TIMEOUT_S, SEND_BUFFER_MAX_BYTES
-from edge.llrp.transitions import ENDS
+from edge.llrp.transitions import ENDS, State
+from edge.tls import HANDSHAKE_TIMEOUT_S, tls_problem
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
 
     from edge.llrp.events import Event
     from edge.llrp.session import Session
+    from edge.tls import TlsSettings
 
 
 class Connection(asyncio.Protocol):
@@ -42,6 +45,7 @@ class Connection(asyncio.Protocol):
         self._monotonic_s = monotonic_s
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._over_tls = False
 
     # -- what the owner calls
 
@@ -61,6 +65,7 @@ class Connection(asyncio.Protocol):
         """Begin the session."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._over_tls = transport.get_extra_info("ssl_object") is not None
         self.session.connected(self._monotonic_s())
         self._after([])
 
@@ -73,11 +78,18 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._transport = None
-        reason = f"connection lost: {exc}" if exc is not None else "the reader hung up"
         try:
-            self._on_events(self.session.link_closed(reason, self._monotonic_s()))
+            self._on_events(self.session.link_closed(self._why(exc), self._monotonic_s()))
         finally:
             self.closed.set_result(None)
+
+    def _why(self, exc: Exception | None) -> str:
+        """Return why the connection was lost. With TLS 1.3 a server turns a client down after our handshake is done."""
+        if exc is not None:
+            return f"connection lost: {tls_problem(exc) or exc}"
+        if self._over_tls and self.session.state is State.GREETING:
+            return "the reader hung up after the handshake (cert_file, key_file: does it want our certificate?)"
+        return "the reader hung up"
 
     # -- after every input
 
@@ -129,15 +141,41 @@ class Connection(asyncio.Protocol):
             raise
 
 
-async def connect(
-    host: str,
-    port: int,
-    session: Session,
-    on_events: Callable[[Sequence[Event]], None],
-    monotonic_s: Callable[[], float],
-) -> Connection:
-    """Open a connection to a reader. Raises `OSError` (`TimeoutError` is one) when nobody answers."""
+async def connect(host: str, port: int, make: Callable[[], Connection], tls: TlsSettings | None = None) -> Connection:
+    """Open a connection to a reader.
+
+    Raises:
+        OSError: nobody answers (`TimeoutError` is one), or TLS does not come about (`ssl.SSLError` is one).
+        TlsError: a file of `tls` cannot be used.
+    """
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(CONNECT_TIMEOUT_S):
-        _, connection = await loop.create_connection(lambda: Connection(session, on_events, monotonic_s), host, port)
+    if tls is None:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, connection = await loop.create_connection(make, host, port)
+        return connection
+    async with asyncio.timeout(CONNECT_TIMEOUT_S + HANDSHAKE_TIMEOUT_S):
+        _, connection = await loop.create_connection(
+            make,
+            host,
+            port,
+            ssl=tls.client_context(),
+            server_hostname=tls.name(host),
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+        )
+    return connection
+
+
+async def accept(caller: socket.socket, make: Callable[[], Connection], tls: TlsSettings | None = None) -> Connection:
+    """Carry on a connection that a reader opened. Raises what `connect` raises; the socket is closed then."""
+    loop = asyncio.get_running_loop()
+    try:
+        if tls is None:
+            _, connection = await loop.connect_accepted_socket(make, caller)
+        else:
+            _, connection = await loop.connect_accepted_socket(
+                make, caller, ssl=tls.server_context(), ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S
+            )
+    except BaseException:
+        caller.close()
+        raise
     return connection

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
+from simulator.reader.caller import Caller
 from simulator.reader.clock import Clock, SystemClock
 from simulator.reader.persona import persona_of
 from simulator.reader.server import ReaderServer
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
 LLRP_PORT = 5084
 """The port of LLRP, for addresses that name none."""
 
+_EDGE_HOST = "127.0.0.1"
+"""Where readers that call (`listen` in the site file) find their edge: on the machine that simulates them. They call
+from their address in the site file, so that has to be one of this machine's, such as 127.0.0.11."""
+
 LLRP_DRIVERS = frozenset({Driver.LLRP, Driver.SLLURP})
 """Drivers whose devices are readers that listen for LLRP."""
 
 
 class LiveStore:
-    """The LLRP readers of a site, as an async context; they listen from its beginning to its end.
+    """The LLRP readers of a site, as an async context; they listen, or call, from its beginning to its end.
 
     Args:
         site: which devices there are, and where they listen (port 0 = any free one).
@@ -63,6 +68,12 @@ class LiveStore:
         self.readers = {
             device.id: _server(device, host, self.clock) for device in site.devices if device.driver in LLRP_DRIVERS
         }
+        callers = ((device, device.options.get("listen")) for device in site.devices)
+        self._callers = [
+            Caller(self.readers[device.id], _EDGE_HOST, int(port), source=device.host_port(0)[0])
+            for device, port in callers
+            if device.id in self.readers and port is not None
+        ]
         self._declared = site
         self._servers = AsyncExitStack()
         self._feed = StoreFeed(
@@ -79,7 +90,9 @@ class LiveStore:
     def site(self) -> Site:
         """The site, with the addresses at which its readers really listen."""
         devices = tuple(
-            replace(device, address=self.readers[device.id].address) if device.id in self.readers else device
+            replace(device, address=self.readers[device.id].address)
+            if device.id in self.readers and "listen" not in device.options
+            else device
             for device in self._declared.devices
         )
         return replace(self._declared, devices=devices)
@@ -93,6 +106,8 @@ class LiveStore:
         try:
             for reader in self.readers.values():
                 await self._servers.enter_async_context(reader)
+            for caller in self._callers:
+                await self._servers.enter_async_context(caller)
         except BaseException:
             await self._servers.aclose()
             raise
@@ -109,7 +124,7 @@ class LiveStore:
 
 
 def _server(device: Device, host: str | None, clock: Clock) -> ReaderServer:
-    named_host, port = device.host_port(LLRP_PORT)
+    named_host, port = device.host_port(0 if "listen" in device.options else LLRP_PORT)
     if host is not None:
         named_host, port = host, 0
     return ReaderServer(device.id, persona_of(device), host=named_host, port=port, clock=clock)

@@ -18,6 +18,7 @@ from simulator.reader.machine import Close, ReaderMachine
 from wire.llrp.tables.enumerations import ConnectionAttemptStatusType
 
 if TYPE_CHECKING:
+    import ssl
     from collections import deque
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
@@ -84,6 +85,7 @@ class ReaderServer:
         host, port: where to listen; port 0 = any free one, see `port`.
         clock: the simulation's time.
         version: highest LLRP version (1 = 1.0.1, 2 = 1.1); the persona's own if None.
+        tls: clients must speak TLS.
         on_looking: called when what the reader inventories changes.
 
     Raises:
@@ -99,6 +101,7 @@ class ReaderServer:
         port: int = 0,
         clock: Clock | None = None,
         version: int | None = None,
+        tls: ssl.SSLContext | None = None,
         on_looking: Callable[[Looking | None], None] | None = None,
     ) -> None:
         self.device_id = device_id
@@ -107,6 +110,7 @@ class ReaderServer:
         self.clock: Clock = clock or SystemClock()
         self.faults = Faults()
         self._version = version
+        self._tls = tls
         self._on_looking = on_looking
         self._machine = self._booted()
         self._listener: asyncio.Server | None = None
@@ -128,6 +132,11 @@ class ReaderServer:
     def looking(self) -> Looking | None:
         """What it inventories right now."""
         return self._machine.looking
+
+    @property
+    def plugged(self) -> bool:
+        """Whether it is in the network."""
+        return self._listener is not None
 
     @property
     def connected(self) -> bool:
@@ -175,7 +184,7 @@ class ReaderServer:
     async def plug(self) -> None:
         """Listen (again), on the same port as before. Raises `OSError`."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: _Link(self), self.host, self.port)
+        self._listener = await loop.create_server(self.new_link, self.host, self.port, ssl=self._tls)
         self.port = self._listener.sockets[0].getsockname()[1]
         self._after(())
 
@@ -250,6 +259,10 @@ class ReaderServer:
             self._waiters.remove(waiter)
 
     # -- what the links report
+
+    def new_link(self) -> asyncio.Protocol:
+        """Return the protocol of a connection, whoever opened it (LLRP 1.1 section 7.1 allows both)."""
+        return _Link(self)
 
     def opened(self, link: _Link) -> None:
         """Let a client in, or refuse it."""

@@ -15,7 +15,7 @@ from firmware_config.profile import (
     profile_names,
 )
 from firmware_config.vendors import FALLBACK_PROFILE, PROFILE_BY_VENDOR
-from wire.site import ZoneKind
+from wire.site import DevicePurpose, ZoneKind
 
 
 def test_the_profiles_that_ship() -> None:
@@ -127,3 +127,9 @@ def test_an_unknown_profile_says_which_exist() -> None:
         ProfileError, match=r"profile 'impinj-r42': there is none of this name; there are generic-llrp-"
     ):
         load_profile("impinj-r42")
+
+
+@pytest.mark.parametrize("kind", ZoneKind)
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_devices_own_purpose_goes_before_its_zones(kind: ZoneKind, purpose: Purpose) -> None:
+    assert load_profile("impinj-r700-stock").purpose_for(kind, DevicePurpose(purpose.value)) is purpose

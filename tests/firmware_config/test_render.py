@@ -130,6 +130,15 @@ def test_a_plan_for_all_purposes() -> None:
 def test_what_other_vendors_do_with_targets_is_not_claimed() -> None:
     plan = render(load_profile("impinj-r420-stock"), [AntennaAsk(1, Purpose.STOCK)], fx9600())
     assert plan.antennas[0].target is None
+    search, silence = plan.problems
+    assert search == "port 1: search 'dual' can be told to Impinj readers only"
+    assert silence.startswith("port 1: session 2 and no say in the target: a tag may fall silent while it is here")
+
+
+@pytest.mark.parametrize("profile", ["zebra-fx9600-stock", "generic-llrp-stock", "generic-llrp-shelf"])
+@pytest.mark.parametrize("purpose", Purpose)
+def test_profiles_of_other_vendors_ask_for_nothing_that_cannot_be_told(profile: str, purpose: Purpose) -> None:
+    assert render(load_profile(profile), [AntennaAsk(1, purpose)], fx9600()).problems == ()
 
 
 def test_fixed_frequencies_name_a_channel_and_no_hop_table() -> None:

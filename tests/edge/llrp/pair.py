@@ -42,14 +42,20 @@ def notification(child: Parameter) -> Message:
 
 
 def session_for(
-    profile: str = "impinj-r420-stock", ports: Sequence[int] = (1, 2), keepalive_ms: int = KEEPALIVE_MS
+    profile: str = "impinj-r420-stock",
+    ports: Sequence[int] = (1, 2),
+    keepalive_ms: int = KEEPALIVE_MS,
+    *,
+    negotiate: bool | None = None,
 ) -> Session:
     chosen = load_profile(profile)
-    return Session(lambda _: chosen, [AntennaAsk(port, Purpose.STOCK) for port in ports], keepalive_ms)
+    return Session(
+        lambda _: chosen, [AntennaAsk(port, Purpose.STOCK) for port in ports], keepalive_ms, negotiate=negotiate
+    )
 
 
 class Pair:
-    """`chunk` 0: messages go over whole; n: in pieces of n bytes."""
+    """`chunk` 0: messages go over whole; n: in pieces of n bytes. `version`: the reader's newest."""
 
     def __init__(
         self,
@@ -57,12 +63,15 @@ class Pair:
         profile: str = "impinj-r420-stock",
         ports: Sequence[int] = (1, 2),
         chunk: int = 0,
+        *,
+        version: int | None = None,
+        negotiate: bool | None = None,
     ) -> None:
         self.now_us = START_US
         model = load_persona(persona) if isinstance(persona, str) else persona
-        self.machine = ReaderMachine(model, bytes(8), self.now_us)
+        self.machine = ReaderMachine(model, bytes(8), self.now_us, version=version)
         self.faults = Faults()
-        self.session = session_for(profile, ports)
+        self.session = session_for(profile, ports, negotiate=negotiate)
         self.events: list[Event] = []
         self.received = bytearray()
         self.chunk = chunk

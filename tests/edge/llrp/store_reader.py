@@ -14,7 +14,7 @@ from tests.edge.fake_driver import sink_of
 from wire.site import Antenna, Device, Driver, Site, Zone, ZoneKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from simulator.reader.server import ReaderServer
     from wire.messages import DeviceEvent
@@ -63,8 +63,16 @@ def device(
 class Watched:
     """A driver that runs, and all that it told."""
 
-    def __init__(self, address: str, profile: str = "impinj-r420-stock", rng: Random | None = None) -> None:
-        self.driver = build_driver(device(address, profile), SITE, host(rng))
+    def __init__(
+        self,
+        address: str,
+        profile: str = "impinj-r420-stock",
+        rng: Random | None = None,
+        options: Mapping[str, str | int | float | bool] | None = None,
+    ) -> None:
+        asked = device(address, profile)
+        asked.options.update(options or {})
+        self.driver = build_driver(asked, SITE, host(rng))
         self.reads: list[TagRead] = []
         self.events: list[DeviceEvent] = []
 

@@ -54,14 +54,44 @@ def test_a_flush_that_fills_a_whole_bucket_alone_is_no_step() -> None:
     assert estimate.steps == 0
 
 
-def test_a_clock_that_jumps_ahead_shows_at_once() -> None:
+def test_a_clock_that_jumps_ahead_shows_with_the_second_message() -> None:
     estimate, host_us = settled(0)
+    assert estimate.sample(host_us + 3_600 * SECOND_US - 2_000_000, host_us) is None
     jump_us = estimate.sample(host_us + 3_600 * SECOND_US, host_us)
     assert jump_us is not None
     assert jump_us == pytest.approx(-3_600 * SECOND_US, abs=10_000)
     assert estimate.offset_us == -3_600 * SECOND_US
     assert estimate.quality(host_us) == "stepped"
     assert estimate.quality(host_us + (BUCKETS + 1) * BUCKET_US) == "estimated"
+
+
+@pytest.mark.parametrize("ahead_us", [600_000, 60 * SECOND_US, 40 * 365 * 86_400 * SECOND_US])
+@pytest.mark.parametrize("later_us", [100_000, BUCKET_US])
+def test_one_wild_time_moves_nothing(ahead_us: int, later_us: int) -> None:
+    """Also when it is the first of its bucket, and when another comes with the next minute."""
+    estimate, host_us = settled(0)
+    before_us = estimate.offset_us
+    for _ in range(5):
+        host_us += later_us
+        assert estimate.sample(host_us + ahead_us, host_us) is None
+        assert estimate.offset_us == before_us
+        host_us += later_us
+        assert estimate.sample(host_us - 1_500, host_us) is None
+    assert estimate.steps == 0
+    assert estimate.quality(host_us) == "synced"
+
+
+def test_two_wild_times_that_differ_move_nothing() -> None:
+    estimate, host_us = settled(0)
+    for seconds in (3_600, 7_200, 3_600, 7_200):
+        assert estimate.sample(host_us + seconds * SECOND_US, host_us) is None
+    assert estimate.steps == 0
+    assert estimate.sample(host_us + 7_201 * SECOND_US, host_us) is not None
+
+
+def test_a_fresh_message_from_the_future_is_a_step_at_once() -> None:
+    estimate, host_us = settled(0)
+    assert estimate.sample(host_us + 60 * SECOND_US, host_us, fresh=True) == pytest.approx(-60 * SECOND_US, abs=10_000)
 
 
 def test_a_clock_that_jumps_back_shows_after_two_late_buckets() -> None:

@@ -1,13 +1,11 @@
-"""The LLRP driver against a simulated reader over TCP: reads, faults, reconnects, goodbye, leaks."""
+"""The LLRP driver against a simulated reader over TCP: reads, faults, reconnects, goodbye."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,11 +22,8 @@ from simulator.reader.server import ReaderServer
 from simulator.reader.sighting import Sighting
 from tests.edge.fake_driver import sink_of
 from tests.edge.llrp.store_reader import KEEPALIVE_S, SITE, Watched, device, host, until, up
-from wire.site import Driver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from wire.window import TagRead
 
 R420 = "impinj-r420-like"
@@ -353,44 +348,19 @@ async def test_a_callback_that_raises_drops_the_connection_and_is_reported() -> 
     assert [str(problem) for problem in problems] == ["no more"]
 
 
-async def test_nothing_leaks_over_a_hundred_reconnects() -> None:
-    async with ReaderServer("R1", load_persona(R420)) as reader, Watched(reader.address) as watched:
-        await up(watched, reader)
-
-        def held() -> tuple[int, int]:
-            gc.collect()
-            return len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
-
-        before = held()
-        for number in range(100):
-            reader.heard.clear()
-            reader.drop()
-            await until(lambda: "START_ROSPEC" in reader.heard)
-            reader.feed(tags(reader, 1, first=number))
-            await until(_up_again(watched, number + 2))
-        assert held() == before
-        assert watched.told().count("lost") == 100
-        assert len(watched.reads) == 100
-
-
-def _up_again(watched: Watched, times: int) -> Callable[[], bool]:
-    return lambda: watched.told().count("up") == times
-
-
 # -- the registry
 
 
 def test_the_registry_knows_llrp() -> None:
-    assert driver_names() == ("llrp",)
+    assert "llrp" in driver_names()
 
 
 def test_an_unknown_driver_says_which_exist() -> None:
-    scanner = replace(device("127.0.0.1:1"), driver=Driver.BARCODE_SERIAL)
+    pigeon = replace(device("127.0.0.1:1"), driver="pigeon")  # type: ignore[arg-type]
     with pytest.raises(
-        UnknownDriverError,
-        match=r"^device R1: driver 'barcode_serial' is planned but not built; this version has: llrp$",
+        UnknownDriverError, match=r"^device R1: driver 'pigeon' is planned but not built; this version has: .*\bllrp\b"
     ):
-        build_driver(scanner, SITE, host())
+        build_driver(pigeon, SITE, host())
 
 
 @pytest.mark.parametrize(
