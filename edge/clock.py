@@ -7,12 +7,13 @@ reader held back while it was cut off lie far above the envelope and do not move
 own old time, where "shift so that the newest becomes now" would turn them into sightings of the present.
 
 The window is a ring of short buckets, each with its minimum, so the estimate follows drift (50 ppm is 15 ms in five
-minutes) and costs a constant. A device clock that jumps *forward* shows at once: a message would have arrived before
-it was made. One that jumps *backward* looks like delay; it is believed when every message of two buckets in a row is
-late, or when a message that is known to be fresh (the greeting of a new connection) is late. After a step the window
-begins anew. Before the first fresh message, and within the first bucket, a fall of the envelope is no step: it only
-finds its level. Devices without a UTC clock give microseconds since their boot; to the envelope that is just a large
-offset, and a reboot is a step back that is not reported as one.
+minutes) and costs a constant. A device clock that jumps *forward* shows soon: a message would have arrived before it
+was made. One such message proves nothing (a wild time in a single report), and must not move the envelope for five
+minutes; two in a row that agree are a step. A clock that jumps *backward* looks like delay; it is believed when every
+message of two buckets in a row is late. A message that is known to be fresh (the greeting of a new connection) is
+believed at once, either way. After a step the window begins anew. Before the first fresh message, and within the first
+bucket, a fall of the envelope is no step: it only finds its level. Devices without a UTC clock give microseconds since
+their boot; to the envelope that is just a large offset, and a reboot is a step back that is not reported as one.
 
 Times are integers in microseconds.
 """
@@ -32,6 +33,8 @@ BUCKETS: Final = 30
 """Five minutes: a drift of 50 ppm moves the offset by 15 ms in it, below a report's own delay."""
 STEP_US: Final = 500_000
 """Half a second: no LAN delays every message of ten seconds by so much, and NTP slews smaller errors away."""
+AGREE_US: Final = 5_000_000
+"""Two messages from the future mean the same step when they are no further apart: reports gather for seconds."""
 SYNCED_US: Final = 100_000
 """A device within a tenth of a second of the host counts as synchronised: a shopper walks 15 cm in it."""
 
@@ -52,6 +55,8 @@ class OffsetEstimate:
     _buckets: deque[_Bucket] = field(default_factory=lambda: deque(maxlen=BUCKETS))
     _stepped_until: int | None = None
     _trusted: bool = False
+    _ahead: int | None = None
+    """The offset that the last message would mean, if it came from the future."""
 
     def sample(self, device_us: int, host_us: int, *, fresh: bool = False) -> int | None:
         """Take one message made at `device_us`, arrived at `host_us`; return the jump in us if the clock stepped.
@@ -66,8 +71,11 @@ class OffsetEstimate:
             return None
         newest = buckets[-1]
         jump = seen - self.offset_us
-        if self._trusted and (jump < -STEP_US or (fresh and jump > STEP_US)):
+        if self._trusted and fresh and abs(jump) > STEP_US:
             return self._step(number, seen, jump)
+        if self._trusted and jump < -STEP_US:
+            return self._from_the_future(number, seen, jump)
+        self._ahead = None
         self._trusted = self._trusted or fresh
         if number > newest.number:
             return self._turn(number, seen)
@@ -75,6 +83,14 @@ class OffsetEstimate:
             newest.lowest_us = seen
             self.offset_us = min(self.offset_us, seen)
         return None
+
+    def _from_the_future(self, number: int, seen: int, jump: int) -> int | None:
+        """Believe the second of two messages that arrived before they were made, and mean the same."""
+        before, self._ahead = self._ahead, seen
+        if before is None or abs(seen - before) > AGREE_US:
+            return None
+        lower = min(seen, before)
+        return self._step(number, lower, jump + lower - seen)
 
     def _turn(self, number: int, seen: int) -> int | None:
         """Close the running bucket and begin the next one."""
@@ -105,6 +121,7 @@ class OffsetEstimate:
 
     def _step(self, number: int, seen: int, jump: int) -> int | None:
         self._buckets.clear()
+        self._ahead = None
         self._begin(number, seen, fresh=True)
         if self.uptime and jump > 0:
             return None  # a reboot: counting from boot begins anew, nothing is wrong

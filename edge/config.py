@@ -14,7 +14,10 @@ from wire.site_file import decode_site_text, parse_site
 
 @dataclass(frozen=True, slots=True)
 class EdgeConfig:
-    """Options of the edge daemon. `edge` may be empty when the site file names one edge only."""
+    """Options of the edge daemon. `edge` may be empty when the site file names one edge only.
+
+    `metrics_port`: None, no metrics; 0, any free port. `version` is told on in the edge's state.
+    """
 
     site_file: Path
     broker: str = "mqtt://127.0.0.1:1883"
@@ -24,6 +27,8 @@ class EdgeConfig:
     outbox_max_age_s: float = OUTBOX_MAX_AGE_S
     credentials: Credentials = field(default_factory=Credentials)
     log_level: str = "info"
+    metrics_port: int | None = None
+    version: str = ""
 
     def outbox_limits(self) -> OutboxLimits:
         """Return the outbox's caps. Raises `OutboxError` for one under the least."""

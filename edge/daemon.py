@@ -9,28 +9,27 @@ manager starts it anew.
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from edge.delivery import Delivery, Figures
-from edge.drivers.port import Driver, Host, Sink
+from edge.delivery import Delivery
+from edge.drivers.port import Driver, Host, LooksHarder, Sink
 from edge.errors import OutboxError, OutboxUnavailable
 from edge.forwarder import Forwarder
-from edge.intake import Intake, IntakeFigures
-from edge.limits import HEALTH_S, STOP_DRAIN_S, WINDOW_S
-from edge.outbox import NewRow, OutboxFigures, OutboxLimits
+from edge.intake import Intake
+from edge.limits import HANDOVER_S, HEALTH_S, OUTBOX_SILENT_S, STOP_DRAIN_S, WINDOW_LATE_S, WINDOW_S
+from edge.outbox import NewRow, OutboxLimits
 from edge.outbox_thread import OutboxThread
-from edge.pipeline import Pipeline, PipelineFigures
-from edge.uplink.port import Uplink, UplinkFigures
+from edge.pipeline import Pipeline
+from edge.state import EdgeStats, ReadRates, device_healths, edge_state
+from edge.uplink.port import Uplink
 from wire.limits import STREAM_BYTES
-from wire.messages import Command, DeviceEvent, DeviceHealth, EdgeState, ForgetSold, Gap, ReadMore, encode_durable
+from wire.messages import Command, DeviceEvent, EdgeState, ForgetSold, Gap, ReadMore, encode_durable
 from wire.site import Site
 from wire.topics import check_id
 from wire.window import TagRead
 
-_DEVICES_IN_STATE = 200
-"""Devices that fit into one retained state with all their texts."""
+__all__ = ["EdgeDaemon", "EdgeStats", "UplinkFactory"]
 
 
 class UplinkFactory(Protocol):
@@ -40,28 +39,12 @@ class UplinkFactory(Protocol):
         """Return an uplink that has not been started."""
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeStats:
-    """What one edge did. `lost` of a run = the sum of `outbox.accepted_observations` minus the gateway's log."""
-
-    site: str
-    edge: str
-    stream: str
-    connected: bool
-    pipeline: PipelineFigures
-    intake: IntakeFigures
-    outbox: OutboxFigures
-    delivery: Figures
-    uplink: UplinkFigures
-    waiting_rows: int
-    devices: tuple[DeviceHealth, ...]
-
-
 class EdgeDaemon:
     """One edge of one site.
 
     `drivers` by device id; `draw_stream` gives 16 random bytes and must not repeat over runs; `say_lost_outbox`: a new
     outbox file is a loss (a replaced disk) and is told by a Gap row. Off where a new file is the normal start.
+    `config_hash` and `version` are only told on.
     """
 
     def __init__(
@@ -77,6 +60,7 @@ class EdgeDaemon:
         outbox_limits: OutboxLimits | None = None,
         draw_stream: Callable[[], bytes] = lambda: secrets.token_bytes(STREAM_BYTES),
         config_hash: str = "",
+        version: str = "",
         say_lost_outbox: bool = False,
     ) -> None:
         self.site, self.edge = site, check_id("edge", edge)
@@ -87,7 +71,7 @@ class EdgeDaemon:
         self._host = host
         self._log = log.bind(site=site.id, edge=edge)
         self._draw_stream = draw_stream
-        self._config_hash = config_hash
+        self._config_hash, self._version = config_hash, version
         self._say_lost_outbox = say_lost_outbox
         self._outbox: OutboxThread
         self._intake: Intake
@@ -95,6 +79,12 @@ class EdgeDaemon:
         self._pipeline: Pipeline
         self._composed = False
         self._oldest_us: int | None = None
+        self._started_us = 0
+        self._rates = ReadRates()
+        self._quiet: frozenset[tuple[str, int]] = frozenset()
+        self._settled_stream = b""
+        self._window_s = self._outbox_s = 0.0
+        self._outbox_word = (0, 0)
         self._running: list[Driver] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._ended: asyncio.Future[None] | None = None
@@ -106,12 +96,15 @@ class EdgeDaemon:
         if self._ended is not None:
             raise RuntimeError(f"edge {self.edge} was started before: build a new one")
         self._ended = asyncio.get_running_loop().create_future()
+        self._started_us = self._host.wall_us()
         self._outbox = await OutboxThread.open(self._outbox_path, self.site.id, self.edge, self._outbox_limits)
         self._compose(Delivery(self._draw_stream(), await self._outbox.held()))
         if self._outbox.fresh_because:
             self._log.info("outbox_begins", because=self._outbox.fresh_because)
             if self._say_lost_outbox:
                 self._intake.offer(self._lost_outbox())
+        self._settled_stream = self._forwarder.delivery.live
+        self._window_s = self._outbox_s = self._host.monotonic_s()
         self._uplink.start(self._forwarder, self._state("death"))
         for run, name in (
             (self._intake.run, "intake"),
@@ -155,6 +148,10 @@ class EdgeDaemon:
 
     def stats(self) -> EdgeStats:
         """Return the figures of this run and of the outbox's file."""
+        outbox = self._outbox.figures()
+        oldest_s = 0.0
+        if self._oldest_us is not None and outbox.rows:
+            oldest_s = max(0.0, round((self._host.wall_us() - self._oldest_us) / 1e6, 1))
         return EdgeStats(
             site=self.site.id,
             edge=self.edge,
@@ -162,12 +159,30 @@ class EdgeDaemon:
             connected=self._uplink.connected,
             pipeline=self._pipeline.figures,
             intake=self._intake.figures,
-            outbox=self._outbox.figures(),
+            outbox=outbox,
             delivery=self._forwarder.delivery.figures,
             uplink=self._uplink.figures,
             waiting_rows=self._forwarder.delivery.held_rows() + len(self._intake),
-            devices=tuple(driver.health() for driver in self._drivers.values()),
+            devices=device_healths(self._drivers, self._rates, self._pipeline.witness),
+            config_hash=self._config_hash,
+            version=self._version,
+            started_us=self._started_us,
+            outbox_oldest_s=oldest_s,
+            disk="refuses" if self._intake.refusing else "ok",
         )
+
+    def works(self) -> bool:
+        """Whether the daemon does its work: windows close, and the outbox answers, be it that the disk is full.
+
+        What does not work by this is best ended and started anew; a device or a broker that is away is not meant.
+        """
+        if self._ended is None or self._ended.done():
+            return False
+        now_s = self._host.monotonic_s()
+        word = (self._outbox.figures().accepted_rows, self._intake.figures.refusals)
+        if word != self._outbox_word or not len(self._intake):
+            self._outbox_word, self._outbox_s = word, now_s
+        return now_s - self._window_s < WINDOW_LATE_S and now_s - self._outbox_s < OUTBOX_SILENT_S
 
     # -- inside
 
@@ -200,8 +215,11 @@ class EdgeDaemon:
         def on_reads(reads: list[TagRead]) -> None:
             self._pipeline.on_reads(device, reads)
 
-        driver.start(Sink(on_reads, self._on_event, self._pipeline.on_scans, self._pipeline.on_count))
+        driver.start(Sink(on_reads, self._on_event, self._pipeline.on_scans, self._pipeline.on_count, self._stored))
         self._running.append(driver)
+
+    async def _stored(self) -> bool:
+        return await self._intake.flush(HANDOVER_S)
 
     def _on_event(self, event: DeviceEvent) -> None:
         self._log.info("device", device=event.device, what=event.what, port=event.port, detail=event.detail[:200])
@@ -210,51 +228,77 @@ class EdgeDaemon:
     def _on_link(self, connected: bool) -> None:
         if connected:
             self._uplink.publish_state(self._state("birth"))
+            self._close_window()  # live data at once, not with the end of the second
 
     def _on_command(self, command: Command) -> None:
         if isinstance(command, ForgetSold):
             self._pipeline.sold.forget(command, self._host.monotonic_s())
         elif isinstance(command, ReadMore):
-            self._log.info("read_more_not_possible", zones=command.zones, because="no driver here can change its duty")
+            self._read_more(command)
         else:
+            self._log.info("rebirth_asked")
+            self._pipeline.say_settings_again()
             self._uplink.publish_state(self._state("birth"))
+
+    def _read_more(self, command: ReadMore) -> None:
+        """Let the devices of these zones look harder; what none of them can do is said."""
+        zones = set(command.zones)
+        asked = [
+            device.id
+            for device in self.site.devices_of(self.edge)
+            if zones.intersection(antenna.zone for antenna in device.antennas)
+        ]
+        obeyed: list[str] = []
+        for device in asked:
+            driver = self._drivers.get(device)
+            if isinstance(driver, LooksHarder) and driver.look_harder(command.seconds):
+                obeyed.append(device)
+        others = [device for device in asked if device not in obeyed]
+        self._log.info("read_more", zones=command.zones, seconds=command.seconds, devices=obeyed, as_before=others)
 
     async def _close_windows(self) -> None:
         """Close on a fixed beat; a beat that a busy loop missed is skipped, its reads are in the next window."""
         next_s = self._host.monotonic_s() + WINDOW_S
         while True:
             await asyncio.sleep(max(0.0, next_s - self._host.monotonic_s()))
-            self._pipeline.close()
-            now_s = self._host.monotonic_s()
+            self._close_window()
+            now_s = self._window_s = self._host.monotonic_s()
             next_s += WINDOW_S * max(1, int((now_s - next_s) // WINDOW_S) + 1)
 
+    def _close_window(self) -> None:
+        if self._forwarder.delivery.live != self._settled_stream:
+            self._settled_stream = self._forwarder.delivery.live
+            self._pipeline.say_settings_again()
+        self._pipeline.close()
+
     async def _tell_health(self) -> None:
+        await self._take_vitals()
         while True:
             await asyncio.sleep(HEALTH_S)
-            try:
-                self._oldest_us = await self._outbox.oldest_us()
-            except OutboxUnavailable as error:  # the intake says so and counts
-                self._log.debug("outbox_age_unknown", reason=str(error))
+            await self._take_vitals()
             self._uplink.publish_state(self._state("health"))
 
-    def _state(self, what: str) -> EdgeState:
-        now_us = self._host.wall_us()
-        outbox = self._outbox.figures()
-        oldest_s = 0.0 if self._oldest_us is None or not outbox.rows else (now_us - self._oldest_us) / 1e6
-        devices = () if what == "death" else tuple(driver.health() for driver in self._drivers.values())
-        return EdgeState(
-            what=what,  # type: ignore[arg-type]  # birth, health or death
-            site=self.site.id,
-            edge=self.edge,
-            at_us=max(0, now_us),
-            stream=self._forwarder.delivery.live.hex(),
-            config_hash=self._config_hash,
-            outbox_rows=outbox.rows,
-            outbox_bytes=outbox.size_bytes,
-            outbox_oldest_s=max(0.0, round(oldest_s, 1)),
-            evicted=outbox.evicted_rows,
-            devices=devices[:_DEVICES_IN_STATE],
-        )
+    async def _take_vitals(self) -> None:
+        """Look at what is not counted by itself: rates, antennas, the age of the outbox."""
+        for device, driver in self._drivers.items():
+            self._rates.sample(device, driver.health().reads, self._host.monotonic_s())
+        self._say_quiet()
+        try:
+            self._oldest_us = await self._outbox.oldest_us()
+        except OutboxUnavailable as error:  # the intake says so and counts
+            self._log.debug("outbox_age_unknown", reason=str(error))
+
+    def _say_quiet(self) -> None:
+        """Log once when an antenna reads far less than usual, and once when it reads again."""
+        quiet = self._pipeline.witness.quiet()
+        for device, port in sorted(quiet - self._quiet):
+            self._log.warning("antenna_quiet", device=device, port=port, because="it reads less than a tenth of usual")
+        for device, port in sorted(self._quiet - quiet):
+            self._log.info("antenna_reads_again", device=device, port=port)
+        self._quiet = quiet
+
+    def _state(self, what: Literal["birth", "health", "death"]) -> EdgeState:
+        return edge_state(what, self.stats(), self._host.wall_us())
 
     def _lost_outbox(self) -> NewRow:
         gap = Gap(

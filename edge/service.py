@@ -1,20 +1,29 @@
-"""The edge as a service: from options to a running daemon, until a signal ends it."""
+"""The edge as a service: from options to a running daemon, until a signal ends it.
+
+Beside the daemon run what watches it: the service manager's watchdog and status (`edge.watchdog`), and the metrics
+(`edge.metrics`). The first signal stops politely; a second one does not wait (`watch_signals`).
+"""
 
 import asyncio
 import random
 import signal
 import time
-from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge.config import EdgeConfig, SiteOfEdge, read_site
 from edge.daemon import EdgeDaemon
 from edge.drivers import build_driver
 from edge.drivers.port import Driver, Host
 from edge.errors import ConfigError
+from edge.limits import STATUS_S
 from edge.log import configure_json_logs, get_log
+from edge.state import one_line
 from edge.uplink.broker_url import parse_broker_url
 from edge.uplink.mqtt import MqttUplink
+from edge.watchdog import ServiceManager, keep_watchdog, service_manager
+
+if TYPE_CHECKING:
+    from edge.metrics import MetricsServer
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -52,34 +61,77 @@ def build_daemon(config: EdgeConfig, host: Host) -> EdgeDaemon:
         host=host,
         log=log,
         config_hash=chosen.config_hash,
+        version=config.version,
         say_lost_outbox=True,
     )
 
 
-async def serve(daemon: EdgeDaemon) -> None:
-    """Run a daemon until SIGTERM or SIGINT. Raises the error that ended it otherwise."""
+async def serve(daemon: EdgeDaemon, *, metrics_port: int | None = None, manager: ServiceManager | None = None) -> None:
+    """Run a daemon until SIGTERM or SIGINT.
+
+    Raises the error that ended it otherwise; `ConfigError` when the metrics' port cannot be had.
+    """
+    manager = manager or ServiceManager()
     stopping = watch_signals()
-    await daemon.start()
-    waiting = asyncio.create_task(daemon.wait())
-    signalled = asyncio.create_task(stopping.wait())
+    metrics: MetricsServer | None = None
+    beside: list[asyncio.Task[None]] = []
     try:
+        await daemon.start()
+        metrics = _open_metrics(metrics_port, daemon)
+        manager.ready()
+        beside += [
+            asyncio.create_task(keep_watchdog(manager, daemon.works), name="watchdog"),
+            asyncio.create_task(_tell_status(manager, daemon), name="status"),
+        ]
+        waiting = asyncio.create_task(daemon.wait())
+        signalled = asyncio.create_task(stopping.wait())
+        beside += [waiting, signalled]  # type: ignore[list-item]  # only to be cancelled
         done, _ = await asyncio.wait({waiting, signalled}, return_when=asyncio.FIRST_COMPLETED)
         if waiting in done:
             waiting.result()
     finally:
-        signalled.cancel()
+        manager.stopping()
+        if metrics is not None:
+            await metrics.stop()
         await daemon.stop()
-        waiting.cancel()
-        with suppress(asyncio.CancelledError, Exception):  # its error was raised above
-            await waiting
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)  # the daemon's error was raised above
+
+
+def _open_metrics(port: int | None, daemon: EdgeDaemon) -> "MetricsServer | None":
+    if port is None:
+        return None
+    from edge.metrics import MetricsServer  # noqa: PLC0415 - Prometheus' client costs memory that few need
+
+    server = MetricsServer(port, daemon.stats)
+    get_log().info("metrics", url=f"http://127.0.0.1:{server.port}/metrics")
+    return server
+
+
+async def _tell_status(manager: ServiceManager, daemon: EdgeDaemon) -> None:
+    """Keep the line of `systemctl status` true, until cancelled."""
+    while manager.address:
+        manager.status(one_line(daemon.stats()))
+        await asyncio.sleep(STATUS_S)
 
 
 def watch_signals() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set. Needs a running loop."""
+    """Return an event that SIGTERM and SIGINT set. A second signal ends the process at once. Needs a running loop.
+
+    That is safe: what was accepted is on the disk, and a kill loses nothing of it.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopping.set()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
     for number in SIGNALS:
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop)
     return stopping
 
 
@@ -92,4 +144,4 @@ def run_edge(config: EdgeConfig) -> None:
     """
     configure_json_logs(config.log_level)
     daemon = build_daemon(config, system_host())
-    asyncio.run(serve(daemon))
+    asyncio.run(serve(daemon, metrics_port=config.metrics_port, manager=service_manager()))

@@ -37,7 +37,7 @@ app.command("simulate")(simulate.simulate)
 app.command("replay")(replay.replay)
 app.command("calibrate")(calibrate.calibrate)
 app.command("score")(score.score)
-app.command("edge")(edge.edge)
+app.add_typer(edge.app, name="edge")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(keys.app, name="keys")
@@ -69,6 +69,7 @@ _EXTRA_OF = {
     "fastapi": "gateway",
     "httpx": "demo",
     "paho": "edge",
+    "prometheus_client": "edge",
     "psycopg": "postgres",
     "serial": "edge",
     "sqlalchemy": "gateway",

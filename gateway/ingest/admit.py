@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ingest.arrival import Arrival, Cleared, Message, State, Stray
+from gateway.ingest.births import EdgeName
 from gateway.ingest.watermark import Append, Decision, Duplicate, Hole, Offer, Reject, UnfillableGap, Watermark
 from gateway.ingest.watermark import resend_from as open_hole
 from gateway.limits import (
@@ -57,6 +58,8 @@ class Admitted:
     rejected: int = 0
     strays: int = 0
     gaps: int = 0
+    lossy: set[EdgeName] = field(default_factory=set)
+    """Edges of which messages are lost for ever."""
 
 
 async def admit(connection: AsyncConnection, arrivals: list[Arrival], now_us: int) -> Admitted:
@@ -134,6 +137,7 @@ class _Rows:
             case UnfillableGap(from_seq=from_seq, to_seq=to_seq):
                 self._found_gap(message, from_seq, to_seq)
                 done.gaps += 1
+                done.lossy.add(EdgeName(message.site, message.edge))
             case Duplicate():
                 done.duplicates += 1
             case Hole():

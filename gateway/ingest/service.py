@@ -3,7 +3,7 @@
 Many deliveries share one commit: what came within `COMMIT_LINGER_S`, at most `COMMIT_MAX_MESSAGES`. While a commit runs
 the next batch gathers, so under load batches grow by themselves. Nothing is acked before its commit. A database that is
 away stops the commits, not the program: the same batch is tried again, the intake fills up and then drops with a
-count, and the edges send again when it is back.
+count, and the edges send again when it is back. Edges that have not said who they are, are asked to (`births`).
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from gateway.clock import Clock
 from gateway.ingest.admit import Admitted, admit, prune_quarantine
 from gateway.ingest.arrival import Arrival, Message, Stray, inspect
+from gateway.ingest.births import Births, EdgeName
 from gateway.ingest.port import Delivery, Source
 from gateway.limits import (
     COMMIT_LINGER_S,
@@ -28,7 +29,8 @@ from gateway.limits import (
 )
 from gateway.steps import Step, pass_by
 from gateway.storage.engine import Database
-from wire.messages import Ack, encode_json
+from wire.messages import Ack, Rebirth, encode_json
+from wire.topics import Leaf, edge_topic
 
 _log: Final = structlog.get_logger("gateway.ingest")
 
@@ -52,6 +54,8 @@ class IngestFigures:
     commit_failures: int = 0
     unstorable: int = 0
     quarantine_pruned: int = 0
+    rebirths: int = 0
+    """Edges that were asked to say again who they are."""
 
     def add(self, done: Admitted) -> None:
         """Count one commit."""
@@ -84,6 +88,7 @@ class Ingest:
         self._step = step
         self._linger_s = linger_s
         self._unpruned = 0
+        self._births = Births()
 
     def counters(self) -> dict[str, int]:
         """Return all counters, those of the source included."""
@@ -145,6 +150,7 @@ class Ingest:
             for site in done.sites:
                 self._wake(site)
             await self._send(done.acks)
+            await self._ask_births(arrivals, sorted(done.lossy))
         if self._unpruned >= QUARANTINE_PRUNE_EVERY:
             await self._prune()
 
@@ -190,6 +196,13 @@ class Ingest:
         taken = await asyncio.gather(*(self._source.publish(topic, encode_json(ack)) for topic, ack in acks))
         self.figures.acks += sum(taken)
         self._step("ingest.acked")
+
+    async def _ask_births(self, arrivals: list[Arrival], lossy: list[EdgeName]) -> None:
+        """Ask the edges that must say again who they are; one that the broker does not take is asked again later."""
+        for site, edge in self._births.heard(arrivals, lossy, self._clock()):
+            _log.info("rebirth", site=site, edge=edge)
+            if await self._source.publish(edge_topic(site, edge, Leaf.CMD), encode_json(Rebirth())):
+                self.figures.rebirths += 1
 
     async def _prune(self) -> None:
         self._unpruned = 0

@@ -1,27 +1,42 @@
-"""`lastunit edge`: the daemon of a store, or tag reads to a file."""
+"""`lastunit edge`: the daemon of a store, tag reads to a file, and a look at every device (`doctor`)."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lastunit import __version__
 from lastunit.commands.mend import complain, mendable, read_site_file
 
 if TYPE_CHECKING:
     from edge.reads_file import ReadsFileFigures
 
+app = typer.Typer()
+
 BROKER = "mqtt://127.0.0.1:1883"
 _TO_FILE = "Only with --out: "
 _TO_BROKER = "Only without --out: "
 
+SiteFile = Annotated[
+    Path | None, typer.Option("--site", help="The site file: zones, readers, antennas (docs/site-file.md).")
+]
+EdgeName = Annotated[str, typer.Option("--edge", help="Which edge of the site this is; not needed when it has one.")]
 
+CaFile = Annotated[Path | None, typer.Option(help="CA of the broker's certificate (mqtts).")]
+CertFile = Annotated[Path | None, typer.Option(help="Our client certificate (mqtts).")]
+KeyFile = Annotated[Path | None, typer.Option(help="Its key.")]
+UsernameFile = Annotated[Path | None, typer.Option(help="File with the broker's user name.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="File with its password.")]
+
+
+@app.callback(invoke_without_command=True)
 def edge(
-    site: Annotated[Path, typer.Option(help="The site file: zones, readers, antennas (docs/site-file.md).")],
-    name: Annotated[
-        str, typer.Option("--edge", help="Which edge of the site this is; not needed when it has one.")
-    ] = "",
+    context: typer.Context,
+    site: SiteFile = None,
+    name: EdgeName = "",
     broker: Annotated[
         str | None, typer.Option(help=f"{_TO_BROKER}MQTT broker, {BROKER} by default; mqtts:// for TLS.")
     ] = None,
@@ -29,16 +44,25 @@ def edge(
         Path | None,
         typer.Option(help=f"{_TO_BROKER}file that keeps what the gateway has not taken; outbox.db by default."),
     ] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="CA of the broker's certificate (mqtts).")] = None,
-    cert_file: Annotated[Path | None, typer.Option(help="Our client certificate (mqtts).")] = None,
-    key_file: Annotated[Path | None, typer.Option(help="Its key.")] = None,
-    username_file: Annotated[Path | None, typer.Option(help="File with the broker's user name.")] = None,
-    password_file: Annotated[Path | None, typer.Option(help="File with its password.")] = None,
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    username_file: UsernameFile = None,
+    password_file: PasswordFile = None,
     out: Annotated[
         Path | None, typer.Option(help="Write tag reads to this file (NDJSON) instead of to a broker.")
     ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help=f"{_TO_FILE}nothing filtered, nothing merged. A file is always so.")
+    ] = False,
     append: Annotated[bool, typer.Option(help=f"{_TO_FILE}append when the file is there.")] = False,
     seconds: Annotated[float | None, typer.Option(min=0.1, help=f"{_TO_FILE}end after so many seconds.")] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65_535, help=f"{_TO_BROKER}Prometheus metrics on this port of 127.0.0.1; 0 takes a free one."
+        ),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Poll a store's readers and publish what they see, whatever happens to the network in between.
@@ -48,16 +72,22 @@ def edge(
 
         lastunit edge --site store-001.yaml --broker mqtt://broker:1883
 
-        lastunit edge --site store-001.yaml --out reads.ndjson --seconds 60
+        lastunit edge --site store-001.yaml --out reads.ndjson --raw --seconds 60
+
+        lastunit edge doctor --site store-001.yaml
     """
+    if context.invoked_subcommand is not None:
+        return
     from edge.config import EdgeConfig
     from edge.errors import EdgeError
     from edge.service import run_edge
     from edge.uplink.broker_url import Credentials
 
-    if out is not None and (broker or outbox):
-        raise complain("--out writes to a file: --broker and --outbox do not go with it")
-    for option, given in (("--append", append), ("--seconds", seconds is not None)):
+    if site is None:
+        raise complain("--site: say which site file; docs/site-file.md shows one")
+    if out is not None and (broker or outbox or metrics_port is not None):
+        raise complain("--out writes to a file: --broker, --outbox and --metrics-port do not go with it")
+    for option, given in (("--raw", raw), ("--append", append), ("--seconds", seconds is not None)):
         if out is None and given:
             raise complain(f"{option} goes with --out: say which file to write tag reads to")
     with mendable(EdgeError):
@@ -72,6 +102,8 @@ def edge(
                 outbox or Path("outbox.db"),
                 credentials=Credentials(ca_file, cert_file, key_file, username_file, password_file),
                 log_level=log_level,
+                metrics_port=metrics_port,
+                version=__version__,
             )
         )
 
@@ -115,3 +147,55 @@ def _progress(figures: "ReadsFileFigures") -> None:
         file=sys.stderr,
         flush=True,
     )
+
+
+@app.command()
+def doctor(
+    site: SiteFile = None,
+    name: EdgeName = "",
+    broker: Annotated[str, typer.Option(help="MQTT broker of the gateway; mqtts:// for TLS.")] = BROKER,
+    outbox: Annotated[Path, typer.Option(help="The daemon's outbox.")] = Path("outbox.db"),
+    ca_file: CaFile = None,
+    cert_file: CertFile = None,
+    key_file: KeyFile = None,
+    username_file: UsernameFile = None,
+    password_file: PasswordFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a finding.")] = False,
+) -> None:
+    """Look at the box, the broker and every device, and say in plain words what to do.
+
+    Changes nothing: readers are greeted and left, nothing is published. It may run beside the daemon; what that holds
+    is then said to be held. Exit code 1: something must be mended.
+
+        lastunit edge doctor --site store-001.yaml --broker mqtt://broker:1883
+    """
+    from edge.config import EdgeConfig, read_site
+    from edge.doctor.examine import examine
+    from edge.doctor.finding import is_healthy
+    from edge.errors import EdgeError
+    from edge.service import system_host
+    from edge.uplink.broker_url import Credentials
+
+    if site is None:
+        raise complain("--site: say which site file; docs/site-file.md shows one")
+    with mendable(EdgeError):
+        credentials = Credentials(ca_file, cert_file, key_file, username_file, password_file)
+        config = EdgeConfig(site, broker, name, outbox, credentials=credentials)
+        chosen = read_site(site, name)
+        findings = asyncio.run(examine(chosen, config, system_host(), _looked_at))
+    for finding in findings:
+        if as_json:
+            print(json.dumps(finding.as_dict()))
+            continue
+        print(f"{_SIGNS[finding.verdict]:7}  {finding.subject}: {finding.text}")
+        if finding.do:
+            print(f"         -> {finding.do}")
+    if not is_healthy(findings):
+        raise typer.Exit(1)
+
+
+_SIGNS = {"ok": "ok", "warning": "look", "problem": "MEND"}
+
+
+def _looked_at(subject: str) -> None:
+    print(f"looked at {subject}", file=sys.stderr)

@@ -81,6 +81,8 @@ class Shop:
         name = words[1] if len(words) > 1 and words[0] == "lastunit" else ""
         if name == "gateway" and len(words) > 2 and not words[2].startswith("-"):
             return "gateway command"
+        if name == "edge" and words[2:3] == ["doctor"]:
+            return "edge doctor"
         if name == "edge" and "--out" in words:
             return "edge for some time" if "--seconds" in words else "edge --out"
         ends = {"simulate": "--out", "demo": "--seconds"}

@@ -69,6 +69,7 @@ def test_it_is_a_wal_with_full_synchronisation(path: Path) -> None:
     db = outbox._connection()
     assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert db.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert db.execute("PRAGMA secure_delete").fetchone()[0] == 0
     outbox.close()
 
 

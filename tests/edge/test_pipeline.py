@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 from structlog.testing import capture_logs
 
@@ -9,9 +10,10 @@ from edge.drivers.port import What
 from edge.limits import EARLY_CLOSE_OBSERVATIONS, EVENTS_PER_MESSAGE, EVENTS_WAITING_MAX
 from edge.pipeline import Pipeline
 from tests.edge.fake_driver import OURS, FakeDriver, ManualTime, small_site, tag_read
-from wire.limits import BODY_MAX_BYTES
+from wire.limits import BATCH_MAX_EVENTS, BODY_MAX_BYTES
 from wire.messages import (
     AntennaLook,
+    AntennaSettings,
     CountBatch,
     DeviceEvent,
     DeviceEvents,
@@ -228,6 +230,76 @@ def test_scans_and_counts_become_rows() -> None:
     count = CountBatch(site="store-1", edge="edge-1", session="s1", zone="FLOOR", started_us=1, epcs=(OURS,))
     bench.pipeline.on_count(count)
     assert bench.close()[:2] == [ScanBatch(site="store-1", edge="edge-1", scans=(scan,)), count]
+
+
+def test_many_scans_are_split_by_number_and_by_size() -> None:
+    bench = Bench()
+    bench.pipeline.on_scans([Scan("S1", i, "lookup", "09506000134352") for i in range(2 * BATCH_MAX_EVENTS + 1)])
+    batches = bench.close()[:-1]
+    assert [len(batch.scans) for batch in batches if isinstance(batch, ScanBatch)] == [1_000, 1_000, 1]
+    bench.pipeline.on_scans([Scan("S1", i, "lookup", "\N{PILE OF POO}" * 2_000) for i in range(100)])
+    assert max(len(row.body) for row in bench.rows) <= BODY_MAX_BYTES
+    scans = [scan.at_us for batch in bench.close() if isinstance(batch, ScanBatch) for scan in batch.scans]
+    assert scans == list(range(100))
+    assert bench.pipeline.figures.scans == 2 * BATCH_MAX_EVENTS + 101
+    bench.pipeline.on_scans([])
+    assert len(bench.close()) == 1
+
+
+def test_a_part_of_a_count_that_is_too_long_goes_as_several_and_ends_once() -> None:
+    bench = Bench()
+    epcs = tuple(i.to_bytes(62, "big") for i in range(10_000))
+    part = CountBatch(site="store-1", edge="edge-1", session="s1", zone="FLOOR", started_us=1, ended_us=9, epcs=epcs)
+    bench.pipeline.on_count(part)
+    assert max(len(row.body) for row in bench.rows) <= BODY_MAX_BYTES
+    parts = [one for one in bench.close() if isinstance(one, CountBatch)]
+    assert tuple(epc for one in parts for epc in one.epcs) == epcs
+    assert [one.ended_us for one in parts] == [None] * (len(parts) - 1) + [9]
+
+
+class SettledDriver(FakeDriver):
+    """Says once how port 1 inventories."""
+
+    news: AntennaSettings | None = AntennaSettings(tx_power_cdbm=3_000, session=2, target="single")
+
+    def looked(self, now_s: float) -> tuple[AntennaLook, ...]:
+        first, second = super().looked(now_s)
+        told, self.news = self.news, None
+        return msgspec.structs.replace(first, settings=told), second
+
+
+def test_settings_are_said_when_they_change_and_again_when_asked() -> None:
+    bench = Bench()
+    driver = SettledDriver("R1")
+    bench.pipeline._drivers = {"R1": driver}
+    told = SettledDriver.news
+
+    def said() -> list[AntennaSettings | None]:
+        return [look.settings for look in only_batch(bench.close()).antennas]
+
+    bench.pipeline.say_settings_again()  # before any was said: nothing to say
+    assert said() == [told, None]
+    assert said() == [None, None]
+    bench.pipeline.say_settings_again()
+    assert said() == [told, None]
+    assert said() == [None, None]
+    driver.news = changed = AntennaSettings(tx_power_cdbm=2_000)
+    bench.pipeline.say_settings_again()
+    assert said() == [changed, None]
+
+
+def test_the_witness_hears_what_each_antenna_read_and_for_how_long() -> None:
+    bench = Bench(prefixes=("0614141",))
+    for _ in range(121):  # half a second of inventory each
+        bench.read(reads=4)
+        bench.read(FOREIGN, port=2)
+        bench.close()
+    health = bench.pipeline.witness.health("R1")
+    assert [(row.port, row.reads_per_min) for row in health] == [(1, 480.0), (2, 120.0)]
+    bench.pipeline.on_event(DeviceEvent("R1", 5, What.ANTENNA_DOWN, 1))
+    assert [row.state for row in bench.pipeline.witness.health("R1")] == ["unplugged", "unknown"]
+    bench.pipeline.on_event(DeviceEvent("R1", 6, What.ANTENNA_UP, 1))
+    assert [row.state for row in bench.pipeline.witness.health("R1")] == ["unknown", "unknown"]
 
 
 def test_a_host_that_slept_builds_no_window_that_the_gateway_would_refuse() -> None:

@@ -11,11 +11,12 @@ import pytest
 
 from edge.config import EdgeConfig, choose_edge, read_site
 from edge.errors import ConfigError, OutboxError
-from edge.log import configure_json_logs
+from edge.log import configure_json_logs, get_log
 from edge.service import build_daemon, system_host
-from edge.uplink.broker_url import Credentials
+from edge.uplink.broker_url import Credentials, parse_broker_url
+from edge.uplink.mqtt import MqttUplink
 from tests.edge.fake_driver import small_site
-from tests.edge.uplink_sides import MosquittoSide, until
+from tests.edge.uplink_sides import Listener, MosquittoSide, death, until
 from wire.errors import SiteFileError
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ def test_everything_is_checked_before_anything_starts(site_file: Path, tmp_path:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("driver: llrp", "driver: impinj_iot", "device R1: driver 'impinj_iot' is planned but not built; this version"),
+        ("driver: llrp", "driver: llrp, ca_file: ca.pem", "device R1: ca_file: means nothing without `tls: true`"),
         ("edge: edge-1,", "profile: nonsense,", "device R1: profile 'nonsense': there is none of this name"),
         (SITE_YAML.partition("devices:")[2], " []", "site store-1 has no devices"),
         ("edge: edge-1", "edge: edge-2", "site store-1 has no edge 'edge-1'; there are edge-2"),
@@ -136,3 +137,19 @@ async def test_a_signal_ends_the_daemon_politely(site_file: Path, tmp_path: Path
             process.kill()
             await process.wait()
         await side.close()
+
+
+async def test_a_stop_does_not_wait_for_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C at a broker that accepts connections and says nothing."""
+    monkeypatch.setattr("edge.uplink.mqtt._TCP_S", 3_600.0)
+    accepted: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    server = await asyncio.start_server(lambda _reader, writer: accepted.put_nowait(writer), "127.0.0.1", 0)
+    url = parse_broker_url(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    uplink = MqttUplink(url, "store-1", "edge-1", system_host(), log=get_log())
+    uplink.start(Listener(), death())
+    async with asyncio.timeout(20):  # not the hour that a broker has to answer
+        writer = await accepted.get()
+        await uplink.stop(death())
+    writer.transport.abort()
+    server.close()
+    await server.wait_closed()

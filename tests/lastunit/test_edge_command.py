@@ -1,6 +1,7 @@
 """`lastunit edge` and `lastunit simulate` when something is wrong: one text that says what to mend; exit codes."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,8 @@ def run(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         (("--out", "a-folder"), "a-folder is a folder: name the file to write in it, such as a-folder/reads.ndjson"),
         (("--out", "store.yaml", "--append"), "--out store.yaml is the site file itself"),
         (("--append",), "--append goes with --out"),
+        (("--raw",), "--raw goes with --out"),
+        (("--out", "reads", "--metrics-port", "0"), "--out writes to a file: --broker, --outbox and --metrics-port do"),
         (("--seconds", "5"), "--seconds goes with --out"),
         (("--edge", "edge-9"), "store.yaml: site store-1 has no edge 'edge-9'"),
         (("--edge", "edge-9", "--out", "reads"), "store.yaml: site store-1 has no edge 'edge-9'"),
@@ -62,8 +65,23 @@ def test_a_call_that_cannot_be_meant_is_refused_and_changes_nothing(
     assert (folder / "notes.txt").read_text() == "what a person wrote\n"
 
 
+def test_an_edge_without_a_site_file_is_told_so(folder: Path) -> None:
+    for words in (("edge",), (*EDGE, "doctor")):
+        done = run(folder, *words)
+        assert (done.returncode, done.stderr.partition(";")[0]) == (2, "lastunit: --site: say which site file")
+
+
+def test_a_metrics_port_that_is_taken_is_told_and_nothing_runs_on(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(folder, *EDGE, "--broker", "mqtt://127.0.0.1:9", "--metrics-port", str(port))
+    assert done.returncode == 2, done.stderr
+    told = f"lastunit: metrics port {port}: Address already in use: choose another one (--metrics-port)"
+    assert done.stderr.splitlines()[-1] == told
+
+
 def test_a_survey_that_no_reader_answered_says_which(folder: Path) -> None:
-    done = run(folder, *EDGE, "--out", "reads.ndjson", "--seconds", "0.5")
+    done = run(folder, *EDGE, "--out", "reads.ndjson", "--raw", "--seconds", "0.5")
     assert done.returncode == 1, done.stderr
     assert done.stderr.splitlines()[-1] == "never answered: R1, R2"
 
