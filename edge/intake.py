@@ -72,12 +72,19 @@ class Intake:
         self._rows: deque[tuple[int, NewRow]] = deque()
         self._bytes = 0
         self._dropped: _Dropped | None = None
+        self._given_up = 0
+        """Rows of gaps that were stored since the disk was last in order."""
         self._filled = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def refusing(self) -> bool:
+        """Whether the disk refused rows, and those that gathered since are not all stored yet."""
+        return bool(self._disk.reason)
 
     def offer(self, row: NewRow) -> None:
         """Queue a row; never blocks. A body over the wire's limit is dropped and becomes a gap."""
@@ -125,8 +132,10 @@ class Intake:
             self._bytes += sum(len(row.body) for _, row in taken)
             self._dropped = dropped.joined(self._dropped) if dropped else self._dropped
             return False
-        self._disk.back(dropped_rows=dropped.rows if dropped else 0)
-        if not self._rows and self._dropped is None:
+        self._given_up += dropped.rows if dropped else 0
+        if not self._rows and self._dropped is None:  # a disk that takes some and refuses some is not back
+            self._disk.back(dropped_rows=self._given_up)
+            self._given_up = 0
             self._filled.clear()
             self._idle.set()
         self._on_appended(appended)

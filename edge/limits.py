@@ -54,6 +54,15 @@ APPEND_MAX_ROWS: Final = 256
 APPEND_MAX_BYTES: Final = 4 * MIB
 """Bytes of one transaction: some 100 ms on an SD card."""
 
+DELETE_MAX_ROWS: Final = 1_000
+"""Rows of one transaction that deletes. Each touches a few pages of 4 KiB: some 5 MiB in SQLite's log."""
+
+DISK_SPARE_LEAST_BYTES: Final = 1 * MIB
+DISK_SPARE_MAX_BYTES: Final = 16 * MIB
+"""What an append leaves free on the disk, so that rows can be deleted: twice what is held (the log moves into the file,
+and the delete into the log), at least and at most these. The most: a log of 4 MiB, the largest append on top of it, and
+the largest delete."""
+
 READ_MAX_ROWS: Final = 32
 """Rows that are read from the outbox at a time: 8 MiB when each is as long as it may be."""
 
@@ -108,6 +117,9 @@ KEEPALIVE_S: Final = 20
 """MQTT keepalive: a half-open connection is noticed within 30 s."""
 
 BACKOFF_FIRST_S: Final = 0.5
+BACKOFF_NOBODY_S: Final = 1.0
+"""Full jitter up to this while nobody is there to be burdened: two tries a second on average, one packet each."""
+
 BACKOFF_CAP_S: Final = 30.0
 """Full jitter up to this: a chain of stores does not come back in one second after its broker did."""
 
@@ -130,6 +142,20 @@ COMMAND_MAX_BYTES: Final = 1 * MIB
 
 SECRET_FILE_MAX_BYTES: Final = 4 * KIB
 """A user name or a password. A larger file is a wrong path."""
+
+# -- watchdog
+WINDOW_LATE_S: Final = 10.0
+"""Ten windows that did not close: the event loop hangs."""
+
+OUTBOX_SILENT_S: Final = 300.0
+"""Rows wait and the disk says neither yes nor no. A worn SD card stalls for a minute; what waits in memory is lost by a
+start, so this is long."""
+
+STATUS_S: Final = 10.0
+"""How often the service manager's status line is said anew."""
+
+HANDOVER_S: Final = 10.0
+"""How long a driver that hands over what its device forgets waits for the disk before it is told to ask again."""
 
 # -- stop
 STOP_DRAIN_S: Final = 2.0

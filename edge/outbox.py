@@ -15,7 +15,9 @@ the same transaction. A Gap row that is itself evicted is said again, joined wit
 which the daemon *ran*: a box that starts in 1970 and learns the year later evicts nothing for it.
 
 **Full (disk)**: SQLite says so, the transaction is rolled back, `append` raises `OutboxUnavailable`. Durable rows are
-never sacrificed for newer ones, because another program may have filled the disk. The next append tries again.
+never sacrificed for newer ones, because another program may have filled the disk. The next append tries again. A
+delete needs room too (SQLite writes what it frees into its log first), so an append leaves free what the deletes after
+it may need: an outbox that filled its disk to the last byte could never be emptied again. A file opens on a full disk.
 
 **Damaged**: a file that fails SQLite's check at `open` is set aside under another name and a new one begins;
 `fresh_because` says so, and the daemon writes a Gap of cause `stream_lost`. The newest few are kept. A file of readable
@@ -35,6 +37,7 @@ from edge.errors import OutboxDamaged, OutboxError, OutboxLocked, OutboxUnavaila
 from edge.eviction import Evicted, GapRow, OldRow, plan_eviction
 from edge.limits import (
     DAMAGED_FILES_MAX,
+    DELETE_MAX_ROWS,
     EVICT_SHARE,
     OUTBOX_MAX_AGE_S,
     OUTBOX_MAX_BYTES,
@@ -42,25 +45,16 @@ from edge.limits import (
     ROW_OVERHEAD_BYTES,
     VACUUM_PAGES,
 )
-
-SCHEMA_VERSION: Final = 1
-_APPLICATION_ID: Final = 0x4C55_4F42
-"""`LUOB` in the file's header: we never set aside or write a database of somebody else."""
-
-_SCHEMA: Final = """
-CREATE TABLE row (
-    id           INTEGER PRIMARY KEY,
-    stream       BLOB    NOT NULL,
-    seq          INTEGER NOT NULL,
-    body         BLOB    NOT NULL,
-    observations INTEGER NOT NULL,
-    is_gap       INTEGER NOT NULL,
-    stored_at_us INTEGER NOT NULL,
-    ran_s        REAL    NOT NULL,
-    UNIQUE (stream, seq)
-);
-CREATE TABLE figure (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
-"""
+from edge.outbox_file import (
+    give_back,
+    held_rows,
+    pragma,
+    prepare,
+    shortage,
+    undo_unreported,
+    vacuum,
+    write_figures,
+)
 
 _INSERT: Final = """
 INSERT INTO row (stream, seq, body, observations, is_gap, stored_at_us, ran_s) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -73,6 +67,7 @@ FROM row ORDER BY id LIMIT ?
 
 _OLDEST_OF_ALL: Final = "SELECT stored_at_us FROM row ORDER BY id LIMIT 1"
 _OLDEST_OF_STREAM: Final = "SELECT stored_at_us FROM row WHERE stream = ? ORDER BY seq LIMIT 1"
+_SPAN: Final = "SELECT coalesce(min(seq), 1), coalesce(max(seq), 0) FROM row WHERE stream = ?"
 _SIZE: Final = "SELECT count(*), coalesce(sum(length(body)), 0) FROM row WHERE stream = ? AND seq <= ?"
 
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -158,7 +153,8 @@ class Outbox:
         self._started_s: float | None = None
         self._totals = _Totals()
         self._loaded = False
-        self._db: sqlite3.Connection | None = self._open()
+        self._db: sqlite3.Connection | None = None
+        self._db = self._open()
 
     # -- open and close
 
@@ -180,50 +176,24 @@ class Outbox:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
             try:
-                self._prepare(db)
+                if prepare(db, self.path, max_pages=self._limits.max_pages):
+                    self.fresh_because = "new outbox file"
+                self._load(db)
             except BaseException:
                 db.close()
                 raise
             return db
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        application, version = _pragma(db, "application_id"), _pragma(db, "user_version")
-        tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        if tables and application != _APPLICATION_ID:
-            raise OutboxError(f"{self.path} is a database of another program: choose another path")
-        if version > SCHEMA_VERSION:
-            raise OutboxError(f"{self.path} has schema {version}: this program reads up to {SCHEMA_VERSION}")
-        if not tables:
-            self.fresh_because = "new outbox file"
-            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute(f"PRAGMA journal_size_limit = {OUTBOX_MIN_BYTES}")
-        if self._limits.max_pages is not None:
-            db.execute(f"PRAGMA max_page_count = {self._limits.max_pages}")
-        db.execute("BEGIN EXCLUSIVE")
-        if not tables:
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        db.execute("COMMIT")
-        check = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if check != "ok":
-            raise OutboxDamaged(f"{self.path}: {check}")
-        self._load(db)
-
     def _load(self, db: sqlite3.Connection) -> None:
         """Take the figures from the file. Opened again in the same run, the file follows what this run knows."""
         if self._loaded:
-            _undo_unreported(db, self._totals, self._ran_before_s)
+            undo_unreported(db, self._totals.next_seq, _lasting(self._totals, self._ran_before_s))
         rows, size = db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM row").fetchone()
         figures = dict(db.execute("SELECT name, value FROM figure"))
         self._ran_before_s = figures.pop("ran_s", 0.0)
         self._started_s = None
         counted = {name: int(value) for name, value in figures.items()}
-        next_seq = {held.stream: held.last + 1 for held in _held(db)} | self._totals.next_seq
+        next_seq = {held.stream: held.last + 1 for held in held_rows(db)} | self._totals.next_seq
         self._totals = _Totals(rows, size + rows * ROW_OVERHEAD_BYTES, **counted, next_seq=next_seq)
         self._loaded = True
 
@@ -242,6 +212,7 @@ class Outbox:
         the disk takes nothing; then nothing has changed.
         """
         assert rows, "an append needs rows"
+        self._keep_spare(rows)
         ran_s = self._ran_s(now_s)
         with self._transaction() as (db, totals):
             first = totals.next_seq.get(stream, 1)
@@ -252,7 +223,7 @@ class Outbox:
             if gaps:
                 told = [NewRow(gap.body(self._site, self._edge, now_us), is_gap=True) for gap in gaps]
                 _, last = self._insert(totals, stream, told, now_us, ran_s)
-            _write_figures(db, totals, ran_s)
+            write_figures(db, _lasting(totals, ran_s))
         return Appended(stream, first, last, evicted)
 
     def _insert(
@@ -299,19 +270,43 @@ class Outbox:
             return [StoredRow(seq, body) for seq, body in found]
 
     def delete(self, upto: dict[bytes, int]) -> int:
-        """Remove, for each stream, the rows up to and including its sequence. Returns how many went."""
+        """Remove, for each stream, the rows up to and including its sequence. Returns how many went.
+
+        One transaction for each `DELETE_MAX_ROWS`; cut short between two, what went is gone and the rest stays.
+        """
+        removed = sum(self._delete_part(part) for part in self._parts(upto))
+        with self._translated():
+            if pragma(self._connection(), "freelist_count") > 2 * VACUUM_PAGES:
+                vacuum(self._connection())
+        return removed
+
+    def _parts(self, upto: dict[bytes, int]) -> Iterator[list[tuple[bytes, int]]]:
+        """Cut a delete into parts of at most `DELETE_MAX_ROWS` rows; small ones of many streams go together."""
+        part: list[tuple[bytes, int]] = []
+        room = DELETE_MAX_ROWS
+        for stream, wanted in upto.items():
+            with self._translated():
+                first, newest = self._connection().execute(_SPAN, (stream,)).fetchone()
+            last = min(wanted, newest)
+            # A stream's rows have no holes, so sequences count rows.
+            while last - first >= room:
+                yield [*part, (stream, first + room - 1)]
+                first, part, room = first + room, [], DELETE_MAX_ROWS
+            if last >= first:
+                part.append((stream, last))
+                room -= last - first + 1
+        if part:
+            yield part
+
+    def _delete_part(self, part: Sequence[tuple[bytes, int]]) -> int:
         removed = 0
         with self._transaction() as (db, totals):
-            for stream, seq in upto.items():
+            for stream, seq in part:
                 rows, size = db.execute(_SIZE, (stream, seq)).fetchone()
                 db.execute("DELETE FROM row WHERE stream = ? AND seq <= ?", (stream, seq))
                 totals.rows -= rows
                 totals.size_bytes -= size + rows * ROW_OVERHEAD_BYTES
                 removed += rows
-        with self._translated():
-            if _pragma(self._connection(), "freelist_count") > 2 * VACUUM_PAGES:
-                # As a script: `execute` steps this pragma once, and each step frees one page.
-                self._connection().executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
         return removed
 
     # -- questions
@@ -319,7 +314,7 @@ class Outbox:
     def held(self) -> list[HeldRows]:
         """Return the streams that hold rows, the oldest first."""
         with self._translated():
-            return _held(self._connection())
+            return held_rows(self._connection())
 
     def oldest_us(self, stream: bytes | None = None) -> int | None:
         """Return when the oldest held row (of one stream, or of all) was stored, UTC us; None when none is held."""
@@ -333,6 +328,18 @@ class Outbox:
         return OutboxFigures(**{one.name: getattr(self._totals, one.name) for one in fields(OutboxFigures)})
 
     # -- inside
+
+    def _keep_spare(self, rows: Sequence[NewRow]) -> None:
+        """Raise `OutboxUnavailable` when these rows would take the room on the disk that deletes need."""
+        new = sum(len(row.body) + ROW_OVERHEAD_BYTES for row in rows)
+        held = self._totals.size_bytes
+        with self._translated():
+            if not shortage(self.path, held_bytes=held, new_bytes=new):
+                return
+            give_back(self._connection())
+            short = shortage(self.path, held_bytes=held, new_bytes=new)
+        if short:
+            raise OutboxUnavailable(f"{self.path}: {short}")
 
     def _ran_s(self, now_s: float) -> float:
         """Seconds that a daemon ran on this file, over all its runs."""
@@ -387,29 +394,7 @@ class Outbox:
         return self._db
 
 
-def _pragma(db: sqlite3.Connection, name: str) -> int:
-    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _held(db: sqlite3.Connection) -> list[HeldRows]:
-    found = db.execute("SELECT stream, min(seq), max(seq) FROM row GROUP BY stream ORDER BY min(id)")
-    return [HeldRows(stream, first, last) for stream, first, last in found]
-
-
-def _undo_unreported(db: sqlite3.Connection, totals: _Totals, ran_s: float) -> None:
-    """Remove rows of a commit that reached the disk although its sync failed: their append was reported as refused."""
-    db.execute("BEGIN IMMEDIATE")
-    for stream, seq in totals.next_seq.items():
-        db.execute("DELETE FROM row WHERE stream = ? AND seq >= ?", (stream, seq))
-    known = set(totals.next_seq)
-    for held in _held(db):
-        if held.stream not in known:
-            db.execute("DELETE FROM row WHERE stream = ?", (held.stream,))
-    _write_figures(db, totals, ran_s)
-    db.execute("COMMIT")
-
-
-def _write_figures(db: sqlite3.Connection, totals: _Totals, ran_s: float) -> None:
+def _lasting(totals: _Totals, ran_s: float) -> dict[str, float]:
+    """The figures that outlive a run."""
     names = ("accepted_rows", "accepted_observations", "evicted_rows", "evicted_observations")
-    values = [(name, getattr(totals, name)) for name in names]
-    db.executemany("INSERT OR REPLACE INTO figure (name, value) VALUES (?, ?)", [*values, ("ran_s", ran_s)])
+    return {name: getattr(totals, name) for name in names} | {"ran_s": ran_s}

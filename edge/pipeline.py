@@ -5,6 +5,10 @@ is dropped and counted, never the whole window with it) -> sold tags and foreign
 observation window. The window closes once a second of host time, also when nothing was read, because a batch says
 what was *looked at*; it closes early when it holds a whole batch. Device events travel with the next close. What a
 device lost (overflow, undecodable) becomes a Gap row at once.
+
+How an antenna inventories is said by its driver when it changes. A gateway that begins with a new stream (it was
+restored, or the rows before were evicted) has not heard it: `say_settings_again` puts what was said last into the next
+window.
 """
 
 from collections import deque
@@ -13,15 +17,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
+from edge.antenna_witness import AntennaWitness
 from edge.drivers.port import Driver, Host, What
 from edge.limits import EARLY_CLOSE_OBSERVATIONS, EVENT_DETAIL_MAX_CHARS, EVENTS_PER_MESSAGE, EVENTS_WAITING_MAX
 from edge.outbox import NewRow
 from edge.sold import SoldTags
 from edge.tag_filter import TagFilter, is_well_formed
 from wire.errors import WireError
+from wire.limits import BATCH_MAX_EVENTS, BODY_MAX_BYTES
 from wire.messages import (
     AntennaLook,
+    AntennaSettings,
     CountBatch,
     DeviceEvent,
     DeviceEvents,
@@ -35,6 +43,7 @@ from wire.site import Site
 from wire.window import ObservationWindow, TagRead
 
 _GAPS: Final[dict[str, str]] = {What.READER_OVERFLOW: "reader_overflow", What.UNDECODABLE: "undecodable"}
+_PLUGS: Final = frozenset({What.ANTENNA_UP, What.ANTENNA_DOWN})
 
 
 @dataclass(slots=True)
@@ -53,6 +62,8 @@ class PipelineFigures:
     events_dropped: int = 0
     gaps: int = 0
     broken_windows: int = 0
+    scans: int = 0
+    count_parts: int = 0
 
 
 class Pipeline:
@@ -78,6 +89,10 @@ class Pipeline:
         self._window = ObservationWindow(site.id, edge, host.wall_us())
         self._events: deque[DeviceEvent] = deque()
         self._counted = PipelineFigures()
+        configured = [(one.id, antenna.port) for one in site.devices_of(edge) for antenna in one.antennas]
+        self.witness = AntennaWitness(configured)
+        self._settings: dict[tuple[str, int], AntennaSettings] = {}
+        self._say_settings = False
 
     @property
     def figures(self) -> PipelineFigures:
@@ -110,16 +125,27 @@ class Pipeline:
         if len(self._events) >= EVENTS_WAITING_MAX:
             self._counted.events_dropped += 1
             return
+        if event.what in _PLUGS:
+            self.witness.plugged(event.device, event.port, plugged=event.what == What.ANTENNA_UP)
         detail = event.detail[:EVENT_DETAIL_MAX_CHARS]
         self._events.append(msgspec.structs.replace(event, detail=detail))
 
     def on_scans(self, scans: Sequence[Scan]) -> None:
-        """Take barcodes of a shelf scanner."""
-        self._offer(NewRow(encode_durable(ScanBatch(site=self._site, edge=self._edge, scans=tuple(scans)))))
+        """Take barcodes of a shelf scanner; as many as it likes, a message holds `BATCH_MAX_EVENTS`."""
+        self._counted.scans += len(scans)
+        for low in range(0, len(scans), BATCH_MAX_EVENTS):
+            self._offer_scans(tuple(scans[low : low + BATCH_MAX_EVENTS]))
 
     def on_count(self, part: CountBatch) -> None:
-        """Take a part of a cycle count."""
-        self._offer(NewRow(encode_durable(part)))
+        """Take a part of a cycle count; one that is too long for a message goes as several, the end with the last."""
+        body = encode_durable(part)
+        if len(body) > BODY_MAX_BYTES and len(part.epcs) > 1:
+            half = len(part.epcs) // 2
+            self.on_count(msgspec.structs.replace(part, epcs=part.epcs[:half], ended_us=None))
+            self.on_count(msgspec.structs.replace(part, epcs=part.epcs[half:]))
+            return
+        self._counted.count_parts += 1
+        self._offer(NewRow(body))
 
     def close(self) -> None:
         """End the window now: its batches and the events that gathered become rows."""
@@ -137,7 +163,12 @@ class Pipeline:
             batches = []
         for batch in batches:
             self._offer_batch(batch)
+            self._witness(batch)
         self._offer_events()
+
+    def say_settings_again(self) -> None:
+        """Say in the next window how every antenna inventories, as far as its driver said so."""
+        self._say_settings = True
 
     # -- inside
 
@@ -148,9 +179,40 @@ class Pipeline:
         for driver in self._drivers.values():
             for look in driver.looked(now_s):
                 count = foreign.pop((look.device, look.port), 0)
-                looks.append(msgspec.structs.replace(look, foreign=count) if count else look)
+                settings = self._said(look)
+                if count or settings is not look.settings:
+                    looks.append(msgspec.structs.replace(look, foreign=count, settings=settings))
+                else:
+                    looks.append(look)
+        self._say_settings = False
         looks += [AntennaLook(device, port, foreign=count) for (device, port), count in foreign.items()]
         return tuple(looks)
+
+    def _offer_scans(self, scans: tuple[Scan, ...]) -> None:
+        body = encode_durable(ScanBatch(site=self._site, edge=self._edge, scans=scans))
+        if len(body) > BODY_MAX_BYTES and len(scans) > 1:  # long texts: QR codes of a kilobyte
+            self._offer_scans(scans[: len(scans) // 2])
+            self._offer_scans(scans[len(scans) // 2 :])
+            return
+        self._offer(NewRow(body))
+
+    def _said(self, look: AntennaLook) -> AntennaSettings | None:
+        """Remember what an antenna's driver said of its settings; give that back where it is to be said again."""
+        antenna = look.device, look.port
+        if look.settings is not None:
+            self._settings[antenna] = look.settings
+        elif self._say_settings:
+            return self._settings.get(antenna)
+        return look.settings
+
+    def _witness(self, batch: ReadBatch) -> None:
+        """Tell the witness what each antenna read; a foreign tag is a read as good as any, and counted once."""
+        reads = np.bincount(
+            np.frombuffer(batch.antenna, "u1"), np.frombuffer(batch.count, "<u2"), minlength=len(batch.antennas)
+        )
+        for look, own in zip(batch.antennas, reads.tolist(), strict=True):
+            if own or look.foreign or look.inventory_ms:
+                self.witness.take(look.device, look.port, int(own) + look.foreign, look.inventory_ms)
 
     def _offer_batch(self, batch: ReadBatch) -> None:
         observations = len(batch.antenna)  # one byte each

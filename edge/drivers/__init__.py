@@ -23,8 +23,50 @@ def _llrp(device: Device, site: Site, host: Host) -> Driver:
     return build_llrp(device, site, host)
 
 
+def _barcode_serial(device: Device, site: Site, host: Host) -> Driver:
+    from edge.drivers.barcode_serial import build_barcode_serial  # noqa: PLC0415 - loaded when first asked for
+
+    return build_barcode_serial(device, site, host)
+
+
+def _file(device: Device, site: Site, host: Host) -> Driver:
+    from edge.drivers.file import build_file  # noqa: PLC0415 - loaded when first asked for
+
+    return build_file(device, site, host)
+
+
+def _impinj_iot(device: Device, site: Site, host: Host) -> Driver:
+    from edge.drivers.impinj_iot import build_impinj_iot  # noqa: PLC0415
+
+    return build_impinj_iot(device, site, host)
+
+
+def _zebra_iotc(device: Device, site: Site, host: Host) -> Driver:
+    from edge.drivers.zebra_iotc import build_zebra_iotc  # noqa: PLC0415
+
+    return build_zebra_iotc(device, site, host)
+
+
+def _uhf_serial(device: Device, site: Site, host: Host) -> Driver:
+    from edge.drivers.uhf_serial import build_uhf_serial  # noqa: PLC0415 - loaded when first asked for
+
+    return build_uhf_serial(device, site, host)
+
+
+def _sllurp(device: Device, site: Site, host: Host) -> Driver:
+    from edge.drivers.sllurp import build_sllurp  # noqa: PLC0415 - loaded when first asked for
+
+    return build_sllurp(device, site, host)
+
+
 _FACTORIES: Final[Mapping[str, Callable[[Device, Site, Host], Driver]]] = {
     DriverName.LLRP: _llrp,
+    DriverName.IMPINJ_IOT: _impinj_iot,
+    DriverName.ZEBRA_IOTC: _zebra_iotc,
+    DriverName.FILE: _file,
+    DriverName.SLLURP: _sllurp,
+    DriverName.BARCODE_SERIAL: _barcode_serial,
+    DriverName.UHF_SERIAL: _uhf_serial,
 }
 
 

@@ -1,8 +1,8 @@
 """The LLRP driver: keeps one reader connected, and turns what its session tells into what the edge daemon wants.
 
-Theory of operation. One task per reader: connect, carry a session until it ends, pause, again, for ever. The pause
-grows with failures in a row (`edge.backoff`); a reader that refuses us is asked more slowly than one that is not
-there. How a reader stands is told by `edge.drivers.standing`. Tags are never logged.
+Theory of operation. One task per reader: connect or wait for its call (`edge.llrp.approach`), carry a session until it
+ends, pause, again, for ever. The pause grows with failures in a row (`edge.backoff`); a reader that refuses us is asked
+more slowly than one that is not there. How a reader stands is told by `edge.drivers.standing`. Tags are never logged.
 
 All callbacks run on the loop's thread, in the order of the wire.
 """
@@ -13,40 +13,39 @@ import asyncio
 from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.backoff import REFUSED, UNREACHABLE, Backoff
 from edge.clock import DeviceTime
 from edge.drivers.port import What
 from edge.drivers.standing import Standing
 from edge.llrp import events as news
+from edge.llrp.approach import ApproachError, approach_to
+from edge.llrp.dialogue import wishes_of
 from edge.llrp.limits import PLUG_GRACE_US, STOP_TIMEOUT_S
 from edge.llrp.looking import LookAccount
 from edge.llrp.reads import to_reads
 from edge.llrp.session import Session
-from edge.llrp.transport import Connection, connect
+from edge.llrp.transport import Connection
 from firmware_config.profile import KEEPALIVE_MAX_MS, KEEPALIVE_MIN_MS, ProfileError, load_profile
 from firmware_config.render import AntennaAsk
 from firmware_config.vendors import FALLBACK_PROFILE, PROFILE_BY_VENDOR
 from wire.messages import DeviceClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from edge.backoff import Pace
     from edge.drivers.port import Host, Sink
-    from firmware_config.profile import Profile
+    from edge.llrp.approach import Approach
     from wire.llrp.tag_report import TagReport
     from wire.messages import AntennaLook, DeviceHealth
     from wire.site import Device, Site
     from wire.window import TagRead
 
-LLRP_PORT: Final = 5084
-"""The port that IANA gave to LLRP without TLS."""
-
 
 def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
-    """Return the driver of an LLRP reader. Raises `ProfileError` for settings that cannot be used."""
+    """Return the driver of an LLRP reader. Raises `ProfileError` or `TlsError` for settings that cannot be used."""
     try:
         profile = load_profile(device.profile or FALLBACK_PROFILE)
     except ProfileError as error:
@@ -62,39 +61,48 @@ def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
             f"{KEEPALIVE_MAX_MS / 1_000}"
         )
     asks = tuple(
-        AntennaAsk(antenna.port, profile.purpose_for(site.zone(antenna.zone).kind), antenna.power_dbm)
+        AntennaAsk(antenna.port, profile.purpose_for(site.zone(antenna.zone).kind, device.purpose), antenna.power_dbm)
         for antenna in device.antennas
     )
-    address = device.host_port(LLRP_PORT)
-    if not 1 <= address[1] <= 65_535:
-        raise ProfileError(
-            f"device {device.id}: address: {device.address!r}, expected host or host:port, port 1 to 65535"
+    wishes = wishes_of(device, site)
+    version = device.options.get("llrp_version")
+    negotiate = None if version is None else version == NEWEST
+
+    def new_session(*, may_negotiate: bool) -> Session:
+        return Session(
+            lambda vendor: by_vendor.get(vendor, profile),
+            asks,
+            keepalive_ms,
+            negotiate=negotiate if may_negotiate else False,
+            wishes=wishes,
         )
-    return LlrpDriver(
-        device.id, address, lambda vendor: by_vendor.get(vendor, profile), asks, host, keepalive_ms=keepalive_ms
-    )
+
+    approach = approach_to(device, site, patience_s=keepalive_ms / 1_000)
+    return LlrpDriver(device.id, approach, new_session, [ask.port for ask in asks], host)
+
+
+NEWEST: Final = "1.1"
+"""The site file's word for the version that is worth a question. Nothing said: where the reader greets with it."""
+
+
+class NewSession(Protocol):
+    """Makes the session of a new connection."""
+
+    def __call__(self, *, may_negotiate: bool) -> Session:
+        """Return one; `may_negotiate`: the last connection was not lost over the question of its version."""
 
 
 class LlrpDriver:
-    """One reader (implements `edge.drivers.port.Driver`)."""
+    """One reader (implements `edge.drivers.port.Driver`). `ports`: those of the site file, in its order."""
 
     def __init__(
-        self,
-        device: str,
-        address: tuple[str, int],
-        profile_for: Callable[[int], Profile],
-        asks: Sequence[AntennaAsk],
-        host: Host,
-        *,
-        keepalive_ms: int,
+        self, device: str, approach: Approach, new_session: NewSession, ports: Sequence[int], host: Host
     ) -> None:
         self._device = device
-        self._address = address
-        self._profile_for = profile_for
-        self._asks = tuple(asks)
+        self._approach = approach
+        self._new_session = new_session
+        self._may_negotiate = True
         self._host = host
-        self._keepalive_ms = keepalive_ms
-        ports = [ask.port for ask in asks]
         self._ports = frozenset(ports)
         self._sole_port = ports[0] if len(ports) == 1 else None
         self._look = LookAccount(device, ports)
@@ -116,6 +124,7 @@ class LlrpDriver:
             raise RuntimeError(f"driver of {self._device} was started before")
         self._sink = sink
         self._standing.tell_to(sink.on_event)
+        self._approach.tell_rivals_to(self._rival)
         self._task = asyncio.get_running_loop().create_task(self._supervise(), name=f"llrp {self._device}")
 
     async def stop(self) -> None:
@@ -125,6 +134,7 @@ class LlrpDriver:
             return
         self._stopping.set()
         self._standing.leaving = True
+        self._approach.wake()
         if self._connection is not None:
             self._connection.leave()
         await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
@@ -132,6 +142,7 @@ class LlrpDriver:
             task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        await self._approach.close()
 
     def health(self) -> DeviceHealth:
         """Return the reader as it is now."""
@@ -151,21 +162,22 @@ class LlrpDriver:
     async def _supervise(self) -> None:
         while not self._stopping.is_set():
             pace = await self._attempt()
+            if pace is None:
+                continue
             pause_s = self._backoff.failed(pace)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
 
-    async def _attempt(self) -> Pace:
-        """Connect and carry one session to its end; return how to pause after it."""
-        session = Session(self._profile_for, self._asks, self._keepalive_ms)
-        host, port = self._address
+    async def _attempt(self) -> Pace | None:
+        """Connect and carry one session to its end; return how to pause after it, None where that was a pause."""
+        session = self._new_session(may_negotiate=self._may_negotiate)
         try:
-            connection = await connect(
-                host, port, session, lambda events: self._take(session, events), self._host.monotonic_s
+            connection = await self._approach.open(
+                lambda: Connection(session, lambda events: self._take(session, events), self._host.monotonic_s)
             )
-        except (OSError, UnicodeError) as error:  # a name that cannot be one fails in the IDNA codec
-            self._standing.enter("down", f"cannot reach {host}:{port}: {str(error) or type(error).__name__}")
-            return UNREACHABLE
+        except ApproachError as error:
+            self._standing.enter("down", str(error))
+            return None if error.waited else UNREACHABLE
         self._connection = connection
         try:
             if self._stopping.is_set():
@@ -175,7 +187,10 @@ class LlrpDriver:
             connection.abort()
             await connection.closed
             self._connection = None
+            self._approach.ended()
             self._ended()
+        if session.failed_negotiating:
+            self._may_negotiate = False
         return REFUSED if self._standing.condition == "refused" else UNREACHABLE
 
     def _ended(self) -> None:
@@ -185,6 +200,9 @@ class LlrpDriver:
         if self._up_s is not None:
             self._backoff.worked(self._host.monotonic_s() - self._up_s)
             self._up_s = None
+
+    def _rival(self) -> None:
+        self._standing.tell(What.RIVAL, "a second call from the reader's address while it is connected was closed")
 
     # -- what the session tells
 
@@ -207,6 +225,7 @@ class LlrpDriver:
                         self._standing.tell(What.CONFIG_DIFFERS, problem)
                 case _:
                     self._take_fate(event)
+        self._approach.heard(session.heard_s)
         self._look.vouch(session.heard_s, session.inventorying)
         self._standing.tell_bad_in_time(session.heard_s)
 
@@ -224,6 +243,10 @@ class LlrpDriver:
 
     def _take_reports(self, session: Session, reports: list[TagReport]) -> None:
         """Take reports by runs of one clock: a reader may get its UTC amid those that it held."""
+        uptime = reports[0].uptime
+        if all(report.uptime == uptime for report in reports):  # nearly always: no list is copied
+            self._take_run(session, reports)
+            return
         for _, run in groupby(reports, key=attrgetter("uptime")):
             self._take_run(session, list(run))
 
@@ -247,7 +270,8 @@ class LlrpDriver:
 
     def _take_time(self, event: news.ReaderTime) -> None:
         now_us = self._host.wall_us()
-        self._stepped(self._time.sample(event.device_us, now_us, uptime=event.uptime, fresh=event.fresh))
+        fresh = event.fresh and self._approach.is_prompt()
+        self._stepped(self._time.sample(event.device_us, now_us, uptime=event.uptime, fresh=fresh))
 
     def _stepped(self, jump_us: int | None) -> None:
         if jump_us is not None:

@@ -15,12 +15,12 @@ Everything that a driver needs from its host (clocks, randomness) comes in as a 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from wire.window import TagRead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from random import Random
 
     from wire.messages import AntennaLook, CountBatch, DeviceClock, DeviceEvent, DeviceHealth, Scan
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     OnEvent: TypeAlias = Callable[[DeviceEvent], None]
     OnScans: TypeAlias = Callable[[list[Scan]], None]
     OnCount: TypeAlias = Callable[[CountBatch], None]
+    Stored: TypeAlias = Callable[[], Awaitable[bool]]
 
-__all__ = ["Driver", "Host", "Sink", "TagRead", "What"]
+__all__ = ["Driver", "Host", "LooksHarder", "Sink", "TagRead", "What"]
 
 
 class What(StrEnum):
@@ -83,6 +84,9 @@ class Sink(NamedTuple):
     """Barcodes of a scanner."""
     on_count: OnCount
     """A part of a cycle count, of a handheld or a scanner."""
+    stored: Stored | None = None
+    """Waits until all that was handed over is durable; False: not yet, ask again. For a driver whose device forgets
+    what it gave. None: whoever takes it keeps nothing."""
 
 
 class Driver(Protocol):
@@ -106,3 +110,11 @@ class Driver(Protocol):
 
     def clock(self) -> DeviceClock:
         """Return how far the device's clock can be trusted, and the shift that its reads carry."""
+
+
+@runtime_checkable
+class LooksHarder(Protocol):
+    """A driver that can inventory more than it usually does, because it rests now and then."""
+
+    def look_harder(self, seconds: float) -> bool:
+        """Inventory without rest for so long from now on; False when it does so anyway, or cannot now."""

@@ -31,6 +31,8 @@ class Standing:
         self.condition: Condition = "connecting"
         self.reads = 0
         """Reads or scans that were handed over."""
+        self.temperature_c: float | None = None
+        """Where the device tells it."""
         self.leaving = False
         """The driver is told to stop: that the device goes down now is no failure."""
         self.log: Any = structlog.get_logger("edge.drivers").bind(device=device, driver=driver)
@@ -59,6 +61,7 @@ class Standing:
             errors=self._errors,
             last_error=self._last_error,
             holder=self._last_error if self.condition == "refused" else "",
+            temperature_c=self.temperature_c,
         )
 
     def enter(self, condition: Condition, reason: str = "") -> None:

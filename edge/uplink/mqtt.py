@@ -13,12 +13,12 @@ circle. MQTT 5 is asked for first (`mqtt5_probe`), because it alone says that a 
 supported we go on with 3.1.1. There an access rule that denies a publish is invisible, so look at the acks. Nothing is
 kept at the broker (clean start): what it would keep for us, the gateway's next Ack says better.
 
-After a failure or a loss: full jitter, growing to `BACKOFF_CAP_S`, from the beginning after a stable connection.
+How long it waits after a failure or a loss stands in `edge.uplink.pause`.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,12 +26,10 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge.backoff import SETTLED_S, Backoff, Pace
+from edge.backoff import SETTLED_S
 from edge.drivers.port import Host
 from edge.limits import (
     ACK_MAX_BYTES,
-    BACKOFF_CAP_S,
-    BACKOFF_FIRST_S,
     COMMAND_MAX_BYTES,
     CONNECT_TIMEOUT_S,
     KEEPALIVE_S,
@@ -42,6 +40,7 @@ from edge.limits import (
 from edge.outage import Outage
 from edge.uplink.broker_url import BrokerUrl, Credentials
 from edge.uplink.mqtt5_probe import speaks_mqtt5
+from edge.uplink.pause import UplinkPause
 from edge.uplink.port import UplinkFigures, UplinkListener
 from wire.errors import MessageError
 from wire.messages import EdgeState, decode_ack, decode_command, encode_json
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     import ssl
 
 _QOS: Final = 1
-_PACE: Final = Pace(floor_s=0.0, first_s=BACKOFF_FIRST_S, factor=2.0, cap_s=BACKOFF_CAP_S)
 _TCP_S: Final = 5.0
 """Name look-up apart, how long a TCP (and TLS) handshake may take; a stop waits for no more than this."""
 _LEAVE_S: Final = 2.0
@@ -95,7 +93,9 @@ class MqttUplink:
         self._state = edge_topic(site, edge, Leaf.STATE)
         self._ack = edge_topic(site, edge, Leaf.ACK)
         self._cmd = edge_topic(site, edge, Leaf.CMD)
-        self._backoff = Backoff(host.rng)
+        self._pause = UplinkPause(host.rng)
+        self._unopened: Exception | None = None
+        """Why the last attempt opened no connection at all."""
         self._host = host
         self._log = log.bind(broker=str(broker))
         self._outage = Outage(self._log, "uplink")
@@ -161,6 +161,7 @@ class MqttUplink:
     async def _run(self) -> None:
         while not self._stopping.is_set():
             began_s = self._host.monotonic_s()
+            self._unopened = None
             try:
                 await self._one_connection()
             except Exception as error:  # noqa: BLE001 - an edge without uplink is of no use: say it, count it, try again
@@ -169,10 +170,10 @@ class MqttUplink:
                 return
             lasted_s = self._host.monotonic_s() - began_s
             if self._accepted:
-                self._backoff.worked(lasted_s)
+                self._pause.worked(lasted_s)
             self._watch_flapping(lasted_s)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._backoff.failed(_PACE))
+                await asyncio.wait_for(self._stopping.wait(), self._pause.after(self._unopened))
 
     def _survive(self, reason: str) -> None:
         """After something that nobody foresaw: the connection is over, like any other."""
@@ -198,9 +199,12 @@ class MqttUplink:
     async def _one_connection(self) -> None:
         """Connect and stay until it ends."""
         try:
-            self.protocol = self.protocol or await self._settle_protocol()
+            self.protocol = self.protocol or await self._unless_stopped(self._settle_protocol())
         except (OSError, UnicodeError) as error:  # a name that cannot be one fails in the IDNA codec
+            self._unopened = error
             self._failed(f"{type(error).__name__}: {error}")
+            return
+        if self.protocol is None:
             return
         connection = self._now = _Connection(self._client(self.protocol), asyncio.get_running_loop())
         stopping = asyncio.create_task(self._stopping.wait())
@@ -218,6 +222,17 @@ class MqttUplink:
             self._listener.on_disconnected(reason)
         if not self._stopping.is_set():
             self._outage.broke(reason)
+
+    async def _unless_stopped(self, asking: Coroutine[Any, Any, MQTTProtocolVersion]) -> MQTTProtocolVersion | None:
+        """Return the answer; None when we are told to stop first: a broker that never answers must not hold that up."""
+        answer, stopping = asyncio.create_task(asking), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({answer, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return answer.result() if answer.done() else None
+        finally:
+            for task in (answer, stopping):
+                task.cancel()
+            await asyncio.gather(answer, stopping, return_exceptions=True)
 
     async def _settle_protocol(self) -> MQTTProtocolVersion:
         if await speaks_mqtt5(self.broker.host, self.broker.port, self._tls, _TCP_S):
@@ -238,6 +253,7 @@ class MqttUplink:
         try:
             await asyncio.to_thread(client.connect, self.broker.host, self.broker.port, KEEPALIVE_S, **clean)
         except (OSError, ValueError) as error:
+            self._unopened = error
             return f"{type(error).__name__}: {error}"
         client.loop_start()
         waiting: set[asyncio.Future[Any]] = {connection.ready, connection.closed, stopping}

@@ -5,6 +5,7 @@ stand exactly once in the gateway's log, or a gap must name it; and the edge mus
 Bodies of rows are `#<n>`, unique; Gap rows are real messages.
 """
 
+import copy
 import random
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from wire.messages import Ack, Gap, decode_durable, encode_durable
 
 SITE, EDGE = "store-1", "edge-1"
 _QUIET_STEPS = 4_000
+REJECTED = frozenset(b"#%d" % number for number in range(17, 10_000, 17))
+"""Bodies that the gateway takes for garbage."""
 
 
 class ModelOutbox:
@@ -56,6 +59,7 @@ class Faults:
     evict_silently: bool = False
     believe_any_ack: bool = False
     no_resend: bool = False
+    ack_before_commit: bool = False
 
 
 @dataclass
@@ -68,17 +72,22 @@ class World:
     make_delivery: Callable[[bytes, list[HeldRows]], Delivery] = Delivery
 
     def __post_init__(self) -> None:
+        self.gateway.reject = REJECTED
         self.rng = random.Random(self.seed)
         self.now_s = 0.0
         self.outbox = ModelOutbox()
         self.accepted: list[tuple[bytes, bytes, int]] = []
         """Body, stream, seq."""
         self.lost_with_disk: set[bytes] = set()
+        self.lost_with_image: set[bytes] = set()
         self.lost_with_backup: set[bytes] = set()
         self.gaps_lost_too: list[NamedGap] = []
         """What was named once, by a gap that a disk or a backup took with it."""
         self.up: deque[bytes] = deque()
+        self.uncommitted: list[Ack] = []
+        """Answers that the gateway may send after its next commit."""
         self.down: deque[Ack] = deque()
+        self.image: ModelOutbox | None = None
         self.copy: GatewayState | None = None
         self.bodies = 0
         self.live_since_s = 0.0
@@ -149,6 +158,27 @@ class World:
         self._append([(encode_durable(gap), True)])
         self.link(up=True)
 
+    def copy_disk(self) -> None:
+        self.image = copy.deepcopy(self.outbox)
+
+    def restore_disk(self) -> None:
+        """An old image of the box is put back: what was stored since and is not delivered is what that costs.
+
+        What the image still holds may have been delivered long ago; it must not be logged again.
+        """
+        if self.image is None:
+            return
+        kept = {row[:2] for row in self.image.rows}
+        gone = [row for row in self.outbox.rows if row[:2] not in kept]
+        self.lost_with_image |= {body for _, _, body, _ in gone}
+        told = [gap_of(body) for _, _, body, is_gap in gone if is_gap]
+        self.gaps_lost_too += map(named, told)
+        if any(gap.cause == "stream_lost" for gap in told):
+            self.lost_with_image |= self.lost_with_disk
+        self.outbox = copy.deepcopy(self.image)
+        self.delivery = self.make_delivery(self._fresh(), self.outbox.held())
+        self.link(up=True)
+
     def evict(self) -> None:
         rows = self.outbox.rows
         if len(rows) < 4:
@@ -172,8 +202,24 @@ class World:
             return
         self._shuffle(self.up)
         frame = self.up[0] if self.rng.random() < 0.1 and not self.healed else self.up.popleft()
-        self.down.append(self.gateway.receive(frame))
+        answer = self.gateway.receive(frame)
+        if self.faults.ack_before_commit:
+            self.down.append(answer)
+        else:
+            self.uncommitted.append(answer)
+        if self.healed or self.rng.random() < 0.6:
+            self.commit()
+
+    def commit(self) -> None:
+        """The gateway commits what it took, and only then answers."""
         self.gateway.commit()
+        self.down.extend(self.uncommitted)
+        self.uncommitted.clear()
+
+    def crash_gateway(self) -> None:
+        """What it took since its last commit is forgotten, and nobody was answered."""
+        self.gateway.crash()
+        self.uncommitted.clear()
 
     def carry_down(self) -> None:
         if not self.down:
@@ -214,9 +260,11 @@ class World:
         held = {body for stream, seq, body, _ in self.outbox.rows if seq > on_its_way.get(stream, 0)}
         self.lost_with_backup |= {body for body in self.gateway.durable.log if body not in kept} - held
         self.gaps_lost_too += [*self.gateway.durable.gaps, *(named(gap) for gap in self.gateway.told_gaps())]
+        self.gaps_lost_too += [NamedGap(stream, seq, seq) for stream, seq in self.gateway.durable.quarantined]
         if any(gap.cause == "stream_lost" for gap in self.gateway.told_gaps()):
             self.lost_with_backup |= self.lost_with_disk
         self.gateway.restore(self.copy)
+        self.uncommitted.clear()
 
     def tick(self, seconds: float) -> None:
         self.now_s += seconds
@@ -239,10 +287,13 @@ class World:
             (2, self.restart_edge),
             (1, self.replace_disk),
             (2, self.evict),
-            (2, self.gateway.crash),
+            (3, self.crash_gateway),
+            (10, self.commit),
             (2, self.stray_ack),
             (1, self.copy_gateway),
             (1, self.restore_gateway),
+            (1, self.copy_disk),
+            (1, self.restore_disk),
             (1, lambda: self.tick(90.0)),
         ]
         weights = [weight for weight, _ in events]
@@ -292,7 +343,7 @@ class World:
             return True
         if body in self.lost_with_disk and any(gap.cause == "stream_lost" for gap in told):
             return True
-        return body in self.lost_with_backup
+        return body in self.lost_with_backup or body in self.lost_with_image
 
 
 def named(gap: Gap) -> NamedGap:

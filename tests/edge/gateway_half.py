@@ -7,6 +7,7 @@ One log for each site; `upto` for each stream. A row behind a hole is asked for 
 import copy
 from dataclasses import dataclass, field
 
+from gateway.ingest.watermark import Append, Offer, Reject, UnfillableGap, Watermark, resend_from
 from wire.frame import decode_frame
 from wire.messages import Ack, Gap, Rejected, decode_durable
 
@@ -85,3 +86,32 @@ class GatewayHalf:
         """The Gap messages in the log."""
         found = (decode_durable(body) for body in self.durable.log if body[:1] != b"#")
         return [message for message in found if isinstance(message, Gap)]
+
+
+class WatermarkHalf(GatewayHalf):
+    """The same with the gateway's own decisions (`gateway.ingest.watermark`) in place of the model's."""
+
+    def receive(self, frame: bytes) -> Ack:
+        """Take one frame and return the answer, to be sent after `commit`."""
+        parsed = decode_frame(frame)
+        header, state = parsed.header, self.working
+        mark = Watermark(state.upto.get(header.stream, 0))
+        refused = "body" if parsed.body in self.reject else None
+        decisions = list(mark.take(Offer(header.seq, header.first_held, refused)))
+        for decision in decisions:
+            match decision:
+                case Append():
+                    state.log.append(parsed.body)
+                case Reject(seq=seq):
+                    state.quarantined.append((header.stream, seq))
+                case UnfillableGap(from_seq=first, to_seq=last):
+                    state.gaps.append(NamedGap(header.stream, first, last))
+                case _:
+                    pass
+        state.upto[header.stream] = mark.last_seq
+        return Ack(
+            stream=header.stream.hex(),
+            upto=mark.last_seq,
+            resend_from=resend_from(decisions, mark.last_seq),
+            rejected=tuple(Rejected(one.seq, one.code) for one in decisions if isinstance(one, Reject)),
+        )

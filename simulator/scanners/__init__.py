@@ -1,0 +1,1 @@
+"""Barcode scanners in software: a pseudo terminal that sends what a scanner would, however it is configured."""
