@@ -1,4 +1,4 @@
-"""docs/drivers.md names every event, purpose and profile that there is."""
+"""The documents of drivers name every driver, event, purpose and profile that there is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from edge.drivers import driver_names
 from edge.drivers.port import What
 from firmware_config.profile import Purpose, profile_names
 
-TEXT = (Path(__file__).parents[3] / "docs" / "drivers.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+TEXT = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("drivers.md", "llrp.md"))
 
 
 @pytest.mark.parametrize("word", [*What, *Purpose, *profile_names(), *driver_names()])
