@@ -100,8 +100,12 @@ class OffsetEstimate:
             late = min(buckets[-1].lowest_us, buckets[-2].lowest_us) - self.offset_us
             if late > STEP_US:
                 return self._step(number, min(seen, self.offset_us + late), late)
+        if number - buckets[-1].number >= BUCKETS:  # a long silence: its first word may be one that was held back
+            buckets[0] = _Bucket(buckets[-1].number, self.offset_us)
+            while len(buckets) > 1:
+                buckets.pop()
         buckets.append(_Bucket(number, seen))
-        while number - buckets[0].number >= BUCKETS:
+        while number - buckets[0].number >= BUCKETS and len(buckets) > 2:
             buckets.popleft()
         self.offset_us = min(bucket.lowest_us for bucket in buckets)
         return None

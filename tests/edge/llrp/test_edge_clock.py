@@ -132,8 +132,21 @@ def test_drift_is_followed() -> None:
 def test_an_old_envelope_is_forgotten_over_a_long_silence() -> None:
     estimate, host_us = settled(0)
     host_us += 3_600 * SECOND_US
-    assert estimate.sample(host_us - 300_000, host_us) is None
+    for _ in range(3):
+        assert estimate.sample(host_us - 300_000, host_us) is None
+        host_us += BUCKET_US
     assert estimate.offset_us == 300_000
+
+
+def test_the_first_word_after_a_long_silence_may_be_a_held_one() -> None:
+    estimate, host_us = settled(0)
+    before = estimate.offset_us
+    host_us += 3_600 * SECOND_US
+    held_us = host_us - 1_200 * SECOND_US
+    assert estimate.sample(held_us, host_us) is None
+    assert estimate.offset_us == before, "a read of twenty minutes ago stays one"
+    assert estimate.sample(host_us - 2_000, host_us) is None
+    assert abs(estimate.offset_us - before) < 5_000
 
 
 def test_a_reboot_of_an_uptime_clock_is_no_step() -> None:
