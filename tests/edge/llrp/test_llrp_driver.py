@@ -358,7 +358,7 @@ def test_the_registry_knows_llrp() -> None:
 def test_an_unknown_driver_says_which_exist() -> None:
     pigeon = replace(device("127.0.0.1:1"), driver="pigeon")  # type: ignore[arg-type]
     with pytest.raises(
-        UnknownDriverError, match=r"^device R1: driver 'pigeon' is planned but not built; this version has: .*\bllrp\b"
+        UnknownDriverError, match=r"^device R1: driver 'pigeon' is not known; there are: .*\bllrp\b"
     ):
         build_driver(pigeon, SITE, host())
 
