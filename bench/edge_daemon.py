@@ -197,7 +197,7 @@ async def _sllurp() -> dict[str, float]:
         store = _Store(readers)
         figures = await _measure(process, readers, store)
         await asyncio.sleep(1.0)
-        said, _ = await process.communicate()
+        said, _ = await process.communicate(b"")
         if int(said.split()[-1]) != store.fed:
             raise RuntimeError(f"sllurp said {said.decode()!r}, the readers saw {store.fed}")
         return figures

@@ -24,7 +24,7 @@ from edge.pipeline import Pipeline
 from edge.state import EdgeStats, ReadRates, device_healths, edge_state
 from edge.uplink.port import Uplink
 from wire.limits import STREAM_BYTES
-from wire.messages import Command, DeviceEvent, EdgeState, ForgetSold, Gap, ReadMore, encode_durable
+from wire.messages import Command, DeviceEvent, EdgeState, ForgetSold, Gap, ReadMore, RememberAgain, encode_durable
 from wire.site import Site
 from wire.topics import check_id
 from wire.window import TagRead
@@ -83,6 +83,7 @@ class EdgeDaemon:
         self._rates = ReadRates()
         self._quiet: frozenset[tuple[str, int]] = frozenset()
         self._settled_stream = b""
+        self._given_up_rows = 0
         self._window_s = self._outbox_s = 0.0
         self._outbox_word = (0, 0)
         self._running: list[Driver] = []
@@ -232,13 +233,23 @@ class EdgeDaemon:
 
     def _on_command(self, command: Command) -> None:
         if isinstance(command, ForgetSold):
-            self._pipeline.sold.forget(command, self._host.monotonic_s())
+            self._forget_sold(command)
+        elif isinstance(command, RememberAgain):
+            self._pipeline.sold.remember(command)
+            self._log.info("sold_taken_back", items=len(command.items), listed=len(self._pipeline.sold))
         elif isinstance(command, ReadMore):
             self._read_more(command)
         else:
             self._log.info("rebirth_asked")
             self._pipeline.say_settings_again()
             self._uplink.publish_state(self._state("birth"))
+
+    def _forget_sold(self, command: ForgetSold) -> None:
+        sold = self._pipeline.sold
+        before = sold.malformed
+        sold.forget(command, self._host.monotonic_s())
+        said = {"items": len(command.items) + len(command.epcs), "grace_s": command.grace_s, "anew": command.anew}
+        self._log.info("sold_told", **said, malformed=sold.malformed - before, listed=len(sold))
 
     def _read_more(self, command: ReadMore) -> None:
         """Let the devices of these zones look harder; what none of them can do is said."""
@@ -266,8 +277,10 @@ class EdgeDaemon:
             next_s += WINDOW_S * max(1, int((now_s - next_s) // WINDOW_S) + 1)
 
     def _close_window(self) -> None:
-        if self._forwarder.delivery.live != self._settled_stream:
-            self._settled_stream = self._forwarder.delivery.live
+        """Close it. Settings are said again in a new stream, and when rows that may have said them were given up."""
+        live, given_up = self._forwarder.delivery.live, self._intake.figures.dropped_rows
+        if live != self._settled_stream or given_up != self._given_up_rows:
+            self._settled_stream, self._given_up_rows = live, given_up
             self._pipeline.say_settings_again()
         self._pipeline.close()
 

@@ -103,7 +103,10 @@ EVENTS_WAITING_MAX: Final = 5_000
 """Device events between two windows. A handful a second is normal; beyond this they are counted only."""
 
 SOLD_MAX_EPCS: Final = 200_000
-"""Sold tags that the edge drops: twice the items of a large store."""
+"""Sold items whose reads the edge drops: twice the items of a large store, and 200 bytes each."""
+
+SOLD_KNOWN_EPCS: Final = 100_000
+"""Tags of which is remembered what item they are, 250 bytes each; a full memory begins anew."""
 
 SOLD_KEEP_S: Final = 30 * 86_400.0
 """A sold tag that comes back after a month is a return and worth a read again."""

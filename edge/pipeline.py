@@ -1,7 +1,7 @@
 """From tag reads to durable rows: check, filter, window, encode.
 
 Every read that a driver hands over takes this way, on the event loop's thread: checked (a value that fits no column
-is dropped and counted, never the whole window with it) -> sold tags and foreign tags dropped and counted -> the
+is dropped and counted, never the whole window with it) -> foreign tags and sold goods dropped and counted -> the
 observation window. The window closes once a second of host time, also when nothing was read, because a batch says
 what was *looked at*; it closes early when it holds a whole batch. Device events travel with the next close. What a
 device lost (overflow, undecodable) becomes a Gap row at once.
@@ -93,6 +93,8 @@ class Pipeline:
         self.witness = AntennaWitness(configured)
         self._settings: dict[tuple[str, int], AntennaSettings] = {}
         self._say_settings = False
+        self._unplugged: list[tuple[str, int | None]] = []
+        """Antennas that were pulled out in this window: what it read of them was read before."""
 
     @property
     def figures(self) -> PipelineFigures:
@@ -107,12 +109,12 @@ class Pipeline:
         counted.reads += len(reads)
         good = [read for read in reads if is_well_formed(read)]
         counted.malformed_reads += len(reads) - len(good)
+        ours = self._filter.ours(device, good)
         if len(self.sold):
-            now_s = self._host.monotonic_s()
-            kept = [read for read in good if not self.sold.drops(read.epc, now_s)]
-            counted.sold_reads += len(good) - len(kept)
-            good = kept
-        self._window.add(device, self._filter.ours(device, good))
+            kept = self.sold.without_sold(ours, self._host.monotonic_s())
+            counted.sold_reads += len(ours) - len(kept)
+            ours = kept
+        self._window.add(device, ours)
         if len(self._window) >= EARLY_CLOSE_OBSERVATIONS:
             self.close()
 
@@ -122,11 +124,11 @@ class Pipeline:
         cause = _GAPS.get(event.what)
         if cause is not None:
             self._say_gap(cause, event)
+        if event.what in _PLUGS:
+            self._take_plug(event.device, event.port, plugged=event.what == What.ANTENNA_UP)
         if len(self._events) >= EVENTS_WAITING_MAX:
             self._counted.events_dropped += 1
             return
-        if event.what in _PLUGS:
-            self.witness.plugged(event.device, event.port, plugged=event.what == What.ANTENNA_UP)
         detail = event.detail[:EVENT_DETAIL_MAX_CHARS]
         self._events.append(msgspec.structs.replace(event, detail=detail))
 
@@ -160,10 +162,14 @@ class Pipeline:
             self._counted.broken_windows += 1
             self._log.error("window_broken", reason=str(error))
             self._offer_gap("undecodable", from_us, now_us, None, f"window could not be encoded: {error}")
+            self.say_settings_again()  # they may have stood in it
             batches = []
         for batch in batches:
             self._offer_batch(batch)
             self._witness(batch)
+        for antenna in self._unplugged:
+            self.witness.plugged(*antenna, plugged=False)
+        self._unplugged.clear()
         self._offer_events()
 
     def say_settings_again(self) -> None:
@@ -187,6 +193,11 @@ class Pipeline:
         self._say_settings = False
         looks += [AntennaLook(device, port, foreign=count) for (device, port), count in foreign.items()]
         return tuple(looks)
+
+    def _take_plug(self, device: str, port: int | None, *, plugged: bool) -> None:
+        antenna = device, port
+        self._unplugged = [one for one in self._unplugged if one != antenna] + ([] if plugged else [antenna])
+        self.witness.plugged(device, port, plugged=plugged)
 
     def _offer_scans(self, scans: tuple[Scan, ...]) -> None:
         body = encode_durable(ScanBatch(site=self._site, edge=self._edge, scans=scans))

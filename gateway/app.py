@@ -36,6 +36,7 @@ from gateway.pauses import fewer_pauses
 from gateway.push.service import Push
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
+from gateway.sold.teller import SoldTeller
 from gateway.steps import Step, pass_by
 from gateway.storage.engine import Database
 from gateway.storage.readiness import bring_up_to_date, told
@@ -116,8 +117,13 @@ class Gateway:
             committed=self.relay.wake,
             step=step,
         )
-        self.ingest = Ingest(self.source, self.database, self._sites, clock, wake=self.fold.wake, step=step)
-        self.channels = Channels(self.database, clock, self.relay, self.fold.wake)
+        self.sold = SoldTeller(
+            self.database, self._sites, self.source, clock, grace_s=config.sold_grace_s, holds=self.fold.holds
+        )
+        self.ingest = Ingest(
+            self.source, self.database, self._sites, clock, wake=self.fold.wake, heard=self.sold.heard, step=step
+        )
+        self.channels = Channels(self.database, clock, self.relay, self._logged)
         self.push = Push(
             self.database,
             self.queries,
@@ -134,11 +140,15 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
 
+    def _logged(self, site: str) -> None:
+        self.fold.wake(site)
+        self.sold.wake()
+
     def counters(self) -> dict[str, int]:
         """Return the counters of this process."""
         connected = {"source_connected": int(self.source.connected)}
         mine = self.ingest.counters() | self.fold.counters() | self.relay.counters()
-        return mine | self.channels.counters() | self.push.counters() | connected
+        return mine | self.channels.counters() | self.push.counters() | self.sold.counters() | connected
 
     async def start(self) -> None:
         """Bring the database up to date, make the sites known, and run every part. Raises `DatabaseError`."""
@@ -159,6 +169,7 @@ class Gateway:
         self._spawn("relay", self.relay.run())
         self._spawn("sweeper", self.channels.sweeper.run())
         self._spawn("push", self.push.run())
+        self._spawn("sold", self.sold.run())
         self._spawn("fold", self.fold.run())
         self._spawn("ingest", self.ingest.run())
 
@@ -181,6 +192,7 @@ class Gateway:
             ("sweeper", self.channels.sweeper.stop),
             ("relay", self.relay.stop),
             ("push", self.push.stop),
+            ("sold", self.sold.stop),
             ("http", self._http_stop.set),
         )
         await self.source.close()

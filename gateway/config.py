@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from gateway.limits import CHECKPOINT_ENTRIES, CHECKPOINT_S, LEASE_TTL_S
+from gateway.limits import CHECKPOINT_ENTRIES, CHECKPOINT_S, LEASE_TTL_S, SOLD_GRACE_S
 from wire.errors import WireError
 from wire.site import Site
 from wire.site_file import decode_site_text, parse_site
@@ -61,6 +61,9 @@ class GatewayConfig(BaseSettings):
     keep_log: bool = Field(default=False, description="never prune the input log (audits); it grows without bound")
     webhook_allow_private: bool = Field(
         default=False, description="webhooks may go to private addresses, and by plain http to this machine"
+    )
+    sold_grace_s: int = Field(
+        default=SOLD_GRACE_S, ge=0, le=86_400, description="how long after a sale edges still read the sold item"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
 

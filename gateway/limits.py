@@ -80,6 +80,11 @@ RETRY_FIRST_S: Final = 0.5
 RETRY_CAP_S: Final = 30.0
 """A site whose fold failed is loaded again after this long, doubling."""
 
+SOLD_GRACE_S: Final = 3_600
+"""Edges read a sold item for so long after its sale. The presence engine follows it for ten minutes
+(`gateway.presence.witness.SALE_KEPT_US`) and has it leave after 25 s of silence; it looks for the item of a sale by SKU
+for half an hour. An hour covers all of it."""
+
 # -- changes
 CHANGE_MOVES_MAX: Final = 50
 """Moves named in one stock event; more are counted in `moves_left_out`. Keeps an event below 16 KB."""

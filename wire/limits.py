@@ -59,6 +59,13 @@ TOPIC_MAX_BYTES: Final = 256
 ACK_MAX_REJECTED: Final = 200
 """One Ack covers at most as many messages as one commit takes."""
 
+# -- commands
+COMMAND_MAX_ITEMS: Final = 10_000
+"""Sold items in one command: a day of the busiest store in one message below a megabyte."""
+
+ITEM_PATH_MAX_CHARS: Final = 100
+"""`/01/`, 14 digits, `/21/` and a serial of 20 characters, each of them percent-encoded."""
+
 # -- site files
 SITE_FILE_MAX_BYTES: Final = 1 * MIB
 SITE_FILE_MAX_VALUES: Final = 250_000

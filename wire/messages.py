@@ -14,7 +14,15 @@ from msgspec import UNSET, Meta, UnsetType
 from wire import observations
 from wire.errors import IdentityError, MessageError
 from wire.frame import Format
-from wire.limits import ACK_MAX_REJECTED, BATCH_MAX_ANTENNAS, BATCH_MAX_EVENTS, ID_MAX_CHARS, WINDOW_MAX_MS
+from wire.limits import (
+    ACK_MAX_REJECTED,
+    BATCH_MAX_ANTENNAS,
+    BATCH_MAX_EVENTS,
+    COMMAND_MAX_ITEMS,
+    ID_MAX_CHARS,
+    ITEM_PATH_MAX_CHARS,
+    WINDOW_MAX_MS,
+)
 from wire.observations import Observations
 
 SCHEMA: Final = 1
@@ -26,6 +34,7 @@ Port: TypeAlias = Annotated[int, Meta(ge=0, le=65_535)]
 Shift: TypeAlias = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 """Milliseconds either way. Every integer has a bound: JSON carries any, MessagePack 64 bits."""
 Text: TypeAlias = Annotated[str, Meta(max_length=2_000)]
+ItemPath: TypeAlias = Annotated[str, Meta(max_length=ITEM_PATH_MAX_CHARS)]
 ClockQuality: TypeAlias = Literal["synced", "estimated", "stepped", "unknown"]
 
 
@@ -353,11 +362,32 @@ class Rebirth(msgspec.Struct, frozen=True, tag_field="cmd", tag="rebirth"):
     """Say again who you are: the gateway missed the birth."""
 
 
-class ForgetSold(msgspec.Struct, frozen=True, tag_field="cmd", tag="forget_sold"):
-    """EPCs (hexadecimal) that were sold: drop them at the edge after `grace_s`."""
+class SoldItem(msgspec.Struct, frozen=True, array_like=True):
+    """An item that was sold: `[path, age_s]`; the path is that of its Digital Link (`wire.item_path`)."""
 
-    epcs: Annotated[tuple[str, ...], Meta(max_length=10_000)]
+    path: ItemPath
+    age_s: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    """How long ago the gateway learnt of the sale."""
+
+
+class ForgetSold(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="cmd", tag="forget_sold"):
+    """Goods that were sold: drop reads of them at the edge from `grace_s` after the sale on.
+
+    `items` by GTIN and serial, whatever their tags look like. `anew`: forget what was told before; the first page of a
+    whole list says so. `epcs`: single tags (hexadecimal), sold now; it stands first and without a default, because
+    edges of before `items` ask for it.
+    """
+
+    epcs: Annotated[tuple[str, ...], Meta(max_length=COMMAND_MAX_ITEMS)]
     grace_s: Annotated[int, Meta(ge=0, le=86_400)] = 3_600
+    items: Annotated[tuple[SoldItem, ...], Meta(max_length=COMMAND_MAX_ITEMS)] = ()
+    anew: bool = False
+
+
+class RememberAgain(msgspec.Struct, frozen=True, tag_field="cmd", tag="remember_again"):
+    """Items (paths, as in `ForgetSold`) that are sold no longer, most of them returned: their reads count at once."""
+
+    items: Annotated[tuple[ItemPath, ...], Meta(max_length=COMMAND_MAX_ITEMS)]
 
 
 class ReadMore(msgspec.Struct, frozen=True, tag_field="cmd", tag="read_more"):
@@ -367,7 +397,7 @@ class ReadMore(msgspec.Struct, frozen=True, tag_field="cmd", tag="read_more"):
     seconds: Annotated[int, Meta(ge=1, le=3_600)]
 
 
-Command: TypeAlias = Rebirth | ForgetSold | ReadMore
+Command: TypeAlias = Rebirth | ForgetSold | RememberAgain | ReadMore
 
 
 class StockEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -413,5 +443,5 @@ def decode_state(payload: bytes) -> EdgeState:
 def decode_command(payload: bytes) -> Command:
     """Parse a command. Raises `MessageError`."""
     message = _decode_json(Command, payload)  # type: ignore[arg-type]
-    assert isinstance(message, Rebirth | ForgetSold | ReadMore)
+    assert isinstance(message, Rebirth | ForgetSold | RememberAgain | ReadMore)
     return message

@@ -3,8 +3,9 @@
 An edge says its birth with each connect, and its health every half minute, retained. The gateway may miss that: a
 broker that was killed forgets what it retained, a state can be refused. And how an antenna inventories is said only
 when it changes: where rows are lost for ever (an unfillable gap: the gateway went back to a backup, or the edge's disk
-was replaced), that may be among them. In both cases the edge is asked by a `Rebirth`, which it answers with its state
-and with its settings in the next window.
+was replaced; or a message that is refused), that may be among them. In both cases the edge is asked by a `Rebirth`,
+which it answers with its birth and with its settings in the next window. Rows that are lost are asked about until that
+birth comes: a question can be lost like anything.
 
 An edge that sends data and has said nothing yet is given `BIRTH_GRACE_US`, because a retained state may come after the
 data when the gateway has just subscribed. Nobody is asked more often than once in `REBIRTH_PAUSE_US`.
@@ -33,6 +34,10 @@ class EdgeName(NamedTuple):
 @dataclass(slots=True)
 class _Edge:
     born: bool = False
+    lossy: bool = False
+    """Rows of it are lost for ever, and it has not answered a question since."""
+    asked: bool = False
+    """It was asked since it became lossy."""
     first_us: int | None = None
     """When it first sent data without having said who it is."""
     asked_us: int | None = None
@@ -52,10 +57,22 @@ class Births:
                 said = self._edge(EdgeName(arrival.state.site, arrival.state.edge))
                 said.born = arrival.state.what != "death"
                 said.first_us = None
+                if arrival.state.what == "birth" and said.asked:
+                    said.lossy = False
             elif isinstance(arrival, Message):
-                speakers[EdgeName(arrival.site, arrival.edge)] = None
-        silent = [name for name in speakers if self._is_overdue(self._edge(name), now_us)]
-        return [name for name in dict.fromkeys([*lossy, *silent]) if self._may_ask(self._edge(name), now_us)]
+                name = EdgeName(arrival.site, arrival.edge)
+                speakers[name] = None
+                if arrival.code is not None:
+                    self._lost(name)
+        for name in lossy:
+            speakers[name] = None
+            self._lost(name)
+        asking = [name for name in speakers if self._is_overdue(self._edge(name), now_us)]
+        return [name for name in asking if self._may_ask(self._edge(name), now_us)]
+
+    def _lost(self, name: EdgeName) -> None:
+        edge = self._edge(name)
+        edge.lossy, edge.asked = True, False
 
     def _edge(self, name: EdgeName) -> _Edge:
         found = self._edges.get(name)
@@ -67,6 +84,8 @@ class Births:
 
     @staticmethod
     def _is_overdue(edge: _Edge, now_us: int) -> bool:
+        if edge.lossy:
+            return True
         if edge.born:
             return False
         if edge.first_us is None or edge.first_us > now_us:  # the clock went back
@@ -77,5 +96,5 @@ class Births:
     def _may_ask(edge: _Edge, now_us: int) -> bool:
         if edge.asked_us is not None and 0 <= now_us - edge.asked_us < REBIRTH_PAUSE_US:
             return False
-        edge.asked_us = now_us
+        edge.asked_us, edge.asked = now_us, True
         return True

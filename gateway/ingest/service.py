@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.ingest.admit import Admitted, admit, prune_quarantine
-from gateway.ingest.arrival import Arrival, Message, Stray, inspect
+from gateway.ingest.arrival import Arrival, Message, State, Stray, inspect
 from gateway.ingest.births import Births, EdgeName
 from gateway.ingest.port import Delivery, Source
 from gateway.limits import (
@@ -29,7 +29,7 @@ from gateway.limits import (
 )
 from gateway.steps import Step, pass_by
 from gateway.storage.engine import Database
-from wire.messages import Ack, Rebirth, encode_json
+from wire.messages import Ack, EdgeState, Rebirth, encode_json
 from wire.topics import Leaf, edge_topic
 
 _log: Final = structlog.get_logger("gateway.ingest")
@@ -66,7 +66,10 @@ class IngestFigures:
 
 
 class Ingest:
-    """Runs one source into the database. `wake` is called with a site after its log grew."""
+    """Runs one source into the database.
+
+    `wake` is called with a site after its log grew, `heard` with what an edge said of itself; both come back at once.
+    """
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Ingest:
         clock: Clock,
         *,
         wake: Callable[[str], None] = lambda _site: None,
+        heard: Callable[[EdgeState], None] = lambda _state: None,
         step: Step = pass_by,
         linger_s: float = COMMIT_LINGER_S,
     ) -> None:
@@ -85,6 +89,7 @@ class Ingest:
         self._sites = sites
         self._clock = clock
         self._wake = wake
+        self._heard = heard
         self._step = step
         self._linger_s = linger_s
         self._unpruned = 0
@@ -133,7 +138,8 @@ class Ingest:
         until = loop.time() + self._linger_s
         while len(batch) < COMMIT_MAX_MESSAGES:
             try:
-                following = await asyncio.wait_for(queue.get(), until - loop.time())
+                async with asyncio.timeout_at(until):  # `wait_for` may swallow a cancellation (Python 3.11)
+                    following = await queue.get()
             except TimeoutError:
                 break
             if following is None:
@@ -151,6 +157,9 @@ class Ingest:
                 self._wake(site)
             await self._send(done.acks)
             await self._ask_births(arrivals, sorted(done.lossy))
+        for arrival in arrivals:
+            if isinstance(arrival, State):
+                self._heard(arrival.state)
         if self._unpruned >= QUARANTINE_PRUNE_EVERY:
             await self._prune()
 

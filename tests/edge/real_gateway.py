@@ -61,7 +61,9 @@ class RealGateway:
         """End it in the middle of whatever it does."""
         if self._task is None:
             return
-        self._task.cancel()
+        while not self._task.done():  # `asyncio.wait_for` of Python 3.11 may swallow a cancellation (CPython #86296)
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=0.2)
         await asyncio.gather(self._task, return_exceptions=True)
         self._before = self.arrivals
         self._task = self._ingest = None

@@ -64,7 +64,8 @@ class Shop:
     async def kill_somewhere(self, rng: random.Random) -> None:
         before = self.gateway.arrivals
         child = self.start(self.orders)
-        await until(lambda: self.gateway.arrivals > before + 3, "data of this edge", 60)
+        await until(lambda: self.gateway.arrivals > before + 3 or child.exitcode is not None, "data of this edge", 60)
+        assert child.exitcode is None, "this edge ended by itself"
         await asyncio.sleep(rng.uniform(0.0, 0.3))
         assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)

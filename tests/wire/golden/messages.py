@@ -22,8 +22,10 @@ from wire.messages import (
     ReadMore,
     Rebirth,
     Rejected,
+    RememberAgain,
     Scan,
     ScanBatch,
+    SoldItem,
     StockEvent,
     read_batch,
 )
@@ -179,6 +181,13 @@ PLAIN: Final[dict[str, EdgeState | Ack | Command | StockEvent]] = {
     ),
     "rebirth": Rebirth(),
     "forget_sold": ForgetSold(epcs=(EPC.hex(),), grace_s=60),
+    "forget_sold_items": ForgetSold(
+        epcs=(),
+        grace_s=1_800,
+        items=(SoldItem("/01/09506000134352/21/12345", 86_400), SoldItem("/01/09506000134352/21/A%2F1")),
+        anew=True,
+    ),
+    "remember_again": RememberAgain(items=("/01/09506000134352/21/12345",)),
     "read_more": ReadMore(zones=("FLOOR_A", "BACK"), seconds=30),
     "stock_event": StockEvent(
         seq=7,
