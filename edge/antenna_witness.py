@@ -54,7 +54,7 @@ class _Antenna:
     def take(self, reads: int, inventory_ms: int) -> None:
         self.reads += reads
         self.inventory_ms += inventory_ms
-        if reads:
+        if reads and inventory_ms:  # reads without it were on their way when the plug was pulled
             self.unplugged = False
         if self.inventory_ms >= SLOT_MS:
             self._close(self.reads * SLOT_MS / self.inventory_ms)

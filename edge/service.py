@@ -47,7 +47,11 @@ def build_drivers(chosen: SiteOfEdge, host: Host) -> dict[str, Driver]:
 def build_daemon(config: EdgeConfig, host: Host) -> EdgeDaemon:
     """Compose the daemon of the command. Raises `ConfigError`, `SiteFileError` or `OutboxError` before it runs."""
     chosen = read_site(config.site_file, config.edge)
-    if config.outbox.exists() and config.outbox.samefile(config.site_file):
+    try:
+        is_the_site_file = config.outbox.exists() and config.outbox.samefile(config.site_file)
+    except OSError as error:
+        raise ConfigError(f"--outbox {config.outbox}: {error.strerror}") from error
+    if is_the_site_file:
         raise ConfigError(f"--outbox {config.outbox} is the site file itself: choose another path")
     broker = parse_broker_url(config.broker)
     log = get_log()

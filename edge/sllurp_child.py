@@ -114,7 +114,7 @@ class Session:
         return self._library.LLRPReaderConfig(
             {
                 "antennas": ports,
-                "tx_power_dbm": {port: asked["power_dbm"].get(str(port)) or MOST_DBM for port in ports},
+                "tx_power_dbm": asked_powers(asked),
                 "session": asked["session"],
                 "tag_population": asked["population"],
                 "keepalive_interval": asked["keepalive_ms"],
@@ -299,6 +299,12 @@ def events_of(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
         words = data["ReaderExceptionEvent"]["Message"]
         text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
         yield {"what": "reader_exception", "detail": text[:500]}
+
+
+def asked_powers(settings: dict[str, Any]) -> dict[int, float]:
+    """Return the power of each port; one for which none is asked gets the most. 0 dBm is a power like any other."""
+    said = {port: settings["power_dbm"].get(str(port)) for port in settings["ports"]}
+    return {port: MOST_DBM if dbm is None else dbm for port, dbm in said.items()}
 
 
 def power_step(table_dbm: list[float], asked_dbm: float) -> int:

@@ -16,10 +16,10 @@ _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def is_held(outbox: Path) -> bool:
-    """Whether a daemon holds this outbox right now."""
-    if not outbox.is_file():
-        return False
+    """Whether a daemon holds this outbox right now; one that we may not look at, none that we know of."""
     try:
+        if not outbox.is_file():
+            return False
         db = sqlite3.connect(f"file:{outbox.absolute()}?mode=ro", uri=True, timeout=0.0)
         try:
             db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -27,11 +27,21 @@ def is_held(outbox: Path) -> bool:
             db.close()
     except sqlite3.Error as error:
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
+    except OSError:
+        return False
     return False
 
 
 def check_outbox(outbox: Path, max_bytes: int) -> list[Finding]:
     """Return whether the outbox's place can be written and has room; blocks for a moment."""
+    try:
+        return _outbox(outbox, max_bytes)
+    except OSError as error:  # a folder of the daemon's user, which nobody else may look into
+        do = "run the doctor as the daemon's user, or as root"
+        return [bad("outbox", "folder", f"{outbox}: {error.strerror or error}", do)]
+
+
+def _outbox(outbox: Path, max_bytes: int) -> list[Finding]:
     folder = outbox.absolute().parent
     if not folder.is_dir():
         return [bad("outbox", "folder", f"{folder} is not there", "make it; the daemon makes one level only")]

@@ -120,7 +120,12 @@ _SERIAL_DO: Final = {
 
 
 async def _file(device: Device, _site: Site, _daemon_runs: bool) -> list[Finding]:
-    return [await asyncio.to_thread(_folder, device.id, Path(device.address))]
+    folder = Path(device.address)
+    try:
+        return [await asyncio.to_thread(_folder, device.id, folder)]
+    except OSError as error:
+        do = "let the daemon's user look into it; is a share that it lies on mounted and well?"
+        return [bad(device.id, "folder", f"{folder}: {error.strerror or error}", do)]
 
 
 def _folder(device: str, folder: Path) -> Finding:

@@ -63,3 +63,6 @@ async def _device(device: Device, chosen: SiteOfEdge, host: Host, *, daemon_runs
     except TimeoutError:
         text = f"not done after {time.monotonic() - began_s:.0f} s"
         return [bad(device.id, "time", text, "it answers too slowly: is it overloaded, is the network?")]
+    except Exception as error:  # noqa: BLE001 - what it stumbles over must not hide the other devices
+        text = f"the look at it failed: {type(error).__name__}: {error}"
+        return [bad(device.id, "look", text, f"check this device's settings in {chosen.file}")]

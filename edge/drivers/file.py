@@ -78,6 +78,7 @@ class FileDriver:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        self._standing.tell_bad(self._host.monotonic_s())
         self._standing.enter("down")
 
     def health(self) -> DeviceHealth:
@@ -106,7 +107,7 @@ class FileDriver:
             for one in await asyncio.to_thread(self._folder.look, self._host.monotonic_s()):
                 if self._stopping.is_set():
                     return 0.0
-                await self._take(one)
+                await self._take_alone(one)
         except OSError as error:
             self._folder.lost()
             self._standing.enter("down", f"folder {self._device.address}: {error.strerror or error}{_mend(error)}")
@@ -116,9 +117,20 @@ class FileDriver:
         self._tell_ignored()
         return self._look_s
 
+    async def _take_alone(self, waiting: Waiting) -> None:
+        """Take one file; our own error with it is said once, and does not end the device or hold up other files."""
+        try:
+            await self._take(waiting)
+        except OSError:
+            raise
+        except Exception as error:
+            if self._folder.is_news(waiting):
+                self._standing.count_bad(f"count file {waiting.name}: our own error: {type(error).__name__}")
+                self._standing.log.exception("count file failed", file=waiting.name)
+
     async def _take(self, waiting: Waiting) -> None:
         """Read one file, hand it over, put it away."""
-        name = waiting.path.name
+        name = waiting.name
         try:
             taken = await asyncio.to_thread(self._folder.take, waiting)
         except FileNotFoundError:  # somebody took it away
@@ -143,7 +155,9 @@ class FileDriver:
         await self._count(taken, file)
 
     async def _count(self, taken: Taken, file: CountFile) -> None:
-        name, written_us = taken.waiting.path.name, min(taken.waiting.changed_us, self._host.wall_us())
+        name, written_us = taken.waiting.name, min(taken.waiting.changed_us, self._host.wall_us())
+        if not await self._stored():  # a disk that takes nothing: part of a count would be dropped, part of it kept
+            return
         for part in file.parts(self._site, self._device.edge, max(0, written_us)):
             self._sink.on_count(part)
         if not await self._stored():

@@ -10,7 +10,8 @@ no login in the site file), its will topic (`management_topic`) stands for it: t
 and only its events show that it works.
 
 *Start*: with `start` (true where it is not said) the driver stores a preset of its own, starts it, reads it back, and
-stops it in the end. Without, somebody else does; the preset that runs is read to know which ports look.
+stops it in the end. Without, somebody else does; the preset that runs is read to know which ports look. What an event
+says of the inventory may be older than what we did since, and names no preset: so the reader is asked then.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from edge.drivers.port import What
 from edge.iot import fields
 from edge.iot.access import RestAccess, broker_of, login_of, topic_of
 from edge.iot.driver import JsonReader, SessionOver
-from edge.iot.events import Inventory
+from edge.iot.events import Inventory, Overflow
 from edge.iot.impinj import inventory_of, parse_event
-from edge.iot.impinj_preset import settings_in, shortcomings
+from edge.iot.impinj_preset import PRESET, settings_in, shortcomings
 from edge.iot.impinj_rest import STREAM, ImpinjRest, check, running_preset, unreachable
 from edge.iot.limits import (
     IMPINJ_KEEPALIVE_AS_MADE_S,
@@ -105,15 +105,29 @@ def _over_mqtt(device: Device, site: Site, host: Host, wishes: Sequence[Wish]) -
 class _ImpinjReader(JsonReader):
     """What both ways share: setting the reader up, and what its events mean."""
 
-    def __init__(self, device: str, wishes: Sequence[Wish], host: Host, *, start: bool, keepalive_s: float) -> None:
+    def __init__(
+        self,
+        device: str,
+        wishes: Sequence[Wish],
+        host: Host,
+        rest: RestAccess | None,
+        *,
+        start: bool,
+        keepalive_s: float,
+    ) -> None:
         super().__init__(device, "impinj_iot", [wish.port for wish in wishes], host)
         self._wishes = tuple(wishes)
+        self._rest = rest
         self._start = start
         self._started = False
         self._keepalive_s = keepalive_s
+        self._preset = ""
+        self._told_of_inventory = False
+        """An event said that it is idle though we started it, or runs by we know not which preset: ask the reader."""
 
     async def _set_up(self, rest: ImpinjRest) -> None:
         """Let the inventory run, or find out what runs."""
+        self._told_of_inventory = False
         status = await rest.status()
         self._taker.its_time(fields.moment_us(status.get("time")))
         if fields.text(status, "interface").lower() == "llrp":
@@ -122,8 +136,9 @@ class _ImpinjReader(JsonReader):
             self._started = True
             preset, problems = await rest.run(self._wishes)
             status = await rest.status()
+            self._check_ours(status)
         else:
-            name = running_preset(status)
+            self._preset = name = running_preset(status)
             found = await rest.preset(name) if name else None
             preset, problems = found or {}, shortcomings(found) if found else []
             if not name:
@@ -131,27 +146,43 @@ class _ImpinjReader(JsonReader):
         for problem in problems:
             self._taker.remark(problem, problem)
         self._taker.asked(settings_in(preset) if preset else self._unknown())
-        self._follow(inventory_of(fields.text(status, "status")))
+        self._taker.runs(running=_runs(status) and self._arrives(status))
         self._has_set_up()
+
+    async def _ask(self, rest: ImpinjRest) -> None:
+        """Ask how the inventory is; where another preset may run that somebody started, read it."""
+        told, self._told_of_inventory = self._told_of_inventory, False
+        status = await rest.status()
+        if self._start:
+            self._check_ours(status)
+        elif told or running_preset(status) != self._preset:
+            self._taker.found(running=False)
+            await self._set_up(rest)
+            return
+        self._taker.found(running=_runs(status) and self._arrives(status))
+
+    def _check_ours(self, status: JsonObject) -> None:
+        """Raise `SessionOver` unless the preset that we started runs: it is started again."""
+        if fields.text(status, "status") == "idle" or running_preset(status) not in ("", PRESET):
+            raise SessionOver("its inventory was stopped by somebody else")
+
+    def _arrives(self, status: JsonObject) -> bool:  # noqa: ARG002 - for readers that send their reads elsewhere
+        """Whether what it reads comes to us."""
+        return True
 
     def _unknown(self) -> dict[int, AntennaSettings]:
         """A transient preset cannot be read: all ports may look, and nobody knows how."""
         return {wish.port: AntennaSettings() for wish in self._wishes}
 
-    def _follow(self, inventory: Inventory) -> None:
-        """Take what the reader says of its inventory; one that we started and somebody stopped is started again."""
-        self._taker.runs(running=inventory.state == "running")
-        if self._start and inventory.state == "idle":
-            raise SessionOver("its inventory was stopped by somebody else")
-
     def _take(self, split: Split) -> None:
         """Take what came from the reader."""
         events = self._parsed(split, parse_event)
         self._taker.take(events)
+        doubtful = "idle" if self._start else "running"
+        if self._rest is not None and any(isinstance(one, Inventory) and one.state == doubtful for one in events):
+            self._told_of_inventory = True
+            self._taker.runs(running=False)  # until it was asked
         self._alive()
-        for event in events:
-            if isinstance(event, Inventory):
-                self._follow(event)
 
     async def _stop_inventory(self, rest: ImpinjRest) -> None:
         """Say the last word to a reader that we started."""
@@ -164,27 +195,31 @@ class _ImpinjReader(JsonReader):
             self._standing.log.warning("inventory left running", reason=str(error) or "no answer")
 
 
+def _runs(status: JsonObject) -> bool:
+    return inventory_of(fields.text(status, "status")).state == "running"
+
+
 class ImpinjStream(_ImpinjReader):
     """One reader over its HTTP stream (implements `edge.drivers.port.Driver`)."""
 
     def __init__(
         self, device: str, wishes: Sequence[Wish], host: Host, rest: RestAccess, *, start: bool, keepalive_s: float
     ) -> None:
-        super().__init__(device, wishes, host, start=start, keepalive_s=keepalive_s)
-        self._rest = rest
+        super().__init__(device, wishes, host, rest, start=start, keepalive_s=keepalive_s)
+        self._access = rest
 
     async def _session(self) -> None:
-        async with self._rest.client() as client:
+        async with self._access.client() as client:
             rest = ImpinjRest(client)
             try:
                 if self._start:
                     await rest.set_keepalive(round(self._keepalive_s))
                 await self._set_up(rest)
-                await self._read(client)
+                await self._read(client, rest)
             finally:
                 await self._stop_inventory(rest)
 
-    async def _read(self, client: httpx.AsyncClient) -> None:
+    async def _read(self, client: httpx.AsyncClient, rest: ImpinjRest) -> None:
         """Read the stream until it ends."""
         silent_s = WATCHDOG_KEEPALIVES * self._keepalive_s
         lines = LineStream()
@@ -194,6 +229,8 @@ class ImpinjStream(_ImpinjReader):
                     check(response, b"")
                 async for chunk in response.aiter_raw():
                     self._take(lines.feed(chunk))
+                    if self._told_of_inventory:
+                        await self._ask(rest)
         except httpx.ReadTimeout as error:
             raise SessionOver(f"silent for {silent_s:g} s") from error
         except httpx.HTTPError as error:
@@ -220,8 +257,7 @@ class ImpinjMqtt(_ImpinjReader):
         start: bool,
         keepalive_s: float,
     ) -> None:
-        super().__init__(device, wishes, host, start=start, keepalive_s=keepalive_s)
-        self._rest = rest
+        super().__init__(device, wishes, host, rest, start=start, keepalive_s=keepalive_s)
         self._broker = broker
         self._topics = (topic,) if will_topic is None else (topic, will_topic)
         self._will_topic = will_topic
@@ -248,31 +284,29 @@ class ImpinjMqtt(_ImpinjReader):
     async def _ask_again_and_again(self, rest: ImpinjRest) -> None:
         """Ask the reader how it is, every keepalive, until it or the broker is gone."""
         while True:
-            status = await rest.status()
-            self._follow(inventory_of(fields.text(status, "status")))
-            self._distrust_unconnected(status)
+            await self._ask(rest)
             self._alive()
             done, _ = await asyncio.wait({self._link.closed}, timeout=self._keepalive_s)
             if done:
                 raise SessionOver(self._link.closed.result())
 
-    def _distrust_unconnected(self, status: JsonObject) -> None:
-        """Credit no looks to a reader whose reads do not arrive: its shelves would count as empty."""
-        if fields.text(status, "mqttBrokerConnectionStatus") == "disconnected":
-            self._taker.runs(running=False)
+    def _arrives(self, status: JsonObject) -> bool:
+        """Whether it is connected to its broker: else its shelves would count as empty."""
+        connected = fields.text(status, "mqttBrokerConnectionStatus") != "disconnected"
+        if not connected:
             self._taker.remark("mqtt", "the reader is not connected to its MQTT broker")
+        return connected
 
     def _take_inbox(self, inbox: Inbox) -> None:
         if inbox.lost:
-            self._standing.tell(What.READER_OVERFLOW, f"{inbox.lost} messages found no room in the edge")
+            self._taker.take([Overflow(f"{inbox.lost} messages found no room in the edge")])
         for message in inbox.messages:
             if message.retained:
                 continue  # an old word: it proves nothing, and was taken in its time
             try:
                 self._take_message(message.topic, message.payload)
             except SessionOver as error:
-                self._link.end(str(error))
-                return
+                self._link.end(str(error))  # what came with it is taken all the same
 
     def _take_message(self, topic: str, payload: bytes) -> None:
         if topic == self._will_topic and not payload.lstrip().startswith(b"{"):

@@ -161,7 +161,12 @@ class LlrpDriver:
 
     async def _supervise(self) -> None:
         while not self._stopping.is_set():
-            pace = await self._attempt()
+            try:
+                pace = await self._attempt()
+            except Exception as error:  # our bug must not end the device for good: said, and tried again
+                self._standing.log.exception("llrp session failed")
+                self._standing.enter("down", f"our own error: {type(error).__name__}: {error}")
+                pace = UNREACHABLE
             if pace is None:
                 continue
             pause_s = self._backoff.failed(pace)

@@ -139,6 +139,7 @@ class SllurpDriver:
         self._ports: tuple[int, ...] = tuple(settings["ports"])
         self._sole_port = self._ports[0] if len(self._ports) == 1 else None
         self._look = LookAccount(device, self._ports)
+        self._inventories = False
         self._looking: tuple[int, ...] = ()
         self._time = DeviceTime()
         self._backoff = Backoff(host.rng)
@@ -192,7 +193,11 @@ class SllurpDriver:
 
     async def _supervise(self) -> None:
         while not self._stopping.is_set():
-            await self._attempt()
+            try:
+                await self._attempt()
+            except Exception as error:  # our bug must not end the device for good: said, and tried again
+                self._standing.log.exception("sllurp session failed")
+                self._standing.enter("down", f"our own error: {type(error).__name__}: {error}")
             pause_s = self._backoff.failed(self._pace())
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
@@ -243,7 +248,7 @@ class SllurpDriver:
 
     def _ended(self) -> None:
         """Settle the accounts of a session that is over."""
-        self._looking = ()
+        self._inventories, self._looking = False, ()
         self._look.lost()
         self._standing.tell_bad(self._host.monotonic_s())
         if self._up_s is not None:
@@ -298,6 +303,7 @@ class SllurpDriver:
                 self._standing.tell(What(line.what), line.detail, line.port)
 
     def _take_settings(self, line: lines.Settings) -> None:
+        self._inventories = True
         self._see(self._unplugged_us)
         self._look.settings(
             {
@@ -345,7 +351,7 @@ class SllurpDriver:
         elif port not in self._unplugged_us:
             self._unplugged_us[port] = self._host.wall_us()
             self._standing.tell(What.ANTENNA_DOWN, "the reader sees nothing plugged in", port)
-        if self._looking:
+        if self._inventories:
             self._see(self._unplugged_us)
 
     def _trust(self, reads: list[TagRead]) -> None:

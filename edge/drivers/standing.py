@@ -68,7 +68,7 @@ class Standing:
         """Take up a condition; a `reason` is counted as a failure, a change is told and logged."""
         if reason and not self.leaving:
             self._errors += 1
-        self._last_error = reason or self._last_error
+        self._last_error = _sayable(reason) or self._last_error
         if condition == self.condition:
             return
         was, self.condition = self.condition, condition
@@ -84,14 +84,14 @@ class Standing:
 
     def tell(self, what: What, detail: str = "", port: int | None = None) -> None:
         """Hand an event over."""
-        self._on_event(DeviceEvent(self.device, self._host.wall_us(), what.value, port, detail))
+        self._on_event(DeviceEvent(self.device, self._host.wall_us(), what.value, port, _sayable(detail)))
 
     def count_bad(self, problem: str, count: int = 1) -> None:
         """Count what could not be understood and is lost; `tell_bad_in_time` says so."""
         self._bad += count
         self._bad_problem = problem
         self._errors += count
-        self._last_error = problem
+        self._last_error = _sayable(problem)
 
     def tell_bad_in_time(self, now_s: float) -> None:
         """Tell what was bad, if the last time is long enough ago. `now_s`: monotonic."""
@@ -103,3 +103,8 @@ class Standing:
         if self._bad:
             self.tell(What.UNDECODABLE, f"{self._bad}: {self._bad_problem}")
             self._bad, self._bad_problem, self._bad_told_s = 0, "", now_s
+
+
+def _sayable(text: str) -> str:
+    """Return a text that a message can hold: half a character, from a file name or a device, becomes `?`."""
+    return text.encode("utf-8", "replace").decode()

@@ -2,7 +2,8 @@
 
 Theory of operation. The reader publishes tag data to `topic` and management events to `management_topic` of a broker;
 its heartbeats are the sign of life, and three of them missing means that it is lost, although the broker is there. A
-heartbeat also says whether the radio is active: looks are credited for that time only.
+heartbeat also says whether the radio is active: looks are credited for that time only, up to the newest heartbeat or
+tag. Other words come from a reader that rests, too.
 
 With `command_topic` and `response_topic` the driver sets the reader's mode, reads it back, and starts it, each by a
 command that the reader answers (`stop`, `set_mode`, `get_mode`, `start`); in the end it stops it. Two heartbeats in a
@@ -17,15 +18,14 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 
-from edge.drivers.port import What
 from edge.iot.access import broker_of, topic_of
 from edge.iot.driver import JsonReader, SessionOver
-from edge.iot.events import Answer, Heartbeat
+from edge.iot.events import Answer, Heartbeat, Overflow, Tag
 from edge.iot.limits import LEAVE_TIMEOUT_S, REQUEST_TIMEOUT_S, WATCHDOG_KEEPALIVES, ZEBRA_HEARTBEAT_S
 from edge.iot.objects import objects_in
 from edge.iot.wishes import IotError, wishes_of
 from edge.iot.zebra import parse_event
-from edge.iot.zebra_mode import ONGOING, START, build_mode, differences, settings_in, shortcomings
+from edge.iot.zebra_mode import ONGOING, START, build_mode, differences, settings_in, shortcomings, unsayable
 from wire.messages import AntennaSettings
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class ZebraMqtt(JsonReader):
             await self._order("stop", {}, must=False)
             await self._order("set_mode", asked)
             mode = asked | await self._mode()
-            problems = differences(asked, mode)
+            problems = unsayable(self._wishes) + differences(asked, mode)
             started = await self._order("start", START, must=False)
             if not started.success and ONGOING not in started.text.lower():
                 raise SessionOver(f"start was denied: {started.text}")
@@ -214,7 +214,7 @@ class ZebraMqtt(JsonReader):
 
     def _take_inbox(self, inbox: Inbox) -> None:
         if inbox.lost:
-            self._standing.tell(What.READER_OVERFLOW, f"{inbox.lost} messages found no room in the edge")
+            self._taker.take([Overflow(f"{inbox.lost} messages found no room in the edge")])
         events: list[Event] = []
         for message in inbox.messages:
             if not message.retained:
@@ -224,7 +224,7 @@ class ZebraMqtt(JsonReader):
             return
         self._heard_s = self._host.monotonic_s()
         self._taker.take(events)
-        self._alive()
+        self._alive(inventories=any(isinstance(event, Tag | Heartbeat) for event in events))
         for event in events:
             if isinstance(event, Answer):
                 self._take_answer(event)
@@ -232,7 +232,7 @@ class ZebraMqtt(JsonReader):
                 self._take_heartbeat(event)
 
     def _take_heartbeat(self, heartbeat: Heartbeat) -> None:
-        if heartbeat.active is None and not self._start:
+        if heartbeat.active is None:
             self._taker.remark("activity", "heartbeats do not say RADIO_ACTIVITY: no time counts as looked")
         if not (self._start and self.is_set_up):
             return  # what it does before our start is no matter

@@ -15,12 +15,21 @@ import csv
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from edge.handheld.epc_text import NotAnItem, epc_of
-from edge.handheld.limits import COLUMNS_MAX, HEADER_MAX_LINES, LINE_MAX_CHARS, NESTING_MAX
+from edge.handheld.limits import (
+    COLUMNS_MAX,
+    HEADER_MAX_LINES,
+    JSON_LINE_MAX_CHARS,
+    LINE_MAX_CHARS,
+    LINES_MAX,
+    NESTING_MAX,
+    SAID_MAX_CHARS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -89,6 +98,8 @@ def text_of(data: bytes) -> str:
 
 def read_export(text: str) -> Export:
     """Return the rows of an export. Raises `NotAnExport`."""
+    if max(text.count("\n"), text.count("\r")) > LINES_MAX:
+        raise _too_many()
     lines = _LINES.split(text)
     first = next((line for line in lines if line.strip()), "")
     if first.lstrip().startswith("{"):
@@ -96,6 +107,10 @@ def read_export(text: str) -> Export:
     if first.lstrip().startswith("["):
         raise NotAnExport("one JSON list over the whole file: expected one JSON object on each line (NDJSON)")
     return _table(lines)
+
+
+def _too_many() -> NotAnExport:
+    return NotAnExport(f"more than {LINES_MAX} lines: an export has one for each tag; split it by zones")
 
 
 # -- tables
@@ -199,7 +214,7 @@ def _is_epc(cell: str) -> bool:
 
 def _say(export: Export, line: str) -> None:
     """Take what a line says of the whole file; the first word on each matter holds."""
-    match = _SAID.fullmatch(line.strip()) if len(line) <= LINE_MAX_CHARS else None
+    match = _SAID.fullmatch(line.strip()) if len(line) <= SAID_MAX_CHARS else None
     meaning = _MEANING.get(_plain(match[1])) if match else None
     if match and meaning in _OF_THE_FILE and match[2]:
         export.said.setdefault(meaning, _bare(match[2].strip('"')))
@@ -213,6 +228,10 @@ def _json(lines: list[str]) -> Export:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        if len(line) > JSON_LINE_MAX_CHARS:
+            wrong = f"a line of {len(line)} characters; the limit is {JSON_LINE_MAX_CHARS}"
+            export.problems.append(Problem(number, wrong, wrong))
+            continue
         try:
             found = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
@@ -221,8 +240,10 @@ def _json(lines: list[str]) -> Export:
         if not isinstance(found, dict):
             export.problems.append(Problem(number, "no JSON object: expected {...}", "no JSON object"))
             continue
-        rows = list(_rows(found, {}, 0))
+        rows = list(islice(_rows(found, {}, 0), LINES_MAX + 1))
         export.rows.extend(Row(number, cells) for cells in rows)
+        if len(export.rows) > LINES_MAX:
+            raise _too_many()
         if not rows:
             said = {meaning: text for meaning, text in _scalars(found).items() if meaning in _OF_THE_FILE}
             for meaning, text in said.items():

@@ -56,6 +56,11 @@ class Waiting:
         """When it was written, UTC."""
         return self.look[1] // 1_000
 
+    @property
+    def name(self) -> str:
+        """Its name for people and messages: bytes that are no UTF-8 become `?`."""
+        return self.path.name.encode("utf-8", "replace").decode()
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -142,8 +147,13 @@ class CountFolder:
         moment = datetime.fromtimestamp(now_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
         name = f"{moment}-{taken.session}-{_short(source.name)}"
         target = self.path / folder
-        (target / f"{name}{_REPORT}").write_text(report, encoding="utf-8")
-        source.replace(target / name)
+        beside = target / f"{name}{_REPORT}"
+        try:
+            beside.write_text(report, encoding="utf-8")
+            source.replace(target / name)
+        except OSError:  # the next try has another name
+            beside.unlink(missing_ok=True)
+            raise
         self._seen.pop(source.name, None)
         _forget_oldest(target)
         return True

@@ -11,8 +11,19 @@ FILE_MAX_BYTES: Final = 32 * MIB
 FILE_MAX_TAGS: Final = 200_000
 """Distinct tags of one file: the largest shop in one sweep, and what the gateway holds of one count."""
 
+LINES_MAX: Final = 400_000
+"""Lines, and tags of JSON: every tag of the largest shop twice. Each takes some 400 bytes while a file is read, and a
+file of 32 MiB could have 16 million."""
+
 LINE_MAX_CHARS: Final = 10_000
 """Of one line of a table. An export has some hundred; a line without end is none."""
+
+JSON_LINE_MAX_CHARS: Final = 8 * MIB
+"""Of one line of JSON, which may be a whole count: 200,000 tags of 40 characters. Decoded, it may be 20 times as
+large."""
+
+SAID_MAX_CHARS: Final = 500
+"""Of a line that says something of the whole file: a name and a value. Splitting a longer one takes a second."""
 
 COLUMNS_MAX: Final = 200
 """Cells of a line that are looked at."""

@@ -14,6 +14,9 @@ _SLASHES: Final = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})", re.ASCII)
 _US_PER: Final = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))
 """Seconds, milliseconds or microseconds since 1970, told apart by size: each reaches from 1973 to beyond 5000."""
 
+_LAST_US: Final = 253_402_300_800_000_000
+"""The first instant of the year 10000, which no calendar here can name any more."""
+
 EXPECTED: Final = (
     "expected year first, as 2026-11-22 15:14:18 (with an offset, or in the store's time zone), or Unix time"
 )
@@ -34,6 +37,6 @@ def instant_us(text: str, zone: ZoneInfo) -> int:
         utc_us = round((found if found.tzinfo else found.replace(tzinfo=zone)).timestamp() * 1e6)
     except (ValueError, OverflowError) as error:
         raise ValueError(EXPECTED) from error
-    if utc_us < 0:
+    if not 0 <= utc_us < _LAST_US:
         raise ValueError(EXPECTED)
     return utc_us

@@ -23,6 +23,7 @@ from edge.iot.limits import (
     MESSAGES_WAITING_MAX,
     MQTT_KEEPALIVE_S,
     PAYLOAD_MAX_BYTES,
+    WAITING_MAX_BYTES,
 )
 from edge.tls import tls_problem
 
@@ -74,6 +75,7 @@ class BrokerLink:
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._lock = threading.Lock()
         self._waiting: list[Message] = []
+        self._waiting_bytes = 0
         self._lost = 0
         self._left = False
         self._connecting: asyncio.Future[Any] | None = None
@@ -174,7 +176,7 @@ class BrokerLink:
     def _empty(self) -> None:
         with self._lock:
             inbox = Inbox(self._waiting, self._lost)
-            self._waiting, self._lost = [], 0
+            self._waiting, self._waiting_bytes, self._lost = [], 0, 0
         if not self._left:
             self._on_inbox(inbox)
 
@@ -190,7 +192,10 @@ class BrokerLink:
     def _received(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         with self._lock:
             wake = not self._waiting and not self._lost
-            if len(self._waiting) < MESSAGES_WAITING_MAX and len(message.payload) <= PAYLOAD_MAX_BYTES:
+            size = len(message.payload)
+            room = len(self._waiting) < MESSAGES_WAITING_MAX and self._waiting_bytes + size <= WAITING_MAX_BYTES
+            if room and size <= PAYLOAD_MAX_BYTES:
+                self._waiting_bytes += size
                 self._waiting.append(Message(message.topic, bytes(message.payload), message.retain))
             else:
                 self._lost += 1

@@ -143,15 +143,18 @@ class JsonReader:
         """Say that the reader does what it shall: signs of life count from now on."""
         self.is_set_up = True
 
-    def _alive(self) -> None:
-        """Say that the reader gave a sign of life."""
+    def _alive(self, *, inventories: bool = True) -> None:
+        """Say that the reader gave a sign of life; whether that also shows that its inventory went on till now."""
         if not self.is_set_up:
             return
         now_s = self._host.monotonic_s()
         if self._up_s is None:
             self._up_s = now_s
             self._standing.enter("up")
-        self._taker.heard(now_s)
+        if inventories:
+            self._taker.heard(now_s)
+        else:
+            self._standing.tell_bad_in_time(now_s)
 
     def _parsed(self, split: Split, parse: Callable[[JsonObject], Event | None]) -> list[Event]:
         """Return the events of what came; what is bad is counted."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -44,10 +43,9 @@ def port(found: Mapping[str, Any], key: str) -> int | None:
 def centi(found: Mapping[str, Any], key: str, *, factor: int) -> int | None:
     """Return a signal strength or power in 0.01 dBm, or None; `factor` 1: it is in centi-dBm, 100: in dBm."""
     value = found.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    cdbm = round(value * factor)
-    return cdbm if RSSI_MIN_CDBM <= cdbm <= RSSI_MAX_CDBM else None
+    return round(value * factor) if RSSI_MIN_CDBM <= value * factor <= RSSI_MAX_CDBM else None
 
 
 def text(found: Mapping[str, Any], key: str) -> str:

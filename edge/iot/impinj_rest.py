@@ -17,7 +17,14 @@ import httpx
 from edge.iot import fields
 from edge.iot.driver import SessionOver
 from edge.iot.impinj_preset import PRESET, build_preset, differences
-from edge.iot.limits import BODY_MAX_BYTES, CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_S, STATUS_PAUSE_S, STATUS_TRIES
+from edge.iot.limits import (
+    BODY_MAX_BYTES,
+    CONNECT_TIMEOUT_S,
+    PRESETS_TRIED_MAX,
+    REQUEST_TIMEOUT_S,
+    STATUS_PAUSE_S,
+    STATUS_TRIES,
+)
 from edge.tls import tls_problem
 
 if TYPE_CHECKING:
@@ -134,8 +141,8 @@ class ImpinjRest:
         default = await self.preset(_DEFAULT)
         if default is not None:
             return default
-        names = json.loads(await self._ask("GET", "/profiles/inventory/presets") or b"[]")
-        for name in names if isinstance(names, list) else []:
+        names = _json(await self._ask("GET", "/profiles/inventory/presets"))
+        for name in names[:PRESETS_TRIED_MAX] if isinstance(names, list) else []:
             preset = await self.preset(str(name)) if name != PRESET else None
             if preset is not None:
                 return preset
@@ -185,8 +192,12 @@ def running_preset(status: JsonObject) -> str:
 
 
 def _object(body: bytes | None) -> JsonObject:
-    try:
-        found = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        return {}
+    found = _json(body)
     return found if isinstance(found, dict) else {}
+
+
+def _json(body: bytes | None) -> object:
+    try:
+        return json.loads(body or b"null")
+    except (ValueError, RecursionError):
+        return None

@@ -19,6 +19,9 @@ MESSAGES_WAITING_MAX: Final = 5_000
 """MQTT messages between the client's thread and the event loop: five seconds of a busy reader. Beyond it they are
 lost, counted and told as an overflow."""
 
+WAITING_MAX_BYTES: Final = 16 * 1024 * KIB
+"""Of those messages in all: 5,000 of the longest would be a gigabyte, and an edge has half of one."""
+
 MISTAKES_MAX: Final = 100
 """Torn events and rubbish in one message or line; behind so many there is nothing worth the search."""
 
@@ -76,5 +79,8 @@ REMARKS_MAX: Final = 64
 """Different remarks that are remembered; there are fewer kinds than this, ports included."""
 
 # -- what is answered
+PRESETS_TRIED_MAX: Final = 16
+"""Presets of a reader that are looked at for its RF mode, one question each: the first one does."""
+
 BODY_MAX_BYTES: Final = 1024 * KIB
 """An answer of the REST interface: the schema of presets is the longest, with some 100 KiB."""

@@ -8,7 +8,8 @@ best `estimated`; where it says neither, the time of arrival, and the clock is `
 
 *Looks.* While the inventory runs, its ports share the time, credited up to the newest sign of life
 (`edge.llrp.looking`). What runs is what the reader said: its inventory's status, or its heartbeat. A sign of life
-alone does not say that it looks.
+alone does not say that it looks. Where a heartbeat or an answer finds that something ended, nobody knows when: nothing
+is credited since the sign of life before. Nor is it where reads were lost: they may be of what seems to be gone.
 
 *Places.* A read without a port is taken for the only port, where the site file names one only; else it is bad. A read
 of a port that the site file does not name belongs to no zone: it is dropped, counted and told.
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 from edge.clock import DeviceTime
 from edge.drivers.port import What
 from edge.iot.events import AntennaState, Complaint, Heartbeat, Input, Inventory, Overflow, Tag
-from edge.iot.limits import REMARK_S, REMARKS_MAX
+from edge.iot.limits import REMARK_S, REMARKS_MAX, TEXT_MAX_CHARS
 from edge.iot.numbering import EventNumbers
 from edge.llrp.limits import PLUG_GRACE_US
 from edge.llrp.looking import LookAccount
@@ -89,6 +90,12 @@ class EventTaker:
             self._running = running
             self._rest()
 
+    def found(self, *, running: bool) -> None:
+        """Say what a question found: whether the inventory runs, and if not, that it ended nobody knows when."""
+        before = self._active
+        self.runs(running=running)
+        self._count_back(before)
+
     def heard(self, now_s: float) -> None:
         """Say that the reader gave a sign of life: the time up to now is vouched for."""
         self._look.vouch(now_s, self._active)
@@ -104,9 +111,11 @@ class EventTaker:
         """Count something that could not be understood."""
         if count:
             self._standing.count_bad(problem, count)
+            self._look.lost()
 
     def remark(self, key: str, text: str, count: int = 0) -> None:
         """Tell what is wrong with the reader's configuration, once in a while; `count` reads are concerned."""
+        key, text = key[:TEXT_MAX_CHARS], text[:TEXT_MAX_CHARS]
         if key not in self._remarks and len(self._remarks) >= REMARKS_MAX:
             return
         remark = self._remarks.setdefault(key, _Remark())
@@ -163,23 +172,33 @@ class EventTaker:
             case Inventory():
                 self.runs(running=event.state == "running")
             case Overflow():
-                self._standing.tell(What.READER_OVERFLOW, event.text)
+                self._lose(event.text)
             case Input():
                 self._standing.tell(What.GPI, "high" if event.high else "low", event.pin)
             case Complaint():
                 self._standing.tell(What.READER_EXCEPTION, event.text)
 
     def _take_heartbeat(self, event: Heartbeat) -> None:
+        looking = self._active
         self.its_time(event.made_us)
         if event.temperature_c is not None:
             self._standing.temperature_c = event.temperature_c
         for port, connected in event.antennas.items():
             self._take_antenna(port, connected=connected)
-        if event.active is not None:
-            self.runs(running=event.active)
+        self.runs(running=event.active is True)
+        self._count_back(looking)
         before, self._dropped = self._dropped, event.dropped
         if before is not None and event.dropped is not None and event.dropped > before:
-            self._standing.tell(What.READER_OVERFLOW, f"the reader dropped {event.dropped - before} events")
+            self._lose(f"the reader dropped {event.dropped - before} events")
+
+    def _lose(self, text: str) -> None:
+        self._standing.tell(What.READER_OVERFLOW, text)
+        self._look.lost()
+
+    def _count_back(self, looking: tuple[int, ...]) -> None:
+        """Credit nothing since the last sign of life if one of these ports looks no longer."""
+        if not {*looking} <= {*self._active}:
+            self._look.lost()
 
     def _take_antenna(self, port: int, *, connected: bool, why: str = "") -> None:
         if port not in self._ports:
@@ -207,7 +226,7 @@ class EventTaker:
         if tag.number is not None:
             missing = self._numbers.missing_before(tag.number)
             if missing:
-                self._standing.tell(What.READER_OVERFLOW, f"{missing} events before number {tag.number} never came")
+                self._lose(f"{missing} events before number {tag.number} never came")
         made_us = tag.made_us if tag.made_us is not None else tag.seen_us
         if made_us is not None:
             self._sample(made_us, now_us)

@@ -50,6 +50,16 @@ def build_mode(wishes: Sequence[Wish]) -> JsonObject:
     return mode
 
 
+def unsayable(wishes: Sequence[Wish]) -> list[str]:
+    """Return which powers `build_mode` could not ask for: a reader takes power for all antennas or for none."""
+    without = ", ".join(str(wish.port) for wish in wishes if wish.power_dbm is None)
+    return [
+        f"port {wish.port}: {wish.power_dbm:g} dBm asked and not set: it needs a power_dbm for port {without} too"
+        for wish in wishes
+        if wish.power_dbm is not None and without
+    ]
+
+
 def settings_in(mode: Mapping[str, Any], ports: Sequence[int]) -> dict[int, AntennaSettings]:
     """Return how each port inventories in a mode; a mode without antennas uses them all (`ports`)."""
     antennas = mode.get("antennas")

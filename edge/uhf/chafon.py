@@ -68,6 +68,8 @@ class Chafon:
         self._now_s = 0.0
         self._retry_s = dict.fromkeys(failing, 0.0)
         self._misses = 0
+        self._damaged = False
+        """Something of the inventory that runs is lost: it earns no looks."""
         self._target: dict[int, int] = {}
         self._talks_by_itself = False
         self._temperature_s: float | None = None
@@ -77,6 +79,10 @@ class Chafon:
         """Return the command that ends an inventory; the older dialect has none."""
         return b"" if self._plain else wire.command(self._address, wire.STOP_INVENTORY)
 
+    def damaged(self, now_s: float) -> None:  # noqa: ARG002 - the whole inventory is meant
+        """Credit nothing for the inventory that runs: what was lost may have been its tags."""
+        self._damaged = True
+
     def converse(self) -> Talk[None]:
         """Set the module up and inventory, for ever. Raises `ModuleError`."""
         asks = yield from self._set_up()
@@ -84,10 +90,10 @@ class Chafon:
         while True:
             began_s = self._now_s
             for ask in asks:
+                if self._talks_by_itself:
+                    yield from self._silence()
                 if self._now_s >= self._retry_s.get(ask.port, self._now_s):
                     yield from self._inventory(ask)
-            if self._talks_by_itself:
-                yield from self._silence()
             if self._temperature_s is not None and self._now_s >= self._temperature_s:
                 yield from self._ask_temperature()
             if self._plan.off_s and self._now_s >= on_until_s:
@@ -108,6 +114,7 @@ class Chafon:
         asks = having_ports(self._plan, frozenset({1}), problems) if info.plain else self._plan.ports
         if not asks:
             raise ModuleError(f"no antenna can be used: {'; '.join(problems)}")
+        self._retry_s = {ask.port: 0.0 for ask in asks if ask.port in self._retry_s}
         powers = yield from self._set_power(asks, info, problems)
         if info.plain:
             if info.scan_time != self._scan_time:
@@ -186,7 +193,7 @@ class Chafon:
 
     def _inventory(self, ask: PortAsk) -> Talk[None]:
         """Inventory one port. Raises `ModuleError` when too many in a row stay without an answer."""
-        asked_s = self._now_s
+        asked_s, self._damaged = self._now_s, False
         heard = yield Turn(wire.command(self._address, wire.INVENTORY, self._inventory_data(ask)), self._answer_s())
         while heard.frame is not None:
             self._now_s = heard.now_s
@@ -236,13 +243,15 @@ class Chafon:
         self._take(told, ask)
         if told.status == wire.MEMORY_FULL:
             self.news.append(Overflow("more tags than the module has room for"))
-        self.news.append(Looked((ask.port,), min(self._now_s - asked_s, self._plan.cycle_s + LATE_S)))
+        elif not self._damaged:
+            self.news.append(Looked((ask.port,), min(self._now_s - asked_s, self._plan.cycle_s + LATE_S)))
 
     def _take(self, told: wire.Answer, ask: PortAsk) -> None:
         try:
             tags = wire.tags_of(told.data, plain=self._plain)
         except FrameError as fault:
             self.news.append(Bad(str(fault)))
+            self._damaged = True
             return
         named = None if self._plain or not told.data else wire.port_of(told.data[0])
         port = named if named in {known.port for known in self._plan.ports} else ask.port
@@ -258,7 +267,11 @@ class Chafon:
         heard = yield Turn(b"", SETTLE_S)
         while heard.frame is not None:
             told = wire.answer(heard.frame)
-            if told.command == wire.INVENTORY and told.status in _FINAL | {wire.MORE}:
+            if told.command != wire.INVENTORY:
+                self._talks_by_itself |= told.command == wire.UNASKED
+                heard = yield LISTEN_ON
+                continue
+            if told.status in _FINAL | {wire.MORE}:
                 self._take(told, ask)
             heard = yield Turn(b"", SETTLE_S)
         self._now_s = heard.now_s

@@ -62,3 +62,6 @@ class Family(Protocol):
 
     def farewell(self) -> bytes:
         """Return the last words: stop inventorying."""
+
+    def damaged(self, now_s: float) -> None:
+        """Hear that something came damaged and is lost: the time in which it was told earns no looks."""

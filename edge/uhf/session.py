@@ -81,6 +81,7 @@ class ModuleSession:
                 return
             if isinstance(cut, Noise):
                 self._family.news.append(Bad(f"{cut.size} bytes that are no frame"))
+                self._family.damaged(now_s)
             else:
                 self._step(Heard(cut, now_s), now_s)
 

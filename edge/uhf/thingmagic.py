@@ -7,7 +7,8 @@ power, antennas. Then one stream over all antennas, which the module takes in tu
 
 A fault of an antenna comes without its number. So each antenna of the stream is then tried alone for a little more than
 a cycle; those that fail are left out and tried again each minute. A module that is too hot stops transmitting by
-itself: no inventory time is credited until it reads again.
+itself: no inventory time is credited until it reads again. Nor is the time before a complaint, or before a word that
+was damaged: its tags may be lost.
 
 The stream is begun anew every few minutes, because a module answers for its temperature only between streams.
 """
@@ -79,6 +80,10 @@ class ThingMagic:
     def farewell(self) -> bytes:
         """Return the command that ends the stream."""
         return wire.stop_reading()
+
+    def damaged(self, now_s: float) -> None:
+        """Credit nothing up to now: what was lost may have been tags."""
+        self._alive_s = now_s
 
     def converse(self) -> Talk[None]:
         """Set the module up and inventory, for ever. Raises `ModuleError`."""
@@ -207,6 +212,10 @@ class ThingMagic:
         """Take what a stream told; return whether an antenna failed."""
         if told.opcode != wire.READ_TAG_MULTIPLE:
             return False
+        if told.status in (wire.OK, wire.NO_TAGS):
+            self._record(told.data, ports)
+            return False
+        self._alive_s = self._now_s  # whatever it complains of: the time up to here was no inventory for certain
         if told.status in _FAULTS:
             self.news.append(Works())
             return True
@@ -216,14 +225,11 @@ class ThingMagic:
             self.news.append(Overflow("the module's tag buffer is full"))
         elif told.status >= wire.ASSERTS:
             raise ModuleError(f"the module's firmware failed: {told.words()}")
-        elif told.status in (wire.OK, wire.NO_TAGS):
-            self._record(told.data, ports)
         else:
             self.news.append(Complaint(told.words()))
         return False
 
     def _too_hot(self) -> None:
-        self._alive_s = self._now_s
         self.news.append(Works())
         if not self._hot:
             self._hot = True
@@ -236,6 +242,7 @@ class ThingMagic:
                 tag = wire.tag_of(data)
             except FrameError as fault:
                 self.news.append(Bad(str(fault)))
+                self._alive_s = self._now_s
                 return
             self.news.append(Seen((tag,)))
         elif kind == wire.RECORD_STATUS:
@@ -314,6 +321,8 @@ class ThingMagic:
                         return None
                     raise ModuleError(f"command 0x{opcode:02X} {data.hex()} was refused: {told.words()}")
                 if during:
+                    if proof:
+                        self._alive_s = self._now_s  # the stream begins with this word at the earliest
                     self._take(told, during)
                     if proof and told.opcode == wire.READ_TAG_MULTIPLE:
                         return told

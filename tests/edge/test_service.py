@@ -77,6 +77,8 @@ def test_everything_is_checked_before_anything_starts(site_file: Path, tmp_path:
         build_daemon(EdgeConfig(site_file.parent / "serial.yaml"), host)
     with pytest.raises(ConfigError, match="is the site file itself"):
         build_daemon(EdgeConfig(site_file, outbox=site_file.parent / "." / site_file.name), host)
+    with pytest.raises(ConfigError, match="File name too long"):
+        build_daemon(EdgeConfig(site_file, outbox=site_file.parent / ("x" * 5_000)), host)
     with pytest.raises(ConfigError, match="log level"):
         configure_json_logs("loud")
 

@@ -59,6 +59,30 @@ def test_an_edge_whose_rows_are_lost_is_asked_at_once_also_when_it_is_known() ->
     assert births.heard([data()], [ME], T0_US + REBIRTH_PAUSE_US) == [ME]
 
 
+def test_a_loss_that_comes_too_soon_after_a_question_is_asked_for_later() -> None:
+    births = Births()
+    assert births.heard([state("birth"), data()], [ME], T0_US) == [ME]
+    assert births.heard([state("birth")], [], T0_US + 1) == []
+    assert births.heard([data()], [ME], T0_US + 2) == []
+    assert births.heard([data()], [], T0_US + REBIRTH_PAUSE_US) == [ME]
+    assert births.heard([state("birth"), data()], [], T0_US + REBIRTH_PAUSE_US + 1) == []
+    assert births.heard([data()], [], T0_US + 9 * REBIRTH_PAUSE_US) == [], "answered"
+
+
+def test_a_question_without_an_answer_is_asked_again() -> None:
+    births = Births()
+    assert births.heard([state("birth"), data()], [ME], T0_US) == [ME]
+    assert births.heard([state("health"), data()], [], T0_US + REBIRTH_PAUSE_US) == [ME], "that was no answer"
+
+
+def test_a_message_that_was_refused_is_lost_like_any() -> None:
+    """What it said, how an antenna inventories perhaps, is not said again by itself."""
+    births = Births()
+    refused = Message(Delivery(DATA, b"", T0_US), SITE.id, EDGE, Header(STREAM, 1, 1), code="skew")
+    assert births.heard([state("birth"), refused], [], T0_US) == [ME]
+    assert births.heard([state("birth"), data()], [], T0_US + 9 * REBIRTH_PAUSE_US) == []
+
+
 def test_a_clock_that_goes_back_silences_nobody_for_long() -> None:
     births = Births()
     births.heard([data()], [], T0_US)

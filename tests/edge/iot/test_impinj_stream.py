@@ -266,22 +266,22 @@ async def test_an_antenna_that_is_pulled_out_looks_at_nothing(tmp_path: Path) ->
 async def test_tls(tmp_path: Path, pair: str, ca: str | None, name: str | None, words: str) -> None:
     made = certificates()
     shown: Pair = getattr(made, pair)
-    more: dict[str, str | float] = {"tls": True}
+    more: dict[str, str | float] = {}
     if ca is not None:
         more["ca_file"] = str(made.ca if ca == "ca" else getattr(made, ca).cert)
     if name is not None:
         more["tls_name"] = name
-    async with (
-        ImpinjReader(pace=20, tls=shown.server()) as reader,
-        watched(impinj_device(reader.address, options(tmp_path, **more))) as watch,
-    ):
-        if words:
-            await watch.down(words)
-            assert reader.requests == [], "no login goes to a stranger"
-        else:
-            await watch.up()
-            reader.see(EPC, 1)
-            await watch.seen(1)
+    async with ImpinjReader(pace=20, tls=shown.server()) as reader:
+        device = impinj_device(reader.address, options(tmp_path, **more))
+        del device.options["tls"]  # it is there without being said
+        async with watched(device) as watch:
+            if words:
+                await watch.down(words)
+                assert reader.requests == [], "no login goes to a stranger"
+            else:
+                await watch.up()
+                reader.see(EPC, 1)
+                await watch.seen(1)
 
 
 async def test_plain_http_where_the_reader_wants_tls(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.iot import impinj, zebra
@@ -204,6 +204,7 @@ def test_zebra_answers(found: dict[str, Any], answer: Answer) -> None:
     assert zebra.parse_event(found) == answer
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.dictionaries(
         st.sampled_from(["tagInventoryEvent", "antennaConnectedEvent", "overflowEvent", "timestamp"]), anything
@@ -216,6 +217,7 @@ def test_impinj_anything_gives_an_event_or_bad(found: dict[str, Any]) -> None:
         assert "tag event" in str(error) or "antenna" in str(error)
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.fixed_dictionaries(
         {},

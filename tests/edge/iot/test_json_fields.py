@@ -6,7 +6,7 @@ import base64
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.iot import fields
@@ -38,6 +38,7 @@ def test_moments(text: object, us: int | None) -> None:
     assert fields.moment_us(text) == us
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2100, 1, 1)),  # noqa: DTZ001
     st.integers(-14 * 60, 14 * 60),
@@ -49,6 +50,7 @@ def test_a_moment_in_any_zone_is_the_same_moment(moment: datetime, minutes: int)
     assert fields.moment_us(local.strftime("%Y-%m-%dT%H:%M:%S.%f%z")) == expected
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(min_size=1, max_size=62))
 def test_an_epc_in_every_spelling(epc: bytes) -> None:
     standard, url = base64.b64encode(epc).decode(), base64.urlsafe_b64encode(epc).decode()
@@ -69,6 +71,7 @@ def test_what_is_no_hexadecimal_epc(text: object) -> None:
     assert fields.hex_epc(text) is None
 
 
+@settings(deadline=None, max_examples=60)
 @given(anything)
 def test_anything_may_stand_in_a_field(value: object) -> None:
     found = {"x": value}

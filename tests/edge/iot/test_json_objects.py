@@ -7,7 +7,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.iot.limits import LINE_MAX_BYTES, MISTAKES_MAX
@@ -44,6 +44,7 @@ def fed(chunks: list[bytes]) -> tuple[list[JsonObject], int]:
     return objects, bad
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(objects, max_size=5))
 @pytest.mark.parametrize("glue", [b"", b"\r\n", b"\n\n", b",", b" \t"])
 def test_all_objects_come_out_in_order(glue: bytes, found: list[JsonObject]) -> None:
@@ -53,6 +54,7 @@ def test_all_objects_come_out_in_order(glue: bytes, found: list[JsonObject]) -> 
     assert objects_in(b"[" + b",".join(json.dumps(one).encode() for one in found) + b"]\n") == (found, 0)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(fragments, max_size=12), st.lists(st.integers(0, 10_000), max_size=8))
 @example([b'{"a":1}x', b'{"b":2}'], [7])
 @example([b'{"a":"}"', b'{"b":2}'], [6])
@@ -63,6 +65,7 @@ def test_however_it_is_cut_the_same_comes_out(parts: list[bytes], at: list[int])
     assert fed([data[i : i + 1] for i in range(len(data))]) == whole
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=200))
 def test_garbage_never_raises(data: bytes) -> None:
     found, bad = objects_in(data)

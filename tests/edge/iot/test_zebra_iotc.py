@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 EPC = bytes.fromhex("3034257BF7194E4000001A85")
 TOPICS = Topics("s1/Z9/data", "s1/Z9/events", "s1/Z9/commands", "s1/Z9/answers")
-HEARTBEAT_S = 0.5
+HEARTBEAT_S = 0.3
 """What the driver expects; the reader is quicker, so that a busy machine does not make it late."""
 
 
@@ -44,18 +45,20 @@ def options(broker: Mosquitto, *, steered: bool = True, **more: str | float | bo
 
 async def test_it_sets_the_mode_starts_and_stops(broker: Mosquitto) -> None:
     async with reader_on(broker) as reader:
-        async with watched(zebra_device(options(broker))) as watch:
+        antennas = (replace(ANTENNAS[0], power_dbm=27.0), ANTENNAS[1])
+        async with watched(zebra_device(options(broker), antennas)) as watch:
             await watch.up()
             assert reader.commands == ["stop", "set_mode", "get_mode", "start"]
             assert reader.active
             mode = reader.mode
             assert (mode["type"], mode["antennas"]) == ("CUSTOM", [1, 2])
+            assert mode["transmitPower"] == [27, 15]
             assert {"ANTENNA", "RSSI", "SEEN_COUNT"} <= set(mode["tagMetaData"])
             assert [query["session"] for query in mode["query"]] == ["S1", "S1"]
             first, second = (look.settings for look in watch.driver.looked(0.0))
             assert isinstance(first, AntennaSettings)
             assert isinstance(second, AntennaSettings)
-            assert first.session == 1
+            assert (first.session, first.tx_power_cdbm, second.tx_power_cdbm) == (1, 2_700, 1_500)
             assert watch.whats() == ["up"]
         assert reader.commands[-1] == "stop"
         assert not reader.active
@@ -161,7 +164,7 @@ async def test_a_silent_reader_is_left_although_the_broker_is_there(broker: Mosq
     async with reader_on(broker) as reader, watched(zebra_device(options(broker))) as watch:
         await watch.up()
         reader.heartbeats = False
-        await watch.down("silent for 1.5 s")
+        await watch.down("silent for 0.9 s")
         reader.heartbeats = True
         await watch.up(2)
 

@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge.drivers import UnknownDriverError, build_driver, driver_names
+from edge.drivers.llrp import LlrpDriver
 from edge.drivers.port import What
 from edge.llrp.limits import STOP_TIMEOUT_S
 from firmware_config.profile import ProfileError
@@ -24,6 +25,7 @@ from tests.edge.fake_driver import sink_of
 from tests.edge.llrp.store_reader import KEEPALIVE_S, SITE, Watched, device, host, until, up
 
 if TYPE_CHECKING:
+    from edge.llrp.session import Session
     from wire.window import TagRead
 
 R420 = "impinj-r420-like"
@@ -348,6 +350,26 @@ async def test_a_callback_that_raises_drops_the_connection_and_is_reported() -> 
     assert [str(problem) for problem in problems] == ["no more"]
 
 
+async def test_an_error_of_our_own_is_told_and_the_reader_is_tried_again() -> None:
+    async with ReaderServer("R1", load_persona(R420)) as reader:
+        watched = Watched(reader.address)
+        assert isinstance(watched.driver, LlrpDriver)
+        make, broken = watched.driver._new_session, [True]
+
+        def new_session(**how: bool) -> Session:
+            if broken:
+                broken.clear()
+                raise ValueError("a bug")
+            return make(**how)
+
+        watched.driver._new_session = new_session
+        watched.driver.start(sink_of(watched.take, watched.events.append))
+        await up(watched, reader)
+        assert watched.told() == ["lost", "up"]
+        assert watched.events[0].detail == "our own error: ValueError: a bug"
+        await watched.driver.stop()
+
+
 # -- the registry
 
 
@@ -357,9 +379,7 @@ def test_the_registry_knows_llrp() -> None:
 
 def test_an_unknown_driver_says_which_exist() -> None:
     pigeon = replace(device("127.0.0.1:1"), driver="pigeon")  # type: ignore[arg-type]
-    with pytest.raises(
-        UnknownDriverError, match=r"^device R1: driver 'pigeon' is not known; there are: .*\bllrp\b"
-    ):
+    with pytest.raises(UnknownDriverError, match=r"^device R1: driver 'pigeon' is not known; there are: .*\bllrp\b"):
         build_driver(pigeon, SITE, host())
 
 

@@ -54,6 +54,18 @@ async def test_reads_come_over_tls_and_the_goodbye_too() -> None:
         assert list(reader.heard)[-3:] == ["STOP_ROSPEC", "DELETE_ROSPEC", "CLOSE_CONNECTION"]
 
 
+async def test_a_silent_reader_is_left_over_tls_too() -> None:
+    """Nobody answers the end of TLS either: the connection is dropped all the same."""
+    made = certificates()
+    async with served(made.reader.server()) as reader, over_tls(reader, ca_file=made.ca) as watched:
+        await up(watched, reader)
+        reader.faults.silent = True
+        await until(lambda: "lost" in watched.told())
+        assert watched.events[-1].detail.startswith("silent for ")
+        reader.faults.silent = False
+        await up(watched, reader)
+
+
 async def test_the_readers_own_certificate_is_enough_and_its_name_can_be_another() -> None:
     made = certificates()
     async with (
