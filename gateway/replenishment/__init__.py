@@ -1,0 +1,1 @@
+"""Replenishment: what belongs on the sales floor, what to bring there, and whether it came. Pure."""
