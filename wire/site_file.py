@@ -107,6 +107,7 @@ def _plain(node: yaml.Node, path: str, lines: Lines, file: str) -> Any:
             key_line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 raise SiteFileError(file, (Problem(key_line, path, "a list or mapping as a key: expected a word"),))
+            _check_whole(key_node, path, file)
             key = str(key_node.value)
             here = f"{path}.{key}" if path else key
             if key in out:
@@ -117,12 +118,22 @@ def _plain(node: yaml.Node, path: str, lines: Lines, file: str) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_plain(child, f"{path}[{i}]", lines, file) for i, child in enumerate(node.value)]
     assert isinstance(node, yaml.ScalarNode)
+    _check_whole(node, path, file)
     try:
         return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError) as error:
         raise SiteFileError(file, (Problem(line, path, f"{node.value!r}: {error}"),)) from error
     except (AttributeError, LookupError) as error:  # what PyYAML raises for text that an explicit tag does not fit
         raise SiteFileError(file, (Problem(line, path, f"{node.value!r}: not a value of {node.tag}"),)) from error
+
+
+def _check_whole(node: yaml.ScalarNode, path: str, file: str) -> None:
+    r"""Raise `SiteFileError` for a text that no message can hold: `"\ud800"` is half of a character."""
+    try:
+        str(node.value).encode()
+    except UnicodeEncodeError as error:
+        line = node.start_mark.line + 1
+        raise SiteFileError(file, (Problem(line, path, f"{node.value!r}: half a character"),)) from error
 
 
 _AT: Final = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)

@@ -228,11 +228,14 @@ async def test_a_matrix_followed_by_its_changes_is_the_next_matrix(asked: Asked)
             seq, change = await reader.event()
             if change["kind"] == "stock" and change["zones"] == {"FLOOR": 1}:
                 break
-    assert change["gtin"] == SHIRT_M
-    assert [(move["from"], move["to"]) for move in change["moves"]] == [("BACK", "FLOOR")]
-    assert "serial" not in json.dumps(change)
-    after = await asked.json(f"/v1/sites/{SITE.id}/stock")
-    medium = after["styles"][0]["colours"][0]["cells"][1]
+        assert change["gtin"] == SHIRT_M
+        assert [(move["from"], move["to"]) for move in change["moves"]] == [("BACK", "FLOOR")]
+        assert "serial" not in json.dumps(change)
+        after = await asked.json(f"/v1/sites/{SITE.id}/stock")
+        medium = after["styles"][0]["colours"][0]["cells"][1]
+        while change["version"] < medium["version"]:  # the engine became surer meanwhile
+            seq, news = await reader.event()
+            change = news if news["kind"] == "stock" and news["gtin"] == SHIRT_M else change
     assert (medium["version"], medium["zones"], medium["status"]) == (
         change["version"],
         change["zones"],

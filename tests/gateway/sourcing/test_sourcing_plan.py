@@ -1,31 +1,65 @@
 """Plans: which site serves an order, at what price, why not another one."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gateway.availability import Policy, ladder_of, offer
-from gateway.sourcing.plan import Candidate, LeftOut, Need, Quote, quote
+from gateway.availability import CAP, KEEP, LIVE, STALE, ZERO, Policy, encode_ladder, ladder_of, offer
+from gateway.sourcing.offers import offers_of, rungs_needed
+from gateway.sourcing.plan import NEVER, REASONS, Candidates, LeftOut, Need, Quote, quote, without_confidence
 from gateway.sourcing.rules import RulesError, SourcingRules, parse_rules, plain_rules
 
-NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
+NOW_US = 1_781_517_600_000_000
+"""2026-06-15, 10:00 UTC."""
+HOUR_US = 3_600_000_000
 SHIRT, COAT = "09506000134352", "09506000134369"
 SURE = 0.999
 
 
-def site(name: str, stock: dict[str, list[float]], km: float = 0.0, **more: Any) -> Candidate:
-    """A site with items of these chances, offered at a target of .5."""
-    ladders = {gtin: ladder_of(chances) for gtin, chances in stock.items()}
-    offered = {gtin: offer(ladder, Policy(target=0.5), "live").atp for gtin, ladder in ladders.items()}
-    facts: dict[str, Any] = {"ready": NOW + timedelta(hours=1), "distance_km": km} | more
-    return Candidate(name, ladders, offered, **facts)
+@dataclass(frozen=True)
+class Shop:
+    """A site that may serve an order, and the ladders of its rows."""
+
+    name: str
+    ladders: dict[str, bytes]
+    km: float = 0.0
+    ready_us: int = NOW_US + HOUR_US
+    travel_us: int = 0
+    pick: float = 1.0
+    left_out: LeftOut | None = None
+    stale: bool = False
 
 
-def quoted(needs: list[Need], sites: list[Candidate], rules: SourcingRules | None = None, **more: Any) -> Quote:
-    return quote(needs, sites, rules or SourcingRules(), NOW, **more)
+def site(name: str, stock: dict[str, list[float]], km: float = 0.0, **more: Any) -> Shop:
+    """A site with items of these chances."""
+    return Shop(name, {gtin: encode_ladder(ladder_of(chances)) for gtin, chances in stock.items()}, km, **more)
+
+
+def quoted(needs: list[Need], shops: list[Shop], rules: SourcingRules | None = None, **more: Any) -> Quote:
+    """The quote of a channel whose target is .5."""
+    rules, policy = rules or SourcingRules(), Policy(target=0.5)
+    candidates = Candidates(
+        [shop.name for shop in shops],
+        np.array([shop.ready_us for shop in shops]),
+        np.array([shop.travel_us for shop in shops]),
+        np.array([shop.km for shop in shops]),
+        np.array([shop.pick for shop in shops]),
+        np.array([-1 if shop.left_out is None else REASONS.index(shop.left_out) for shop in shops], np.int8),
+    )
+    offers = [
+        offers_of(
+            [shop.ladders.get(need.gtin, b"") for shop in shops],
+            policy,
+            rungs_needed(need.quantity, rules, policy),
+            known=[True] * len(shops),
+            stale=np.array([shop.stale for shop in shops], bool),
+        )
+        for need in needs
+    ]
+    return quote(needs, candidates, offers, rules, NOW_US, **more)
 
 
 def test_the_nearest_site_that_is_sure() -> None:
@@ -72,19 +106,20 @@ def test_the_last_unit_has_its_price_and_too_much_has_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("candidate", "why"),
+    ("shop", "why"),
     [
-        (site("s", {SHIRT: [SURE]}, ready=None), LeftOut.CLOSED),
-        (site("s", {SHIRT: [SURE]}, ready=NOW + timedelta(days=3)), LeftOut.LATE),
+        (site("s", {SHIRT: [SURE]}, ready_us=NEVER), LeftOut.CLOSED),
+        (site("s", {SHIRT: [SURE]}, ready_us=NOW_US + 72 * HOUR_US), LeftOut.LATE),
+        (site("s", {SHIRT: [SURE]}, travel_us=24 * HOUR_US), LeftOut.LATE),
         (site("s", {SHIRT: [SURE]}, left_out=LeftOut.FULL), LeftOut.FULL),
         (site("s", {COAT: [SURE]}), LeftOut.NOTHING),
         (site("s", {SHIRT: [0.4]}), LeftOut.NOTHING),
         (site("avoided", {SHIRT: [SURE]}), LeftOut.AVOIDED),
     ],
 )
-def test_why_a_site_is_left_out(candidate: Candidate, why: LeftOut) -> None:
+def test_why_a_site_is_left_out(shop: Shop, why: LeftOut) -> None:
     rules = SourcingRules(avoid=frozenset({"avoided"}))
-    found = quoted([Need(SHIRT, 1)], [candidate], rules, need_by=NOW + timedelta(days=1))
+    found = quoted([Need(SHIRT, 1)], [shop], rules, need_by_us=NOW_US + 24 * HOUR_US)
     assert (found.plans, found.considered, found.left_out) == ((), 1, {why: 1})
 
 
@@ -103,7 +138,7 @@ def test_figures_of_a_plan_hold_together_whatever_the_stock() -> None:
                 f"s{n}",
                 {gtin: [rng.uniform(0.3, 1) for _ in range(rng.randint(0, 4))] for gtin in (SHIRT, COAT)},
                 km=rng.uniform(0, 500),
-                ready=NOW + timedelta(hours=rng.randint(0, 80)),
+                ready_us=NOW_US + rng.randint(0, 80) * HOUR_US,
             )
             for n in range(rng.randint(1, 6))
         ]
@@ -114,11 +149,11 @@ def test_figures_of_a_plan_hold_together_whatever_the_stock() -> None:
         for plan in found.plans:
             assert plan.cost == pytest.approx(sum(plan.prices.values()), abs=1e-4)
             assert plan.cost == pytest.approx(sum(part.cost for part in plan.parts))
-            assert plan.ready == max(part.ready for part in plan.parts)
+            assert plan.eta_us == max(part.arrives_us for part in plan.parts)
             for need in needs:
                 given = [line for part in plan.parts for line in part.lines if line.gtin == need.gtin]
                 assert sum(line.quantity for line in given) == need.quantity
-            chances = [line.confidence for part in plan.parts for line in part.lines]
+            chances = [line.confidence or 0.0 for part in plan.parts for line in part.lines]
             assert plan.confidence == pytest.approx(float(np.prod(chances)))
 
 
@@ -148,3 +183,40 @@ def test_rules_come_back_as_they_were_said() -> None:
 def test_rules_that_cannot_be_used(plain: object, says: str) -> None:
     with pytest.raises(RulesError, match=says):
         parse_rules(plain)
+
+
+def test_what_nobody_looks_at_has_a_price_but_no_confidence() -> None:
+    seen, unseen = site("seen", {SHIRT: [0.9]}, km=100), site("unseen", {SHIRT: [0.9]}, stale=True)
+    found = quoted([Need(SHIRT, 1)], [seen, unseen]).plans
+    assert [(plan.sites, plan.confidence) for plan in found] == [
+        (("unseen",), None),
+        (("seen",), pytest.approx(0.9)),
+    ]
+    assert "nobody knows: not everything is looked at in unseen" in found[0].reasons[2]
+    assert found[0].prices["miss"] == pytest.approx(2)
+    blinded = without_confidence(found[1], {("seen", SHIRT)})
+    assert (blinded.confidence, blinded.parts[0].lines[0].confidence) == (None, None)
+    assert without_confidence(found[1], {("seen", COAT), ("elsewhere", SHIRT)}) == found[1]
+
+
+def test_a_dearer_plan_says_by_what() -> None:
+    found = quoted([Need(SHIRT, 1)], [site("near", {SHIRT: [SURE] * 2}), site("far", {SHIRT: [SURE] * 2}, km=250)])
+    assert found.plans[1].reasons[-1] == "2.50 dearer than the best: km +2.50"
+    assert not any("dearer" in reason for reason in found.plans[0].reasons)
+
+
+@pytest.mark.parametrize("when_blind", [KEEP, ZERO, CAP])
+def test_offers_of_many_rows_are_those_of_each_row(when_blind: str) -> None:
+    rng = random.Random(3)
+    for _ in range(300):
+        policy = Policy(target=rng.choice([0.5, 0.9, 0.95]), safety=rng.randint(0, 2), when_blind=when_blind)
+        ladders = [ladder_of([rng.choice([0.95, 1.0, rng.random()]) for _ in range(rng.randint(0, 9))]) for _ in "abcd"]
+        stale = np.array([rng.random() < 0.5 for _ in ladders])
+        rules = SourcingRules(overstock=1.0, overstock_from=20)
+        rungs = rungs_needed(3, rules, policy)
+        found = offers_of([encode_ladder(one) for one in ladders], policy, rungs, known=[True] * 4, stale=stale)
+        each = [offer(one, policy, STALE if blind else LIVE).atp for one, blind in zip(ladders, stale, strict=True)]
+        assert found.offered.tolist() == each
+        assert found.known.tolist() == (~stale).tolist()
+        few = offers_of([encode_ladder(one) for one in ladders], policy, 3, known=[True] * 4, stale=stale)
+        assert few.chances.tolist() == found.chances[:, :3].tolist()
