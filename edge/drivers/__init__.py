@@ -89,7 +89,6 @@ def build_driver(device: Device, site: Site, host: Host) -> Driver:
     factory = _FACTORIES.get(device.driver)
     if factory is None:
         raise UnknownDriverError(
-            f"device {device.id}: driver {str(device.driver)!r} is not known; there are: "
-            f"{', '.join(driver_names())}"
+            f"device {device.id}: driver {str(device.driver)!r} is not known; there are: {', '.join(driver_names())}"
         )
     return factory(device, site, host)

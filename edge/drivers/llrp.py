@@ -222,8 +222,11 @@ class LlrpDriver:
                     self._take_antenna(event)
                 case news.ReaderEvent():
                     self._standing.tell(event.what, event.detail, event.port)
+                    if event.what is What.READER_OVERFLOW:
+                        self._look.forfeit(session.heard_s)
                 case news.BadMessage():
                     self._standing.count_bad(event.problem, event.count)
+                    self._look.forfeit(session.heard_s)
                 case news.Settings():
                     self._look.settings(event.by_port)
                     for problem in event.problems:

@@ -277,6 +277,7 @@ class SllurpDriver:
                 return False
             case lines.Bad():
                 self._standing.count_bad(line.problem, line.count)
+                self._look.forfeit(now_s)
             case _:
                 self._take_news(line)
         self._look.vouch(now_s, self._looking)

@@ -41,6 +41,14 @@ class LookAccount:
             self._settle()
             self._active = active
 
+    def forfeit(self, now_s: float) -> None:
+        """Say that something came by `now_s` that cannot be read: what it told of since the last word is not known.
+
+        A tag that was heard and not understood must not look like one that was silent.
+        """
+        self._settle()
+        self._since_s = self._vouched_s = now_s
+
     def lost(self) -> None:
         """Say that the connection is gone: what was not vouched for is never credited."""
         self._settle()

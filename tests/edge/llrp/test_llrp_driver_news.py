@@ -7,6 +7,8 @@ import contextlib
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
+
 from edge.drivers.llrp import LlrpDriver, build_llrp
 from edge.drivers.port import Host, What
 from edge.llrp.events import AntennaState, BadMessage, ReaderEvent, ReaderTime, Reports, Settings, Up
@@ -185,3 +187,25 @@ async def test_a_reader_that_never_reads_our_answers_is_dropped() -> None:
         await asyncio.wait_for(gone.wait(), 20)
     server.close()
     await server.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("unread", "credited_ms"),
+    [
+        ([], 4_000),
+        ([BadMessage("RO_ACCESS_REPORT: no sense", 1)], 0),
+        ([ReaderEvent(What.READER_OVERFLOW)], 0),
+        ([ReaderEvent(What.READER_EXCEPTION, detail="hot")], 4_000),
+    ],
+)
+def test_time_is_not_vouched_for_by_what_could_not_be_read(unread: list[Event], credited_ms: int) -> None:
+    """A tag that was heard and not understood must not look like one that was silent."""
+    told = Told()
+    told.session.inventorying = (1, 2)
+    told.take()
+    told.monotonic_s += 4
+    told.take(*unread)
+    assert sum(look.inventory_ms for look in told.driver.looked(told.monotonic_s)) == credited_ms
+    told.monotonic_s += 1
+    told.take()
+    assert sum(look.inventory_ms for look in told.driver.looked(told.monotonic_s)) == 1_000

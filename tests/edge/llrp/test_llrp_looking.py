@@ -39,6 +39,17 @@ def test_time_is_credited_only_up_to_the_newest_message() -> None:
     assert shares(account) == [1_000]
 
 
+def test_time_whose_message_could_not_be_read_is_credited_to_nobody() -> None:
+    looks = LookAccount("R1", [1])
+    on = (1,)
+    looks.vouch(10.0, on)
+    looks.vouch(11.0, on)
+    looks.forfeit(14.0)
+    looks.vouch(14.0, on)
+    looks.vouch(16.0, on)
+    assert [look.inventory_ms for look in looks.take()] == [3_000]
+
+
 def test_an_unplugged_antenna_gets_nothing_and_the_others_share() -> None:
     account = LookAccount("R1", [1, 2])
     both, one = (1, 2), (2,)
