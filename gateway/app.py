@@ -168,6 +168,7 @@ class Gateway:
             self._spawn("http", serve(application, socket, stop=self._http_stop))
         self._spawn("relay", self.relay.run())
         self._spawn("sweeper", self.channels.sweeper.run())
+        self._spawn("task_sweeper", self.channels.task_sweeper.run())
         self._spawn("push", self.push.run())
         self._spawn("sold", self.sold.run())
         self._spawn("fold", self.fold.run())
@@ -190,6 +191,7 @@ class Gateway:
         steps: tuple[tuple[str, Callable[[], None]], ...] = (
             ("fold", self.fold.stop),
             ("sweeper", self.channels.sweeper.stop),
+            ("task_sweeper", self.channels.task_sweeper.stop),
             ("relay", self.relay.stop),
             ("push", self.push.stop),
             ("sold", self.sold.stop),

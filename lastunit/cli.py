@@ -12,6 +12,7 @@ from lastunit import __version__
 from lastunit.commands import (
     calibrate,
     catalogue,
+    channels,
     demo,
     edge,
     epc,
@@ -41,6 +42,7 @@ app.add_typer(edge.app, name="edge")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(keys.app, name="keys")
+app.add_typer(channels.app, name="channels")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(epc.app, name="epc")
 app.add_typer(gs1.app, name="gs1")

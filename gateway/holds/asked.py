@@ -26,7 +26,8 @@ class Who:
 class Asked:
     """A request for units. `name` is its idempotency key, `sha256` the digest of what it says.
 
-    `wishes` name each SKU and site once; `references` go to the table that may be erased, and nowhere else.
+    `wishes` name each SKU and site once; `references` go to the table that may be erased, and nowhere else. `by_site`:
+    what is granted becomes one hold for each site, all of one order, or none of them.
     """
 
     who: Who
@@ -37,6 +38,7 @@ class Asked:
     ttl_s: int
     references: tuple[tuple[str, str], ...] = ()
     allow_partial: bool = False
+    by_site: bool = False
 
     @property
     def owned_name(self) -> tuple[str, str]:

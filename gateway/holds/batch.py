@@ -10,7 +10,7 @@ What is not the batch's to decide is left to constraints: an idempotency key tha
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -27,9 +27,10 @@ from gateway.holds.hot import NO_MARK, Kept, Memory, mark_of, marks_of, put_down
 from gateway.holds.ids import NewId
 from gateway.holds.life import State
 from gateway.holds.limits import KNOWN_MAX
+from gateway.holds.new_rows import binding_rows, by_site, line_row, reference_rows
 from gateway.holds.open_holds import Counted, OpenHolds
 from gateway.holds.rows import lapse, sure_at, unbind
-from gateway.http.reservation_rows import HeldItem, HeldLine, Reservation, ShortLine, item_link
+from gateway.http.reservation_rows import HeldItem, HeldLine, Order, Reservation, ShortLine, item_link
 from gateway.ledger.picture import LineKey, SkuKey, SkuPicture, mend
 from gateway.ledger.retell import Locked, Shelf, pictures_of, retell, shelf_of
 from gateway.site_view import SiteViews
@@ -233,15 +234,49 @@ class _Work:
         granted, short = decide(self._stocks, one.wishes, one.who.policy, allow_partial=one.allow_partial)
         if not granted:
             return InsufficientError([Shortage(s.key.gtin, s.key.site, s.requested, s.atp) for s in short])
-        name = self._new_id()
         expires_us = self.now_us + one.ttl_s * 1_000_000
-        answer = _encoder.encode(self._answer(one, name, expires_us, granted, short))
-        self._keep(one, name, expires_us, answer, granted)
+        parts = by_site(granted) if one.by_site else [granted]
+        answer = (
+            self._hold(one, expires_us, parts[0], short) if len(parts) == 1 else self._order(one, expires_us, parts)
+        )
         self.replays[one.owned_name] = one.sha256, answer
         return Made(answer)
 
+    def _hold(self, one: Asked, expires_us: int, granted: Sequence[Granted], short: Sequence[Short]) -> bytes:
+        """Keep the rows of one hold; return its answer."""
+        name = self._new_id()
+        answer = _encoder.encode(self._answer(one, name, expires_us, granted, short))
+        self._keep(one, name, expires_us, answer, granted)
+        return answer
+
+    def _order(self, one: Asked, expires_us: int, parts: Sequence[Sequence[Granted]]) -> bytes:
+        """Keep the rows of one hold for each site; return the answer of the order, which the first of them keeps.
+
+        Only that one has the idempotency key: those of the others are names that nobody can send.
+        """
+        order_id = self._new_id()
+        names = [self._new_id() for _ in parts]
+        made = [
+            self._answer(one, name, expires_us, part, (), order_id=order_id)
+            for name, part in zip(names, parts, strict=True)
+        ]
+        first = made[0]
+        answer = _encoder.encode(Order(order_id, first.mode, first.created_at, iso(expires_us), made))
+        for number, (part, granted) in enumerate(zip(made, parts, strict=True)):
+            mine = one if number == 0 else replace(one, name=f" {order_id}/{number}")
+            held = answer if number == 0 else _encoder.encode(part)
+            self._keep(mine, part.id, expires_us, held, granted, order_id=order_id)
+        return answer
+
     def _answer(
-        self, one: Asked, name: str, expires_us: int, granted: Sequence[Granted], short: Sequence[Short]
+        self,
+        one: Asked,
+        name: str,
+        expires_us: int,
+        granted: Sequence[Granted],
+        short: Sequence[Short],
+        *,
+        order_id: str | None = None,
     ) -> Reservation:
         got = {each.key: each.quantity for each in granted}
         return Reservation(
@@ -253,6 +288,7 @@ class _Work:
             version=1,
             lines=[self._line(each) for each in granted],
             short=[ShortLine(s.key.gtin, s.key.site, s.requested, got.get(s.key, 0)) for s in short],
+            order_id=order_id,
         )
 
     def _line(self, granted: Granted) -> HeldLine:
@@ -274,7 +310,16 @@ class _Work:
             substitution_needed=granted.substitution_needed,
         )
 
-    def _keep(self, one: Asked, name: str, expires_us: int, answer: bytes, granted: Sequence[Granted]) -> None:
+    def _keep(
+        self,
+        one: Asked,
+        name: str,
+        expires_us: int,
+        answer: bytes,
+        granted: Sequence[Granted],
+        *,
+        order_id: str | None = None,
+    ) -> None:
         self._rows.reservations.append(
             {
                 "id": name,
@@ -290,6 +335,7 @@ class _Work:
                 "updated_us": self.now_us,
                 "version": 1,
                 "answer": answer,
+                "order_id": order_id,
             }
         )
         self._until_us[name] = expires_us
@@ -327,40 +373,3 @@ async def bind(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -
     written = await insert_new(connection, binding, rows, [binding.c.gtin, binding.c.serial])
     if len(written) != len(rows):
         raise TakenError(wanted - written)
-
-
-def line_row(name: str, number: int, granted: Granted) -> dict[str, Any]:
-    """Return the row of a line."""
-    return {
-        "reservation": name,
-        "line": number,
-        "site": granted.key.site,
-        "gtin": granted.key.gtin,
-        "quantity": granted.quantity,
-        "untagged": granted.untagged,
-        "substitution_needed": granted.substitution_needed,
-    }
-
-
-def binding_rows(name: str, number: int, granted: Granted, now_us: int) -> list[dict[str, Any]]:
-    """Return the rows of a line's items."""
-    return [
-        {
-            "gtin": granted.key.gtin,
-            "serial": unit.serial,
-            "site": granted.key.site,
-            "reservation": name,
-            "line": number,
-            "picked": False,
-            "bound_us": now_us,
-        }
-        for unit in granted.items
-    ]
-
-
-def reference_rows(name: str, references: Sequence[tuple[str, str]], now_us: int) -> list[dict[str, Any]]:
-    """Return the rows of what a reservation is called elsewhere."""
-    return [
-        {"kind": "hold", "id": name, "site": "", "name": called, "value": value, "recorded_us": now_us}
-        for called, value in references
-    ]

@@ -8,8 +8,9 @@ then the sites' logs.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,10 +19,11 @@ from gateway.clock import Clock
 from gateway.holds import verbs
 from gateway.holds.asked import Asked, Made, Who
 from gateway.holds.batch import Batches, Lock, TakenError
-from gateway.holds.errors import BusyError, TooManyHoldsError, UnknownHoldError
+from gateway.holds.errors import BusyError, KeyReusedError, TooManyHoldsError, UnknownHoldError
+from gateway.holds.follow_up import FollowUp, nothing_follows
 from gateway.holds.ids import NewId
 from gateway.holds.life import State, Verb, allowed
-from gateway.holds.limits import ATTEMPTS, BATCH_MAX, QUEUE_MAX, VERBS_AT_ONCE, VERBS_WAITING_MAX
+from gateway.holds.limits import ATTEMPTS, BATCH_MAX, COLLECT_S, QUEUE_MAX, VERBS_AT_ONCE, VERBS_WAITING_MAX
 from gateway.holds.open_holds import Counted, OpenHolds
 from gateway.holds.rows import Held, read_hold, shown
 from gateway.holds.verbs import ItemName, Work
@@ -30,9 +32,13 @@ from gateway.http.reservation_rows import Reservation
 from gateway.ledger.retell import lock_skus, retell, shelf_of
 from gateway.site_view import SiteViews
 from gateway.steps import Step
+from gateway.storage.commerce import reservation
 from gateway.storage.engine import Database
 
+T = TypeVar("T")
+
 Act = Callable[[Work], Awaitable[None]]
+ForTask = Callable[[Work], Awaitable[str]]
 
 _AGAIN: Final = (TakenError, DBAPIError, PoolTimeoutError, OSError)
 
@@ -51,6 +57,7 @@ class Holds:
         lock: Lock | None = None,
         step: Step = stay,
         committed: Callable[[], None] = nothing,
+        follow_up: FollowUp = nothing_follows,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -58,6 +65,7 @@ class Holds:
         self._lock = lock or lock_skus
         self._step = step
         self._committed = committed
+        self._follow_up = follow_up
         self._views = SiteViews(clock)
         self._open_holds = OpenHolds()
         batches = Batches(self._views, self._open_holds, clock, new_id, lock)
@@ -91,6 +99,18 @@ class Holds:
             return outcome
         raise outcome
 
+    async def answered(self, who: Who, name: str, sha256: bytes) -> Made | None:
+        """Return the answer that was given to this idempotency key, None if none was. Raises `KeyReusedError`."""
+        mine = (reservation.c.key == who.key) & (reservation.c.idempotency_key == name)
+        async with self._database.read() as connection:
+            columns = (reservation.c.body_sha256, reservation.c.answer)
+            row = (await connection.execute(select(*columns).where(mine))).one_or_none()
+        if row is None:
+            return None
+        if bytes(row.body_sha256) != sha256:
+            raise KeyReusedError(name)
+        return Made(bytes(row.answer), replayed=True)
+
     async def get(self, who: Who, name: str) -> Reservation:
         """Return a reservation as it is now. Raises `UnknownHoldError`."""
         async with self._database.read() as connection:
@@ -99,12 +119,16 @@ class Holds:
                 raise UnknownHoldError(name)
             return await self._shown(connection, held, self._clock())
 
-    async def confirm(self, who: Who, name: str) -> tuple[Reservation, bool]:
+    async def confirm(self, who: Who, name: str, collect_s: int | None = None) -> tuple[Reservation, bool]:
         """Make a hold last; return it, and whether it had been done before, as all of these do.
 
         All raise `UnknownHoldError`, `ExpiredError`, `WrongStateError`, `BusyError`.
         """
-        return await self._change(who, name, Verb.CONFIRM, verbs.confirm)
+
+        async def act(work: Work) -> None:
+            await verbs.confirm(work, collect_s or COLLECT_S)
+
+        return await self._change(who, name, Verb.CONFIRM, act)
 
     async def release(self, who: Who, name: str) -> tuple[Reservation, bool]:
         """Give its units back."""
@@ -163,43 +187,77 @@ class Holds:
         held = await read_hold(connection, name)
         return held is not None and held.key == who.key
 
+    async def for_task(self, who: Who, name: str, act: ForTask) -> None:
+        """Let a task change its reservation, whosever that is: `act` has all its rows locked, and locks its own.
+
+        It returns why, empty when nothing changed. Raises `UnknownHoldError`, `BusyError`, and what `act` raises.
+        """
+
+        async def once() -> None:
+            async with self._database.write() as connection:
+                work = await self._locked(connection, who, name, lambda held: bool(held.lines))
+                why = await act(work)
+                if why:
+                    await self._settle(work, why)
+                self._step("holds.written")
+            self._step("holds.committed")
+            self._committed()
+
+        await self._tried(f"a task of reservation {name}", once)
+
     async def _change(self, who: Who, name: str, verb: Verb, act: Act) -> tuple[Reservation, bool]:
+        return await self._tried(
+            f"{verb.value} of reservation {name}", lambda: self._once(who, name, verb=verb, act=act)
+        )
+
+    async def _tried(self, what: str, once: Callable[[], Awaitable[T]]) -> T:
         async with self._slot():
             for attempt in range(ATTEMPTS):
                 try:
-                    return await self._once(who, name, verb, act)
+                    return await once()
                 except _AGAIN as error:
                     if attempt == ATTEMPTS - 1:
-                        raise BusyError(f"the database did not take {verb.value} of reservation {name}") from error
+                        raise BusyError(f"the database did not take {what}") from error
         raise AssertionError
 
-    async def _once(self, who: Who, name: str, verb: Verb, act: Act) -> tuple[Reservation, bool]:
+    async def _once(self, who: Who, name: str, *, verb: Verb, act: Act) -> tuple[Reservation, bool]:
         async with self._database.write() as connection:
-            seen = await read_hold(connection, name)
-            if seen is None or not _sees(who, seen):
-                raise UnknownHoldError(name)
-            locked = await self._lock(connection, seen.keys, self._clock())
-            held = await read_hold(connection, name, lock=True)
-            if held is None or not _sees(who, held):
-                raise UnknownHoldError(name)
-            now_us = self._clock()
-            replayed = not allowed(name, held.state_at(now_us), verb)
+            work = await self._locked(connection, who, name, lambda held: _sees(who, held))
+            held = work.held
+            replayed = not allowed(name, held.state_at(work.now_us), verb)
             if not replayed:
-                views = await self._views.load(connection, held.sites)
-                shelves = {site: shelf_of(view) for site, view in views.items()}
-                work = Work(connection, who, held, locked, shelves, now_us, self._new_id)
                 await act(work)
-                reasons = dict.fromkeys(locked, verbs.REASONS[verb.value]) | work.changed
-                await retell(connection, locked, shelves, reasons, now_us)
-                if verb is Verb.FULFIL:
-                    await verbs.tell_sites(work)
-                held = await read_hold(connection, name)
-                assert held is not None
-            answer = await self._shown(connection, held, now_us)
+                held = await self._settle(work, verbs.REASONS[verb.value], all_picked=verb is Verb.PICK)
+            answer = await self._shown(connection, held, work.now_us)
             self._step("holds.written")
         self._step("holds.committed")
         self._committed()
         return answer, replayed
+
+    async def _locked(self, connection: AsyncConnection, who: Who, name: str, sees: Callable[[Held], bool]) -> Work:
+        """Lock the rows of a reservation's stock, then its own. Raises `UnknownHoldError`."""
+        seen = await read_hold(connection, name)
+        if seen is None or not sees(seen):
+            raise UnknownHoldError(name)
+        locked = await self._lock(connection, seen.keys, self._clock())
+        held = await read_hold(connection, name, lock=True)
+        if held is None or not sees(held):
+            raise UnknownHoldError(name)
+        now_us = self._clock()
+        views = await self._views.load(connection, held.sites)
+        shelves = {site: shelf_of(view) for site, view in views.items()}
+        return Work(connection, who, held, locked, shelves, now_us, self._new_id)
+
+    async def _settle(self, work: Work, why: str, *, all_picked: bool = False) -> Held:
+        """Say what can be promised now, let follow what follows, tell the logs last; return the hold as it is now."""
+        reasons = dict.fromkeys(work.locked, why) | work.changed
+        await retell(work.connection, work.locked, work.shelves, reasons, work.now_us)
+        held = await read_hold(work.connection, work.held.id)
+        assert held is not None
+        all_picked = all_picked and held.state is State.PICKED
+        await self._follow_up(work.connection, held, why=why, now_us=work.now_us, all_picked=all_picked)
+        await verbs.tell_sites(work)
+        return held
 
     async def _shown(self, connection: AsyncConnection, held: Held, now_us: int) -> Reservation:
         views = await self._views.load(connection, held.sites)

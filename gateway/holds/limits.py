@@ -11,6 +11,11 @@ UNITS_MAX: Final = 1_000
 TTL_MAX_S: Final = 24 * 3_600
 """How long an unpaid hold may last at most: a day. Whoever needs longer renews it, and is seen to."""
 
+COLLECT_S: Final = 3 * 24 * 3_600
+"""How long a pickup is kept for its buyer when nothing else is said: three days, over a weekend."""
+
+COLLECT_MAX_S: Final = 30 * 24 * 3_600
+
 REF_MAX_CHARS: Final = 128
 """As the column that keeps references."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import and_, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.clock import iso
+from gateway.clock import iso, iso_or_none
 from gateway.holds.life import State, state_at
 from gateway.http.reservation_rows import HeldItem, HeldLine, Reservation, item_link
 from gateway.ledger.picture import SkuKey
@@ -54,6 +54,8 @@ class Held:
     name: str
     sha256: bytes
     answer: bytes
+    order_id: str | None = None
+    collect_by_us: int | None = None
     lines: list[Line] = field(default_factory=list)
 
     @property
@@ -95,6 +97,8 @@ async def read_hold(connection: AsyncConnection, name: str, *, lock: bool = Fals
         name=row.idempotency_key,
         sha256=bytes(row.body_sha256),
         answer=bytes(row.answer),
+        order_id=row.order_id,
+        collect_by_us=row.collect_by_us,
     )
     lines = select(reservation_line).where(reservation_line.c.reservation == name).order_by(reservation_line.c.line)
     for one in await connection.execute(lines):
@@ -140,6 +144,8 @@ async def shown(
         expires_at=iso(held.expires_us) if state in {State.HELD, State.EXPIRED} else None,
         version=held.version,
         lines=lines,
+        order_id=held.order_id,
+        collect_by=iso_or_none(held.collect_by_us),
     )
     return answer, active
 
@@ -219,6 +225,12 @@ async def write_line(connection: AsyncConnection, held: Held, line: Line) -> Non
         "substitution_needed": line.substitution_needed,
     }
     await connection.execute(update(reservation_line).where(mine).values(**values))
+
+
+async def drop_line(connection: AsyncConnection, held: Held, line: Line) -> None:
+    """Take a line off a reservation that keeps others."""
+    mine = (reservation_line.c.reservation == held.id) & (reservation_line.c.line == line.number)
+    await connection.execute(delete(reservation_line).where(mine))
 
 
 def _parts(values: Sequence[Any]) -> list[Sequence[Any]]:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.availability import standing
 from gateway.fold.evidence import EvidenceEntry, encode_evidence
 from gateway.holds.asked import Who
-from gateway.holds.batch import EXPIRED, bind, binding_rows, reference_rows
+from gateway.holds.batch import EXPIRED, bind
 from gateway.holds.decide import OpenStock, Wish, decide
 from gateway.holds.errors import (
     ExpiredError,
@@ -27,9 +27,10 @@ from gateway.holds.errors import (
 )
 from gateway.holds.ids import NewId
 from gateway.holds.life import State
-from gateway.holds.rows import Held, Line, lapse, let_go, unbind, write_line, write_state
+from gateway.holds.new_rows import binding_rows, reference_rows
+from gateway.holds.rows import Held, Line, drop_line, lapse, let_go, unbind, write_line, write_state
 from gateway.ledger.accounts import OWN, Because, StateChange, post_untagged, set_states
-from gateway.ledger.picture import AVAILABLE, MISSING, SOLD, SkuKey, SkuPicture, Unit, mend
+from gateway.ledger.picture import AVAILABLE, DAMAGED, MISSING, SOLD, SkuKey, SkuPicture, Unit, mend
 from gateway.ledger.retell import Locked, Shelf, pictures_of
 from gateway.presence.tracker import EvidenceKind
 from gateway.storage import input_log
@@ -42,6 +43,7 @@ ItemName = tuple[str, str]
 
 FULFIL: Final = "fulfil"
 PICK_MISS: Final = "pick_miss"
+PICKUP: Final = "pickup"
 HOLD_WRITE: Final = "hold:write"
 
 REASONS: Final = {
@@ -58,7 +60,10 @@ REASONS: Final = {
 
 @dataclass(slots=True)
 class Work:
-    """The transaction of one verb. `changed` are SKUs whose facts changed, with the reason; `retell` follows."""
+    """The transaction of one verb. `changed` are SKUs whose facts changed, with the reason; `retell` follows.
+
+    `handed_over`: lines whose sale the sites' logs are told of at the end.
+    """
 
     connection: AsyncConnection
     who: Who
@@ -68,6 +73,7 @@ class Work:
     now_us: int
     new_id: NewId
     changed: dict[SkuKey, str] = field(default_factory=dict)
+    handed_over: list[Line] = field(default_factory=list)
 
     async def pictures(self) -> dict[SkuKey, SkuPicture]:
         """Return the SKUs of the hold as they are now."""
@@ -80,17 +86,21 @@ class Work:
         await write_state(self.connection, self.held, self.now_us, state=state.value, **values)
 
 
-async def confirm(work: Work) -> None:
-    """Make the hold last. Raises `ExpiredError` when another gateway's clock has ended it already."""
+async def confirm(work: Work, collect_s: int) -> None:
+    """Make the hold last; a pickup until its buyer should have come, `collect_s` from now.
+
+    Raises `ExpiredError` when another gateway's clock has ended it already.
+    """
     if not all(line.whole for line in work.held.lines):
         raise ExpiredError(work.held.id)
-    await work.write(State.CONFIRMED)
+    pickup = work.held.mode == PICKUP
+    await work.write(State.CONFIRMED, collect_by_us=work.now_us + collect_s * 1_000_000 if pickup else None)
 
 
 async def release(work: Work) -> None:
     """Give the units back."""
     await let_go(work.connection, [work.held.id])
-    await work.write(State.RELEASED, swept=True)
+    await work.write(State.RELEASED, swept=True, collect_by_us=None)
 
 
 async def renew(work: Work, ttl_s: int) -> None:
@@ -201,20 +211,21 @@ async def _write_items(work: Work) -> None:
     await bind(work.connection, rows)
 
 
-async def pick_miss(work: Work, name: ItemName) -> bool:
-    """Write that a held item is not where it should be; return False if that was said before.
+async def pick_miss(work: Work, name: ItemName, *, damaged: bool = False) -> bool:
+    """Write that a held item is not where it should be, or is damaged; return False if that was said before.
 
-    It becomes `missing`; `retell` gives the hold the next best one, or says `substitution_needed`. A hold that was
-    picked is to be picked on. Raises `ItemNotHeldError`.
+    It becomes `missing` or `damaged`; `retell` gives the hold the next best one, or says `substitution_needed`. A hold
+    that was picked is to be picked on. Raises `ItemNotHeldError`.
     """
     held = work.held
     line = held.line_of(*name)
     if line is None:
-        if await _missed_before(work, name):
+        if await missed_before(work, name):
             return False
         raise ItemNotHeldError(held.id, *name)
     because = Because(PICK_MISS, held.id, work.who.key)
-    await set_states(work.connection, line.key.site, [StateChange(*name, MISSING, because)], work.now_us)
+    change = StateChange(*name, DAMAGED if damaged else MISSING, because)
+    await set_states(work.connection, line.key.site, [change], work.now_us)
     line.items = [(serial, picked) for serial, picked in line.items if serial != name[1]]
     line.substitution_needed += 1
     await unbind(work.connection, [name])
@@ -223,7 +234,20 @@ async def pick_miss(work: Work, name: ItemName) -> bool:
     return True
 
 
-async def _missed_before(work: Work, name: ItemName) -> bool:
+async def untagged_miss(work: Work, line: Line, *, damaged: bool = False) -> None:
+    """Write that the units without tags of a line are not there, or are damaged: as `pick_miss`, of units."""
+    because = Because(PICK_MISS, work.held.id, work.who.key)
+    picture = (await work.pictures())[line.key]
+    moved = await _post_untagged(work, picture, line, because, DAMAGED if damaged else MISSING)
+    line.substitution_needed += line.untagged
+    line.untagged = 0
+    assert moved <= line.substitution_needed
+    await write_line(work.connection, work.held, line)
+    await work.write(State.CONFIRMED if work.held.state is State.PICKED else work.held.state)
+
+
+async def missed_before(work: Work, name: ItemName) -> bool:
+    """Whether it was said for this reservation that this item was not found, or was damaged."""
     said = select(posting.c.id).where(
         posting.c.gtin == name[0],
         posting.c.serial == name[1],
@@ -234,37 +258,45 @@ async def _missed_before(work: Work, name: ItemName) -> bool:
     return (await work.connection.execute(said.limit(1))).first() is not None
 
 
-async def fulfil(work: Work) -> None:
-    """Hand over what is held: items and untagged units are sold, and the sites' logs hear of it.
+async def fulfil(work: Work, only: str = "") -> None:
+    """Hand over what is held, of all sites or of one: items and untagged units are sold.
 
-    Units that need a substitution are not handed over; the answer says how many. Raises `NothingHeldError`.
+    The sites' logs hear of it at the end (`tell_sites`). Units that need a substitution are not handed over; the answer
+    says how many. When other sites have not handed over theirs, the lines of this one leave the reservation, as with a
+    sale at a till. Raises `NothingHeldError`.
     """
     held, connection, now_us = work.held, work.connection, work.now_us
-    if not any(line.kept for line in held.lines):
+    given = [line for line in held.lines if only in {"", line.key.site}]
+    if not any(line.kept for line in given):
         raise NothingHeldError(held.id)
     because = Because(FULFIL, held.id, work.who.key)
-    await let_go(connection, [held.id])
+    await unbind(connection, [(line.key.gtin, serial) for line in given for serial, _ in line.items])
     pictures = await work.pictures()
-    for site in held.sites:
-        lines = [line for line in held.lines if line.key.site == site]
-        items = [(line.key.gtin, serial) for line in lines for serial, _ in line.items]
+    for site in sorted({line.key.site for line in given}):
+        items = [(line.key.gtin, serial) for line in given if line.key.site == site for serial, _ in line.items]
         await set_states(connection, site, [StateChange(*name, SOLD, because) for name in items], now_us)
-    for line in held.lines:
-        sold = await _sell_untagged(work, pictures[line.key], line, because)
+    for line in given:
+        sold = await _post_untagged(work, pictures[line.key], line, because, SOLD)
         line.substitution_needed += line.untagged - sold
         line.untagged = sold
         await write_line(connection, held, line)
-    await work.write(State.FULFILLED, swept=True)
+    work.handed_over = given
+    if len(given) == len(held.lines):
+        await work.write(State.FULFILLED, swept=True, collect_by_us=None)
+        return
+    for line in given:
+        await drop_line(connection, held, line)
+    await work.write(held.state)
 
 
-async def _sell_untagged(work: Work, picture: SkuPicture, line: Line, because: Because) -> int:
-    """Post the untagged units of a line, our own first; return how many there were."""
+async def _post_untagged(work: Work, picture: SkuPicture, line: Line, because: Because, state: str) -> int:
+    """Let the untagged units of a line be in a state, our own first; return how many there were."""
     left = line.untagged
     owned = sorted(picture.untagged.items(), key=lambda row: (row[0][0] != OWN, row[0][0]))
-    for (owner, state), units in owned:
-        taken = min(left, units) if state == AVAILABLE else 0
+    for (owner, was), units in owned:
+        taken = min(left, units) if was == AVAILABLE else 0
         if taken:
-            accounts = (AVAILABLE, SOLD)
+            accounts = (AVAILABLE, state)
             await post_untagged(
                 work.connection, line.key, taken, accounts, because=because, now_us=work.now_us, owner=owner
             )
@@ -275,8 +307,8 @@ async def _sell_untagged(work: Work, picture: SkuPicture, line: Line, because: B
 async def tell_sites(work: Work) -> None:
     """Append the sale of what was handed over to the sites' logs: the last locks of the transaction."""
     held, now_us = work.held, work.now_us
-    for site in held.sites:
-        lines = [line for line in held.lines if line.key.site == site]
+    for site in sorted({line.key.site for line in work.handed_over}):
+        lines = [line for line in work.handed_over if line.key.site == site]
         items = tuple((line.key.gtin, serial) for line in lines for serial, _ in line.items)
         sold = EvidenceEntry(id=f"{FULFIL}:{held.id}", kind=EvidenceKind.SALE, at_us=now_us, items=items, posted=True)
         entries = [sold] if items else []

@@ -31,7 +31,7 @@ REFUSAL: Final = "refusal"
 KEEPER: Final = "keeper"
 COUNTED: Final = "counted"
 
-SITE_PARAMETERS: Final = ("site", "to_site", "from_site")
+SITE_PARAMETERS: Final = ("site", "to_site", "from_site", "pickup_site")
 """Parameters of a path or a query that name one site."""
 
 _PUBLIC: Final = "__lastunit_public__"

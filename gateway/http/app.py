@@ -25,7 +25,9 @@ from gateway.http import (
     reservation_routes,
     session_routes,
     shipment_routes,
+    sourcing_routes,
     stock_routes,
+    task_routes,
     trade_read_routes,
     trade_routes,
     webhook_routes,
@@ -50,7 +52,9 @@ TAGS = [
     {"name": "feeds", "description": "All rows as files."},
     {"name": "changes", "description": "Every change, resumable by cursor."},
     {"name": "evidence", "description": "What the readers cannot know: sales, receipts, returns, counts, the book."},
+    {"name": "sourcing", "description": "From which sites an order is best served."},
     {"name": "reservations", "description": "Units that are held for somebody, and what becomes of them."},
+    {"name": "tasks", "description": "What people in a store are asked to do, and what became of it."},
     {
         "name": "trade",
         "description": "Sales, returns, receipts, shipments, counts, adjustments; the story of an item.",
@@ -112,6 +116,8 @@ def _of_services(services: Services, queries: Queries, clock: Callable[[], int])
         yield shipment_routes.routes(services.trade, services.trade_reads, clock)
     if services.trade_reads is not None:
         yield trade_read_routes.routes(services.trade_reads)
+    if services.quotes is not None:
+        yield sourcing_routes.routes(services.quotes)
     if services.webhooks is not None:
         yield webhook_routes.routes(services.webhooks, clock)
     if services.feeds is not None:
@@ -152,7 +158,7 @@ def create_app(
     app.state.tail = tail
     strict = [Depends(strict_query)]
     if services.holds is not None:  # first: routes are tried in order, and this one has the least time
-        app.include_router(reservation_routes.routes(services.holds), dependencies=strict)
+        app.include_router(reservation_routes.routes(services.holds, services.orders), dependencies=strict)
     app.include_router(availability_routes.routes(queries, clock), dependencies=strict)
     app.include_router(stock_routes.routes(queries), dependencies=strict)
     app.include_router(change_routes.routes(queries, tail), dependencies=strict)
@@ -161,6 +167,8 @@ def create_app(
     app.include_router(operations_routes.routes(queries, tail, health_limits or HealthLimits()), dependencies=strict)
     for router in _of_services(services, queries, clock):
         app.include_router(router, dependencies=strict)
+    if services.tasks is not None and services.boards is not None:
+        app.include_router(task_routes.routes(services.tasks, services.boards, queries, tail), dependencies=strict)
     if services.links is not None:
         app.include_router(digital_link_routes.routes(services.links))
     docs_routes.install(app, lambda: openapi.document(app))

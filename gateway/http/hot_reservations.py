@@ -15,7 +15,8 @@ from gateway.http.access import CALLER, Caller, count
 from gateway.http.problem import RefusedError
 from gateway.http.refusals import problem_response
 from gateway.http.replay import header, is_json, read_once_more
-from gateway.http.reservation_routes import Holds, asked_of, key_of, made_response, problem_of
+from gateway.http.reservation_asked import asked_of
+from gateway.http.reservation_routes import Holds, key_of, made_response, problem_of
 from gateway.http.reservation_rows import ReservationBody
 
 PATH: Final = "/v1/reservations"

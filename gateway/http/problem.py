@@ -181,6 +181,12 @@ INSUFFICIENT_ATP: Final = Kind(
     "Not enough units",
     "Nothing is kept. `shortages` has each line that is short: ask for `atp` of it, or at one of its `alternatives`.",
 )
+NO_PLAN: Final = Kind(
+    "no-plan",
+    409,
+    "No site can serve the order",
+    "Nothing is kept. `left_out` says why sites were not asked: ask for less, for later, or site by site.",
+)
 HOLD_EXPIRED: Final = Kind(
     "hold-expired", 409, "The hold is over", "`:renew` asks for its units anew; otherwise make another reservation."
 )
@@ -209,7 +215,8 @@ SITE_NEEDED: Final = Kind(
     "site-needed",
     422,
     "A line names no site",
-    "Name the site of each line: `GET /v1/availability` says who has the units. The gateway does not choose yet.",
+    "Name the site of each line (`GET /v1/availability` says who has the units), or say `auto` in all of them and "
+    "`ship_to`: then the gateway chooses.",
 )
 UNKNOWN_KEY: Final = Kind(
     "unknown-key",
@@ -228,6 +235,21 @@ BUSY: Final = Kind(
     503,
     "Too much at once",
     "Wait for the seconds in Retry-After, then send the same request with the same Idempotency-Key.",
+)
+UNKNOWN_TASK: Final = Kind(
+    "unknown-task", 404, "No such task", "A key sees the tasks of its sites; `GET /v1/tasks?site=` lists them."
+)
+TASK_CLAIMED: Final = Kind(
+    "task-claimed",
+    409,
+    "Somebody else has the task",
+    "`value` says who. Take another one: this one is free when it is released, or 15 minutes after it was taken.",
+)
+TASK_CHANGED: Final = Kind(
+    "task-changed",
+    409,
+    "The task has changed since you looked",
+    "`current_version` is that of the task now: look at it again and decide anew.",
 )
 NOT_RECEIVING: Final = Kind(
     "not-receiving",
@@ -319,6 +341,7 @@ KINDS: Final = (
     KEY_MISSING,
     UNKNOWN_RESERVATION,
     INSUFFICIENT_ATP,
+    NO_PLAN,
     HOLD_EXPIRED,
     WRONG_STATE,
     ITEM_NOT_HELD,
@@ -328,6 +351,9 @@ KINDS: Final = (
     UNKNOWN_KEY,
     TOO_MANY_HOLDS,
     BUSY,
+    UNKNOWN_TASK,
+    TASK_CLAIMED,
+    TASK_CHANGED,
     NOT_RECEIVING,
     UNKNOWN_SHIPMENT,
     UNKNOWN_ITEM,

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
+import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Request
 from starlette.responses import Response
 
 from gateway.holds.asked import Asked, Made, Who
-from gateway.holds.decide import Wish
 from gateway.holds.errors import (
     BusyError,
     ExpiredError,
@@ -24,17 +24,19 @@ from gateway.holds.errors import (
     UnknownKeyError,
     WrongStateError,
 )
-from gateway.holds.limits import BODY_MAX_BYTES, IDEMPOTENCY_KEY_MAX_CHARS, RETRY_AFTER_S, UNITS_MAX
+from gateway.holds.limits import BODY_MAX_BYTES, IDEMPOTENCY_KEY_MAX_CHARS, RETRY_AFTER_S
 from gateway.http import answer, problem, reservation_examples
-from gateway.http.access import Caller, check_site, requires
+from gateway.http.access import Caller, requires
 from gateway.http.answer import JSON
 from gateway.http.body import body_of, invalid, request_body
 from gateway.http.openapi import taken
 from gateway.http.problem import Kind, Problem, RefusedError
 from gateway.http.refusals import shown
+from gateway.http.reservation_asked import asked_of, is_sourced, order_of, references_of, who_is
 from gateway.http.reservation_rows import (
-    REFERENCES,
     AlternativeSite,
+    ConfirmBody,
+    Order,
     PickBody,
     PickMissBody,
     RenewBody,
@@ -42,10 +44,12 @@ from gateway.http.reservation_rows import (
     ReservationBody,
     ShortageRow,
     TransferBody,
-    digest_of,
 )
-from gateway.http.told import gtin_of, item_of
-from gateway.ledger.picture import SkuKey
+from gateway.http.schemas import reference
+from gateway.http.sourcing_asked import left_out_rows
+from gateway.http.told import item_of
+from gateway.sourcing.errors import NoPlanError
+from gateway.sourcing.quotes import Order as OrderAsked
 
 T = TypeVar("T")
 
@@ -85,7 +89,7 @@ class Holds(Protocol):
         """Return a reservation."""
         ...
 
-    async def confirm(self, who: Who, name: str) -> tuple[Reservation, bool]:
+    async def confirm(self, who: Who, name: str, collect_s: int | None = None) -> tuple[Reservation, bool]:
         """Make a hold last; return it, and whether that was done before, as all of these do."""
         ...
 
@@ -116,6 +120,14 @@ class Holds(Protocol):
         ...
 
 
+class Orders(Protocol):
+    """Holds units where an order is best served: `gateway.sourcing.orders.Orders`."""
+
+    async def reserve(self, asked: Asked, order: OrderAsked) -> Made:
+        """Make a reservation at one site or several, or give the answer that was given before."""
+        ...
+
+
 @contextmanager
 def refused() -> Iterator[None]:
     """Turn what reservations refuse into its problem."""
@@ -128,6 +140,7 @@ def refused() -> Iterator[None]:
 def problem_of(error: HoldError) -> Problem:
     """Return a refusal as its problem."""
     text = str(error)
+    members: dict[str, problem.Member]
     match error:
         case InsufficientError(shortages=shortages):
             rows = [_row(short) for short in shortages]
@@ -148,6 +161,9 @@ def problem_of(error: HoldError) -> Problem:
             return Problem(problem.UNKNOWN_SITE, text, {"parameter": "lines.site", "value": site, "expected": sites})
         case WrongStateError(state=state, states=states):
             return Problem(problem.WRONG_STATE, text, {"value": state, "expected": states})
+        case NoPlanError(considered=considered, left_out=left_out):
+            members = {"considered": considered, "left_out": left_out_rows(left_out)}
+            return Problem(problem.NO_PLAN, text, members)
         case BusyError():
             return Problem(problem.BUSY, text, headers={"Retry-After": str(RETRY_AFTER_S)})
     return Problem(_KINDS[type(error)], text)
@@ -156,42 +172,6 @@ def problem_of(error: HoldError) -> Problem:
 def _row(short: Shortage) -> ShortageRow:
     others = [AlternativeSite(one.site, one.atp, one.confidence) for one in short.alternatives]
     return ShortageRow(short.gtin, short.site, short.requested, short.atp, others)
-
-
-def who_is(caller: Caller) -> Who:
-    """Return a caller as reservations know him."""
-    return Who(caller.key_id, caller.policy, caller.sites, staff=caller.may("staff:read"))
-
-
-def asked_of(caller: Caller, name: str, body: ReservationBody) -> Asked:
-    """Return a body as a request. Raises `RefusedError`: a line without site, of a foreign site, or too many units."""
-    lines: dict[SkuKey, int] = {}
-    for number, line in enumerate(body.lines):
-        place = f"lines[{number}]"
-        if line.site is None:
-            detail = f"body: {place}.site is missing: say where the units are to be kept"
-            raise RefusedError(Problem(problem.SITE_NEEDED, detail, {"parameter": f"{place}.site"}))
-        check_site(caller, line.site)
-        key = SkuKey(line.site, gtin_of(f"{place}.gtin", line.gtin))
-        lines[key] = lines.get(key, 0) + line.quantity
-    if sum(lines.values()) > UNITS_MAX:
-        raise invalid("lines", f"{sum(lines.values())} units", f"at most {UNITS_MAX} units in one reservation")
-    summed = [(key.site, key.gtin, units) for key, units in lines.items()]
-    return Asked(
-        who=who_is(caller),
-        name=name,
-        sha256=digest_of(body, summed),
-        wishes=tuple(Wish(key, units) for key, units in lines.items()),
-        mode=body.mode,
-        ttl_s=body.ttl_s or caller.policy.ttl_s,
-        references=_references(body),
-        allow_partial=body.allow_partial,
-    )
-
-
-def _references(body: ReservationBody | TransferBody) -> tuple[tuple[str, str], ...]:
-    given = ((name, getattr(body, name)) for name in REFERENCES)
-    return tuple((name, value) for name, value in given if value is not None)
 
 
 def key_of(text: str | None) -> str:
@@ -242,30 +222,36 @@ def _made_documented() -> dict[int | str, dict[str, Any]]:
         problem.SITE_NEEDED,
         problem.UNKNOWN_SITE,
         problem.INSUFFICIENT_ATP,
+        problem.NO_PLAN,
         problem.TOO_MANY_HOLDS,
         problem.BUSY,
     )
     made = found.pop(200)
-    return {201: made | {"description": "The units are kept"}} | found
+    content = made["content"]["application/json"]
+    content["schema"] = {"oneOf": [reference(Reservation), reference(Order)]}
+    content["examples"]["several sites"] = {"value": msgspec.to_builtins(reservation_examples.ORDER)}
+    return {
+        201: made | {"description": "The units are kept: at one site or those named, or an order of several"}
+    } | found
 
 
-def routes(holds: Holds) -> APIRouter:
-    """Return the routes to reservations."""
+def routes(holds: Holds, orders: Orders | None = None) -> APIRouter:
+    """Return the routes to reservations; without `orders` every line names its site."""
     router = APIRouter(tags=["reservations"])
-    _add_making(router, holds)
+    _add_making(router, holds, orders)
     _add_verbs(router, holds)
     _add_picking(router, holds)
     return router
 
 
-def _add_making(router: APIRouter, holds: Holds) -> None:
+def _add_making(router: APIRouter, holds: Holds, orders: Orders | None) -> None:
     @router.post(
         "/v1/reservations",
         summary="Keep units for a buyer",
         status_code=201,
         response_class=Response,
         responses=_made_documented(),
-        openapi_extra=request_body(ReservationBody, {"one jacket": reservation_examples.BODY}),
+        openapi_extra=request_body(ReservationBody, reservation_examples.BODIES),
     )
     async def reserve(request: Request, caller: Holder, idempotency_key: IdempotencyKey = None) -> Response:
         """All lines, or none (`allow_partial`: what there is): named items, each with the place where it should lie.
@@ -273,11 +259,18 @@ def _add_making(router: APIRouter, holds: Holds) -> None:
         The answer is committed: until `expires_at` nobody else gets these units. The same key with the same body gets
         the same bytes again, also hours later; then ask for the reservation itself. A refusal changed nothing and is
         not remembered: the same request may succeed when somebody else gives units back.
+
+        With `"site": "auto"` the gateway chooses where (`POST /v1/sourcing:quote` says what it would choose): the best
+        plan of the channel's rules. If that is one site, the answer is a reservation; if several, an order of one
+        reservation for each, which are all made or none.
         """
         name = key_of(idempotency_key)
-        asked = asked_of(caller, name, await body_of(request, ReservationBody, BODY_MAX_BYTES))
+        body = await body_of(request, ReservationBody, BODY_MAX_BYTES)
         with refused():
-            made = await holds.reserve(asked)
+            if orders is not None and is_sourced(body):
+                made = await orders.reserve(*order_of(caller, name, body))
+            else:
+                made = await holds.reserve(asked_of(caller, name, body))
         return made_response(made)
 
     @router.get(
@@ -305,11 +298,20 @@ def _add_verbs(router: APIRouter, holds: Holds) -> None:
             **more,
         )
 
-    @verb("confirm", "The order stands")
-    async def confirm(caller: Holder, reservation: ReservationId) -> Response:
-        """It does not expire any more. Availability is not asked again."""
+    @verb(
+        "confirm",
+        "The order stands",
+        openapi_extra=_may_be_left_out(ConfirmBody, {"kept for two days": ConfirmBody(2 * 86_400)}),
+    )
+    async def confirm(request: Request, caller: Holder, reservation: ReservationId) -> Response:
+        """It does not expire any more. Availability is not asked again.
+
+        With the modes `pickup` and `ship_from_store` its sites get a task for each line. A pickup that is not collected
+        by `collect_by` is released.
+        """
+        body = await _optional(request, ConfirmBody)
         with refused():
-            return _answered(await holds.confirm(who_is(caller), reservation))
+            return _answered(await holds.confirm(who_is(caller), reservation, body.collect_s))
 
     @verb("release", "Give the units back")
     async def release(caller: Holder, reservation: ReservationId) -> Response:
@@ -351,7 +353,7 @@ def _add_verbs(router: APIRouter, holds: Holds) -> None:
         if body == TransferBody():
             raise invalid("cart_ref", None, "at least one of cart_ref, customer_ref, payment_ref, to_key")
         with refused():
-            given = await holds.transfer(who_is(caller), reservation, _references(body), body.to_key or "")
+            given = await holds.transfer(who_is(caller), reservation, references_of(body), body.to_key or "")
         return _answered(given)
 
 

@@ -7,8 +7,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 
-from gateway.holds.limits import LINES_MAX, REF_MAX_CHARS, TTL_MAX_S, UNITS_MAX
+from gateway.holds.limits import COLLECT_MAX_S, LINES_MAX, REF_MAX_CHARS, TTL_MAX_S, UNITS_MAX
 from gateway.http.patterns import NAME, WHO
+from gateway.sourcing.rules import PARCELS_MAX
 from wire.gs1.digital_link import DEFAULT_HOST
 from wire.limits import ID_MAX_CHARS
 
@@ -24,6 +25,11 @@ ItemText = Annotated[
     ),
 ]
 
+SiteName = Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS)]
+
+AUTO: Final = "auto"
+"""In the place of a site: the gateway chooses."""
+
 REFERENCES: Final = ("cart_ref", "customer_ref", "payment_ref")
 
 
@@ -33,9 +39,16 @@ class ReservationLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     gtin: Annotated[str, Meta(max_length=64)]
     quantity: Annotated[int, Meta(ge=1, le=UNITS_MAX)]
     site: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS)] | None,
-        Meta(description="needed until the gateway chooses sites itself"),
+        SiteName | None,
+        Meta(description=f"needed; `{AUTO}`: the gateway chooses, for all lines or for none"),
     ] = None
+
+
+class ShipTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the buyer is: latitude and longitude, degrees (WGS 84)."""
+
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    lon: Annotated[float, Meta(ge=-180, le=180)]
 
 
 class ReservationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -48,6 +61,21 @@ class ReservationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     customer_ref: Ref | None = None
     payment_ref: Ref | None = None
     allow_partial: Annotated[bool, Meta(description="take what there is, if there is anything")] = False
+    ship_to: Annotated[ShipTo | None, Meta(description=f"with `{AUTO}`: where the buyer is")] = None
+    need_by: Annotated[
+        Annotated[str, Meta(max_length=64)] | None,
+        Meta(description=f"with `{AUTO}`: RFC 3339 with an offset, when it must be there"),
+    ] = None
+    plan: Annotated[
+        Annotated[list[SiteName], Meta(min_length=1, max_length=PARCELS_MAX)] | None,
+        Meta(description=f"with `{AUTO}`: the sites of a plan that was quoted; no others are asked"),
+    ] = None
+
+
+class ConfirmBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How long a pickup is kept for its buyer, from now on; without it three days."""
+
+    collect_s: Annotated[int, Meta(ge=1, le=COLLECT_MAX_S, description="seconds")] | None = None
 
 
 class RenewBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -107,7 +135,10 @@ class ShortLine(msgspec.Struct, frozen=True):
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """A reservation. `expires_at` is null once it does not expire any more."""
+    """A reservation. `expires_at` is null once it does not expire any more.
+
+    `collect_by`: of a confirmed pickup; what was not collected by then is released.
+    """
 
     id: str
     state: Literal["held", "confirmed", "picked", "fulfilled", "released", "expired"]
@@ -117,6 +148,18 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     lines: list[HeldLine]
     short: list[ShortLine] = []
+    order_id: Annotated[str | None, Meta(description="the order that it is a part of; null: it is all of it")] = None
+    collect_by: str | None = None
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An order that several sites serve: a reservation of each, which live on their own. All were made, or none."""
+
+    order_id: str
+    mode: Mode
+    created_at: str
+    expires_at: str
+    parts: list[Reservation]
 
 
 class AlternativeSite(msgspec.Struct, frozen=True):
@@ -144,5 +187,14 @@ def item_link(gtin: str, serial: str) -> str:
 
 def digest_of(body: ReservationBody, lines: list[tuple[str, str, int]]) -> bytes:
     """Return what two requests share that mean the same: SHA-256 over its members, lines as they are summed."""
-    rest = (body.mode, body.ttl_s, body.cart_ref, body.customer_ref, body.payment_ref, body.allow_partial)
-    return hashlib.sha256(msgspec.msgpack.encode([lines, rest])).digest()
+    return hashlib.sha256(msgspec.msgpack.encode([lines, _rest(body)])).digest()
+
+
+def sourced_digest_of(body: ReservationBody, lines: list[tuple[str, int]]) -> bytes:
+    """Return the same of a request whose sites the gateway chooses: what was asked, not what was chosen."""
+    where = (body.ship_to, body.need_by, sorted(body.plan or ()))
+    return hashlib.sha256(msgspec.msgpack.encode([AUTO, lines, _rest(body), where])).digest()
+
+
+def _rest(body: ReservationBody) -> tuple[object, ...]:
+    return (body.mode, body.ttl_s, body.cart_ref, body.customer_ref, body.payment_ref, body.allow_partial)

@@ -8,6 +8,10 @@ from gateway.http.digital_link_routes import DigitalLinks
 from gateway.http.gate import Access
 from gateway.mirror import Mirror
 from gateway.push.webhook_desk import WebhookDesk
+from gateway.sourcing.orders import Orders
+from gateway.sourcing.quotes import Quotes
+from gateway.tasks.boards import Boards
+from gateway.tasks.desk import Tasks
 from gateway.trade.reads import TradeReads
 from gateway.trade.trade import Trade
 
@@ -22,6 +26,10 @@ class Services:
     access: Access | None = None
     mirror: Mirror | None = None
     holds: Holds | None = None
+    quotes: Quotes | None = None
+    orders: Orders | None = None
+    tasks: Tasks | None = None
+    boards: Boards | None = None
     trade: Trade | None = None
     trade_reads: TradeReads | None = None
     links: DigitalLinks | None = None

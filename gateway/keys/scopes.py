@@ -9,6 +9,7 @@ HOLD_WRITE: Final = "hold:write"
 STAFF_READ: Final = "staff:read"
 AUDIT_READ: Final = "audit:read"
 WEBHOOK_WRITE: Final = "webhook:write"
+TASK_WRITE: Final = "task:write"
 
 MEANING: Final = {
     STOCK_READ: "read availability, stock by size and zone, changes and health",
@@ -17,6 +18,7 @@ MEANING: Final = {
     STAFF_READ: "see single items: serials, places, movements, the moves inside changes",
     AUDIT_READ: "read who did what",
     WEBHOOK_WRITE: "have changes sent to an address",
+    TASK_WRITE: "take tasks of a store, and say what became of them",
 }
 
 ALL_SCOPES: Final = frozenset(MEANING)

@@ -123,7 +123,8 @@ async def upsert_channel(connection: AsyncConnection, name: str, change: Channel
     if row is not None and after == before:
         return after
     held = {part.name: getattr(after, part.name) for part in fields(after)}
-    await connection.execute(upsert_into(connection, channel), held | {"updated_us": now_us})
+    put = upsert_into(connection, channel, keep=frozenset({channel.c.rules.name}))
+    await connection.execute(put, held | {"updated_us": now_us})
     await _told(connection, "channel.create" if row is None else "channel.change", name, held, now_us)
     return after
 
@@ -175,7 +176,7 @@ async def list_keys(connection: AsyncConnection, *, most: int | None = None, tol
     """Return keys with the policies of their channels, those that may be used first, the newest first of each."""
     used_up_at = func.coalesce(api_key.c.revoked_us, api_key.c.expires_us)
     wanted = (
-        select(api_key, *(column.label(f"channel_{column.name}") for column in channel.c))
+        select(api_key, *(channel.c[part.name].label(f"channel_{part.name}") for part in fields(Policy)))
         .join(channel, channel.c.name == api_key.c.channel)
         .where(or_(used_up_at.is_(None), used_up_at > told_after_us))
         .order_by(api_key.c.revoked_us.is_not(None), api_key.c.created_us.desc(), api_key.c.id)

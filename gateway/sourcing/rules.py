@@ -15,6 +15,9 @@ PARCELS_MAX: Final = 3
 """More parcels for one order cost more than any shop earns; it also bounds the search."""
 SITES_LISTED_MAX: Final = 1_000
 PRICE_MAX: Final = 1_000_000.0
+DAYS_MAX: Final = 60.0
+KM_MAX: Final = 100_000.0
+"""A parcel that takes longer or flies further in a day is a mistake of typing."""
 
 Price = Annotated[float, Meta(ge=0, le=PRICE_MAX)]
 
@@ -32,6 +35,8 @@ class SourcingRules:
     times its chance; `last_unit`: taking the last unit that a site can sell of a SKU; `overstock`: what each unit
     above `overstock_from` at a site is worth to be rid of; `keep`: units of each SKU that a site keeps for walk-ins.
     `sure`: the least probability of a unit; `parcels`: the most sites of one plan; `avoid`: sites that never send.
+    `carrier_days`: how long a parcel takes at least; `carrier_km`: how far it gets in each day beside those, 0: as far
+    as it must.
     """
 
     parcel: float = 4.0
@@ -46,6 +51,8 @@ class SourcingRules:
     sure: float = 0.0
     parcels: int = 2
     avoid: frozenset[str] = frozenset()
+    carrier_days: float = 1.0
+    carrier_km: float = 500.0
 
 
 DEFAULT: Final = SourcingRules()
@@ -64,6 +71,8 @@ class _Shape(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sure: Annotated[float, Meta(ge=0, lt=1)] = DEFAULT.sure
     parcels: Annotated[int, Meta(ge=1, le=PARCELS_MAX)] = DEFAULT.parcels
     avoid: Annotated[frozenset[str], Meta(max_length=SITES_LISTED_MAX)] = frozenset()
+    carrier_days: Annotated[float, Meta(ge=0, le=DAYS_MAX)] = DEFAULT.carrier_days
+    carrier_km: Annotated[float, Meta(ge=0, le=KM_MAX)] = DEFAULT.carrier_km
 
 
 def parse_rules(plain: Any) -> SourcingRules:

@@ -157,6 +157,8 @@ reservation = Table(
     Column("updated_us", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
     Column("answer", LargeBinary, nullable=False),  # JSON: what was answered when it was made
+    Column("order_id", String(UUID_CHARS)),  # the order that it is a part of; NULL: it is all of its order
+    Column("collect_by_us", BigInteger),  # of a confirmed pickup that is not over: until when its buyer may come
     CheckConstraint("state IN ('held', 'confirmed', 'picked', 'fulfilled', 'released', 'expired')", name="state"),
     CheckConstraint("mode IN ('ship', 'pickup', 'ship_from_store')", name="mode"),
     UniqueConstraint("key", "idempotency_key"),
@@ -165,6 +167,18 @@ reservation = Table(
         "expires_us",
         sqlite_where=text("state = 'held'"),
         postgresql_where=text("state = 'held'"),
+    ),
+    Index(
+        "ix_reservation_order_id",
+        "order_id",
+        sqlite_where=text("order_id IS NOT NULL"),
+        postgresql_where=text("order_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_reservation_collect_by_us",
+        "collect_by_us",
+        sqlite_where=text("collect_by_us IS NOT NULL"),
+        postgresql_where=text("collect_by_us IS NOT NULL"),
     ),
     Index(
         "ix_reservation_unswept",
@@ -218,6 +232,7 @@ channel = Table(
     Column("when_blind", String(8), nullable=False),
     Column("holds_max", Integer, nullable=False),  # open holds of one key
     Column("updated_us", BigInteger, nullable=False),
+    Column("rules", LargeBinary),  # JSON: how it weighs sites against each other (`gateway.sourcing.rules`)
     CheckConstraint("when_blind IN ('keep', 'zero', 'cap')", name="when_blind"),
 )
 

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.holds.follow_up import FollowUp, nothing_follows
 from gateway.holds.life import ACTIVE, State
 from gateway.holds.rows import Held, Line, let_go, read_hold, unbind, write_line, write_state
 from gateway.storage.commerce import reservation_line
@@ -14,11 +15,15 @@ from gateway.trade.errors import ReservationError
 from gateway.trade.holds import Collected
 from gateway.trade.said import ItemName
 
+_COLLECTED: Final = "collected"
 _HOW: Final = "name the reservation that was made for this site, or sell without it"
 
 
 class HeldUnits:
     """Reservations of the same database, as a sale sees them (`gateway.trade.holds.Holds`)."""
+
+    def __init__(self, follow_up: FollowUp = nothing_follows) -> None:
+        self._follow_up = follow_up
 
     async def collect(
         self,
@@ -52,8 +57,11 @@ class HeldUnits:
             await write_state(connection, held, now_us)
         else:  # its lines stay as they were: what was handed over
             await let_go(connection, [held.id])
-            await write_state(connection, held, now_us, state=State.FULFILLED.value, swept=True)
+            await write_state(connection, held, now_us, state=State.FULFILLED.value, swept=True, collect_by_us=None)
         collected.open_units = open_units
+        left = await read_hold(connection, held.id)
+        assert left is not None
+        await self._follow_up(connection, left, why=_COLLECTED, now_us=now_us)
         return collected
 
 

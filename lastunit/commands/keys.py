@@ -32,11 +32,12 @@ ALL = "all"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 
-def _now_us() -> int:
+def clock_us() -> int:
+    """Return what time it is, UTC microseconds."""
     return time.time_ns() // 1_000
 
 
-def _written(
+def written(
     config: Path | None, database: str | None, work: "Callable[[AsyncConnection], Awaitable[_T]]", *, writes: bool
 ) -> _T:
     """Do `work` in one transaction of a database that is there and up to date; errors of a person exit with 2."""
@@ -123,7 +124,7 @@ def create(
     from gateway.keys.store import ChannelChange, NewKey, create_key, known_sites, upsert_channel
     from gateway.keys.token import ENTROPY_BYTES, mint
 
-    now_us = _now_us()
+    now_us = clock_us()
     try:
         wanted = scopes_of(_names(scopes))
     except ScopeError as error:
@@ -145,7 +146,7 @@ def create(
         await create_key(connection, minted, key, now_us)
         return policy, await known_sites(connection, key.sites or ())
 
-    policy, known = _written(config, database, work, writes=True)
+    policy, known = written(config, database, work, writes=True)
     for site in sorted((key.sites or frozenset()) - known):
         print(f"lastunit: site {site!r} is not in this database yet", file=sys.stderr)
     if as_json:
@@ -193,8 +194,8 @@ def list_all(config: ConfigFile = None, database: DatabaseUrl = None, as_json: A
     from gateway.clock import iso
     from gateway.keys.store import list_keys
 
-    now_us = _now_us()
-    for key in _written(config, database, list_keys, writes=False):
+    now_us = clock_us()
+    for key in written(config, database, list_keys, writes=False):
         standing = key.standing(now_us)
         if as_json:
             more = {
@@ -222,13 +223,13 @@ def revoke(
     """
     from gateway.keys.store import revoke_key
 
-    now_us = _now_us()
+    now_us = clock_us()
     key_id = key.removeprefix("lu_").partition("_")[0]  # whoever pastes a whole key means its id
 
     async def work(connection: "AsyncConnection") -> bool:
         return await revoke_key(connection, key_id, now_us)
 
-    done = _written(config, database, work, writes=True)
+    done = written(config, database, work, writes=True)
     print(f"key {key_id} is revoked" if done else f"key {key_id} was revoked before")
 
 

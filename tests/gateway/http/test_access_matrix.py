@@ -45,6 +45,10 @@ WITHOUT_SITE = {
     f"POST /v1/reservations/{{reservation}}:{verb}": HOLD
     for verb in ("confirm", "release", "renew", "fulfil", "transfer", "pick", "pick-miss")
 }
+WITHOUT_SITE |= {
+    f"POST /v1/tasks/{{task}}:{act}": "only tasks of the key's sites (test_task_routes.py)"
+    for act in ("claim", "release", "done", "cannot")
+}
 WITHOUT_SITE |= dict.fromkeys(
     [
         "GET /v1/webhooks",
@@ -60,9 +64,11 @@ WITHOUT_SITE |= dict.fromkeys(
 
 
 RULES: Final = (
-    ("POST /v1/availability:batch", "stock:read"),
+    ("POST /v1/(availability:batch|sourcing:quote)", "stock:read"),
     (".* /v1/reservations.*", "hold:write"),
     (".* /v1/webhooks.*", "webhook:write"),
+    ("POST /v1/tasks/.*", "task:write"),
+    ("GET /v1/tasks.*", "staff:read"),
     ("GET /v1/audit", "audit:read"),
     ("GET /v1/(sites/{site}/movements|items/.*|postings|shipments/.*)", "staff:read"),
     ("GET /v1/.*", "stock:read"),

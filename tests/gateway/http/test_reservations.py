@@ -169,7 +169,10 @@ async def test_the_document_has_every_path_with_its_examples(sqlite_database: Da
     assert set(paths) == {PATH, f"{PATH}/{{reservation}}", *(f"{PATH}/{{reservation}}:{verb}" for verb in verbs)}
     made = paths[PATH]["post"]
     assert made["responses"]["201"]["content"]["application/json"]["examples"]
-    assert set(made["responses"]["409"]["content"]["application/problem+json"]["examples"]) == {"insufficient-atp"}
+    assert set(made["responses"]["409"]["content"]["application/problem+json"]["examples"]) == {
+        "insufficient-atp",
+        "no-plan",
+    }
     assert [header["name"] for header in made["parameters"]] == ["Idempotency-Key"]
     assert {"Reservation", "ReservationBody", "PickMissBody"} <= set(document["components"]["schemas"])
 

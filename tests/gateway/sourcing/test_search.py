@@ -7,7 +7,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from gateway.sourcing.search import PAIRED_MAX, Choice, Costs, choose, promising
+from gateway.sourcing.search import PAIRED_MAX, Choice, Costs, choose, promising, together
 
 CASES = 10_000
 
@@ -93,3 +93,36 @@ def test_many_sites_are_all_tried_alone_and_the_promising_ones_together() -> Non
     assert {3, 700} <= set(few.tolist())
     found = choose(np.ones(sites), [one, two], most=2, keep=5)
     assert [(found[0].sites, found[0].cost)] == [((3, 700), 4.0)]
+
+
+def test_large_orders_try_fewer_sites_together_and_still_add_up() -> None:
+    rng = np.random.default_rng(3)
+    sites, units, number = 60, 100, 6
+    lines = []
+    for _ in range(number):
+        costs = np.cumsum(rng.uniform(0.5, 2, (sites, units + 1)), axis=1)
+        costs[:, 0] = 0
+        for site in range(sites):
+            costs[site, rng.integers(30, 60) :] = np.inf  # nobody has all of it
+        lines.append(costs)
+    fixed = rng.uniform(0, 5, sites)
+    assert together(lines[:1], 1) == together([lines[0][:, :3]] * 5, 3) == PAIRED_MAX
+    assert 3 <= together(lines, 3) < together(lines, 2) <= PAIRED_MAX
+    assert together([lines[0]] * 50, 3) >= 2
+    found = choose(fixed, lines, most=3, keep=5)
+    assert found
+    for choice in found:
+        assert choice.cost == pytest.approx(cost_of(choice, fixed.tolist(), lines))
+        assert [sum(row) for row in choice.units] == [units] * number
+    assert [one.cost for one in found] == sorted(one.cost for one in found)
+
+
+def test_sets_in_which_a_site_is_idle_do_not_crowd_out_the_others() -> None:
+    """One site serves all at next to nothing: its pairs with idle sites are no plans, real pairs are."""
+    lines = [np.full((30, 2), np.inf) for _ in range(2)]
+    for line in lines:
+        line[:, 0] = 0
+        line[0, 1] = 0.1
+    lines[0][1, 1] = lines[1][2, 1] = 5.0
+    found = choose(np.full(30, 0.01), lines, most=2, keep=4)
+    assert [one.sites for one in found] == [(0,), (1, 2)]
