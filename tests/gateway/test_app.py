@@ -63,6 +63,7 @@ async def test_from_a_tag_read_to_an_http_answer(database_url: str) -> None:
             clock.advance(1)
             broker.send(DATA, frame(reads(second, [(FLOOR, epc(SHIRT_S, 1)), (BACK, epc(SHIRT_M, 1))]), second + 1))
         await until(lambda: acks and acks[-1].upto == 5)
+        await until(lambda: SITE.id in gateway.fold.folds)  # the log may be ahead of a fold that is being loaded
         await until(lambda: gateway.fold.folds[SITE.id].state.figures["read_batches"] == 5)
         ticks = gateway.fold.figures.ticks  # the next tick but one says that the zones are looked at
         await until(lambda: gateway.fold.figures.ticks >= ticks + 2)

@@ -265,7 +265,7 @@ async def test_a_process_that_talks_nonsense(program: str, reason: str) -> None:
     await bench.away()
     errors = driver.health().errors
     await until(lambda: driver.health().errors >= errors + 2, lambda: "it to be tried again")
-    assert bench.told.times(What.LOST) == 1
+    assert 1 <= bench.told.times(What.LOST) <= max(1, bench.told.times(What.UP)), "each loss is told once"
     assert next(event for event in bench.told.events if event.what == What.LOST).detail == reason
     await driver.stop()
     await until(lambda: Held.now().no_more_than(before), lambda: f"{Held.now()}, but {before} before")
