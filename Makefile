@@ -16,7 +16,7 @@ demo: $(DEMO_VENV)/.ready ## a whole store on this machine; ARGS="--seconds 60 -
 	@$(DEMO_VENV)/bin/lastunit demo $(ARGS)
 
 test: $(VENV)/.ready servers ## the whole test suite, under ten minutes
-	@$(BIN)/python -m pytest -m "not proof" -n 4 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -m "not proof" -n 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/.ready ## ruff, mypy strict, import rules
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge.llrp.limits import GPI_PORTS_MAX
 from firmware_config.render import Mode, ReaderFacts
 from firmware_config.vendors import IMPINJ
 
@@ -74,7 +75,7 @@ def read_capabilities(response: Message) -> Capabilities:
         can_hold_reports=bool(llrp.number("SupportsEventAndReportHolding")),
         warns_of_buffer=bool(llrp.number("CanReportBufferFillWarning")),
         max_rospecs=llrp.number("MaxNumROSpecs"),
-        gpi_ports=gpio.number("NumGPIs") if gpio is not None else 0,
+        gpi_ports=min(gpio.number("NumGPIs"), GPI_PORTS_MAX) if gpio is not None else 0,
         select_filters=gen2.number("MaxNumSelectFiltersPerQuery") if gen2 is not None else 0,
     )
 

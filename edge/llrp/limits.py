@@ -41,3 +41,7 @@ DETAIL_MAX_CHARS: Final = 500
 
 PLUG_GRACE_US: Final = 2_000_000
 """Reads of the moment in which an antenna was unplugged may still arrive: they do not prove that it works."""
+
+GPI_PORTS_MAX: Final = 32
+"""Inputs that are switched on: as many as a site file may name, and no reader has more. A damaged number of them would
+make one request of us larger than any reader takes."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.llrp.events import Event, Reports
@@ -69,6 +69,7 @@ def test_the_same_bytes_mean_the_same_however_they_are_cut(cuts: list[int]) -> N
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), min_size=1, max_size=12), st.booleans())
+@example([(66_541, 49)], True)  # 12,548 inputs
 @settings(max_examples=150, deadline=None)
 def test_damaged_bytes_never_raise(damage: list[tuple[int, int]], in_setup: bool) -> None:
     session = session_for()
