@@ -15,8 +15,8 @@ help: ## list the targets
 demo: $(DEMO_VENV)/.ready ## a whole store on this machine; ARGS="--seconds 60 --json" to end by itself
 	@$(DEMO_VENV)/bin/lastunit demo $(ARGS)
 
-test: $(VENV)/.ready servers ## the whole test suite, under ten minutes
-	@$(BIN)/python -m pytest -m "not proof" -n 3 --dist worksteal $(ARGS)
+test: $(VENV)/.ready servers ## the whole test suite, about ten minutes on two cores
+	@$(BIN)/python -m pytest -m "not proof" -n 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/.ready ## ruff, mypy strict, import rules
 	@$(BIN)/ruff check .
