@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 from edge.drivers.port import What
 from edge.drivers.standing import Standing
 from edge.llrp.reads import RSSI_UNKNOWN_CDBM
+from edge.look_ledger import LookLedger
 from edge.serial_line.opening import LineSettings
 from edge.serial_line.supervisor import SerialSupervisor
 from edge.uhf import news
 from edge.uhf.families import FAMILIES
 from edge.uhf.limits import PORT_MAX
-from edge.uhf.looks import LookLedger
 from edge.uhf.plan import ModulePlan, PortAsk, UhfError
 from edge.uhf.session import ModuleSession
 from firmware_config.profile import ProfileError, Purpose, Search, load_profile

@@ -13,26 +13,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wire.limits import WINDOW_MAX_MS
-from wire.messages import AntennaLook
+from edge.look_ledger import LookLedger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from wire.messages import AntennaSettings
+    from wire.messages import AntennaLook, AntennaSettings
 
 
 class LookAccount:
     """One reader's ports: credit by `vouch`, debit by `take`."""
 
     def __init__(self, device: str, ports: Sequence[int]) -> None:
-        self._device = device
-        self._credit_ms = dict.fromkeys(ports, 0.0)
+        self._ledger = LookLedger(device, ports)
         self._active: tuple[int, ...] = ()
         self._since_s = 0.0
         self._vouched_s = 0.0
-        self._settings: dict[int, AntennaSettings] = {}
-        self._unsaid: set[int] = set()
 
     def vouch(self, now_s: float, active: tuple[int, ...]) -> None:
         """Say that a message came at `now_s`, and that from now on the ports in `active` take turns."""
@@ -56,25 +52,13 @@ class LookAccount:
 
     def settings(self, by_port: Mapping[int, AntennaSettings]) -> None:
         """Say how the ports inventory from now on; a change is told with the next `take`."""
-        for port, settings in by_port.items():
-            if self._settings.get(port) != settings:
-                self._settings[port] = settings
-                self._unsaid.add(port)
+        self._ledger.settings(by_port)
 
     def take(self) -> tuple[AntennaLook, ...]:
         """Return one row for each port, with the whole milliseconds since the last call; fractions stay."""
         self._settle()
-        looks = []
-        for port, credit_ms in self._credit_ms.items():
-            whole = int(credit_ms)
-            self._credit_ms[port] = credit_ms - whole
-            told = self._settings[port] if port in self._unsaid else None
-            looks.append(AntennaLook(self._device, port, min(whole, WINDOW_MAX_MS), settings=told))
-        self._unsaid.clear()
-        return tuple(looks)
+        return self._ledger.take()
 
     def _settle(self) -> None:
-        share_ms = (self._vouched_s - self._since_s) * 1_000 / max(1, len(self._active))
+        self._ledger.credit(self._active, self._vouched_s - self._since_s)
         self._since_s = self._vouched_s
-        for port in self._active:
-            self._credit_ms[port] += share_ms

@@ -14,8 +14,8 @@ from edge.drivers import build_driver
 from edge.drivers.port import What
 from edge.drivers.uhf_serial import UhfSerialDriver
 from edge.llrp.reads import RSSI_UNKNOWN_CDBM
+from edge.look_ledger import LookLedger
 from edge.uhf.families import FAMILIES
-from edge.uhf.looks import LookLedger
 from simulator.modules import chafon
 from simulator.modules.chafon import ChafonModule
 from simulator.modules.port import InField

@@ -1,4 +1,4 @@
-"""The account of what a module inventoried, by port: credit as the module vouches for it, debit by `take`. Pure."""
+"""What a device inventoried, by port: credit as the device vouches for it, debit by `take`. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LookLedger:
-    """One module's configured ports. What is vouched for another port is not ours to tell."""
+    """One device's configured ports. What is vouched for another port is not ours to tell."""
 
     def __init__(self, device: str, ports: Sequence[int]) -> None:
         self._device = device
