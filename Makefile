@@ -16,7 +16,7 @@ demo: $(DEMO_VENV)/.ready ## a whole store on this machine; ARGS="--seconds 60 -
 	@$(DEMO_VENV)/bin/lastunit demo $(ARGS)
 
 test: $(VENV)/.ready servers ## the whole test suite, about ten minutes on two cores
-	@$(BIN)/python -m pytest -m "not proof" -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -m "not proof" --hypothesis-profile ci -n 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/.ready ## ruff, mypy strict, import rules
 	@$(BIN)/ruff check .

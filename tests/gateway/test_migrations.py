@@ -16,7 +16,7 @@ from gateway.storage.errors import UrlError
 from gateway.storage.migrate import migrate
 from gateway.storage.tables import metadata
 
-HEAD = "0004"
+HEAD = "0007"
 
 
 @contextmanager

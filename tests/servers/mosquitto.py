@@ -1,4 +1,4 @@
-"""A Mosquitto of our own: ephemeral port, own data directory, and a proof that we talk to the one that we started.
+"""A Mosquitto of our own: a port of its own, own data directory, and a proof that we talk to the one that we started.
 
     with Mosquitto(tmp_path) as broker:
         broker.url            # mqtt://127.0.0.1:<port>
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -179,11 +180,26 @@ def _connects(port: int, name: str, password: str) -> bool:
     return answer == [True]
 
 
+PORTS: Final = range(20_000, 32_000)
+"""Ports below those that the kernel gives to whoever asks for any: nobody takes one between our asking and its use."""
+
+_turns = count(os.getpid() * 61)
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on now, and that no other test was given.
+
+    Tests that run side by side have ports of their own: each process begins elsewhere and takes one after the other.
+    """
+    for turn in islice(_turns, len(PORTS)):
+        port = PORTS[turn % len(PORTS)]
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise MosquittoError(f"no port of {PORTS.start} to {PORTS.stop - 1} is free")
 
 
 if __name__ == "__main__":

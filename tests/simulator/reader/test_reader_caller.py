@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from simulator.sites import read_demo_site
 from simulator.store import Store
 from tests.edge.llrp.certificates import believer, certificates
 from tests.edge.llrp.store_reader import until
+from tests.servers.mosquitto import free_port
 from wire.llrp.codec import decode
 from wire.llrp.framer import Framer
 
@@ -81,8 +81,7 @@ async def test_it_calls_until_it_has_a_client_and_again_when_that_goes() -> None
 
 async def test_nobody_there_and_somebody_else_there() -> None:
     made = certificates()
-    with socket.create_server((HOST, 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     async with (
         ReaderServer("R1", load_persona("impinj-r420-like")) as reader,
         Caller(reader, HOST, port, tls=believer(made.ca), every_s=0.01) as caller,
