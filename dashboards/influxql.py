@@ -1,0 +1,214 @@
+"""Questions to the time series as values, and as InfluxQL: what InfluxDB 1.x, 2.x (by DBRP) and 3 understand. Pure.
+
+A question names measurements, fields and tags of `wire.measurements` only; what is not there is refused when the
+question is made, so that no board can ask for a figure that the gateway does not write.
+
+Two folds make a figure. *Within* a series over time: of a gauge its newest (or lowest, highest, mean) value, of a delta
+the sum. *Across* series, for those that differ in a tag that is not in `by`: a sum, a mean, the lowest, ... Each series
+is folded first: otherwise a sum over departments would add up all points of a minute.
+
+InfluxQL reference: docs.influxdata.com/influxdb/v1.8/query_language (aggregates, subqueries, GROUP BY time). Grafana's
+macros: `$timeFilter`, `$__interval`; `/^$site$/` matches a variable with several values or All.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from wire.measurement import INTERVAL_S, Field, How, Measurement, Tag
+
+
+class Fold(StrEnum):
+    """How several values become one."""
+
+    LAST = "last"
+    SUM = "sum"
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    COUNT = "count"
+
+
+class Span(StrEnum):
+    """Of which time a question is."""
+
+    NOW = "now"
+    """The newest value of each series; one that is late is not known and does not count."""
+    OVER = "over"
+    """A value for each step of the board's time."""
+    TOTAL = "total"
+    """One value for all of the board's time."""
+
+
+VARIABLES: Final[Mapping[Tag, str]] = {
+    Tag.SITE: "site",
+    Tag.DEPARTMENT: "department",
+    Tag.STYLE: "style",
+    Tag.ZONE: "zone",
+    Tag.DEVICE: "device",
+}
+"""Tags that a reader of a board chooses values of, and the variables' names."""
+
+LOOK_BACK: Final = 2
+"""How many intervals back a newest value is looked for: one that is lost on the way is no outage."""
+
+_GAUGE_FOLDS: Final = frozenset({Fold.LAST, Fold.MEAN, Fold.MIN, Fold.MAX})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One figure: a field, folded within each series, then across them; `per` divides by another field, folded alike.
+
+    `name`: what the column is called.
+    """
+
+    field: str
+    name: str
+    across: Fold = Fold.SUM
+    within: Fold | None = None
+    per: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a panel asks. `by`: the tags that tell its rows or lines apart; `only`: tags with fixed values.
+
+    Tags with a variable are narrowed by it, if the measurement has them and `choose` names their tag.
+    Raises `ValueError` that names the field or tag that does not fit.
+    """
+
+    measurement: Measurement
+    columns: tuple[Column, ...]
+    span: Span
+    by: tuple[Tag, ...] = ()
+    choose: tuple[Tag, ...] = (Tag.SITE, Tag.DEPARTMENT)
+    only: tuple[tuple[Tag, tuple[str, ...]], ...] = ()
+
+    def __post_init__(self) -> None:
+        named = self.measurement.name
+        for tag in (*self.by, *(tag for tag, _ in self.only)):
+            if tag not in self.measurement.tags:
+                raise ValueError(f"{named}: no tag {tag}; it has {', '.join(self.measurement.tags)}")
+        if not self.columns:
+            raise ValueError(f"{named}: no column")
+        for column in self.columns:
+            self._check(column)
+
+    def _check(self, column: Column) -> None:
+        for name in filter(None, (column.field, column.per)):
+            if name not in self.measurement.by_name:
+                fields = ", ".join(self.measurement.by_name)
+                raise ValueError(f"{self.measurement.name}: no field {name}; it has {fields}")
+        field = self.measurement.field(column.field)
+        within = within_of(field, column)
+        if field.how is How.GAUGE and within not in _GAUGE_FOLDS:
+            raise ValueError(f"{self.measurement.name}.{field.name}: a gauge is not folded by {within} over time")
+        if field.how is How.DELTA and (within is not Fold.SUM or column.across is not Fold.SUM):
+            raise ValueError(f"{self.measurement.name}.{field.name}: deltas are added up")
+        if field.how is How.NOTE:
+            raise ValueError(f"{self.measurement.name}.{field.name}: a text; annotations show it")
+        if field.how is How.DELTA and self.span is Span.NOW:
+            raise ValueError(f"{self.measurement.name}.{field.name}: a delta has no newest value")
+
+    def fields(self) -> frozenset[str]:
+        """Return the names of the fields that it asks for."""
+        return frozenset(name for column in self.columns for name in (column.field, column.per) if name)
+
+    def influxql(self) -> str:
+        """Return it as InfluxQL, with Grafana's macros."""
+        named, series = quoted(self.measurement.name), self.measurement.tags
+        group = self._group(self.by, self._fill())
+        if set(series) == set(self.by) or all(self._is_delta(column) for column in self.columns):
+            return _select([self._alone(column) for column in self.columns], named, self._where() + group)
+        inner = _select(self._within(), named, self._where() + self._group(series, "none"))
+        outer = [
+            _expression(column.across, f"w_{column.field}", f"w_{column.per}" if column.per else "", column.name)
+            for column in self.columns
+        ]
+        return _select(outer, f"({inner})", ("" if self.span is Span.NOW else " WHERE $timeFilter") + group)
+
+    def _is_delta(self, column: Column) -> bool:
+        return self.measurement.field(column.field).how is How.DELTA
+
+    def _alone(self, column: Column) -> str:
+        field = self.measurement.field(column.field)
+        return _expression(within_of(field, column), column.field, column.per, column.name)
+
+    def _within(self) -> list[str]:
+        folds: dict[str, Fold] = {}
+        for column in self.columns:
+            for name in filter(None, (column.field, column.per)):
+                folds[name] = within_of(self.measurement.field(name), column)
+        return [f"{fold}({quoted(name)}) AS {quoted(f'w_{name}')}" for name, fold in folds.items()]
+
+    def _where(self) -> str:
+        if self.span is Span.NOW:
+            terms = [f"time > now() - {LOOK_BACK * INTERVAL_S[self.measurement.cadence]}s"]
+        else:
+            terms = ["$timeFilter"]
+        for tag in self.choose:
+            if tag in self.measurement.tags:
+                terms.append(f"{quoted(tag)} =~ /^${VARIABLES[tag]}$/")
+        for tag, values in self.only:
+            either = " OR ".join(f"{quoted(tag)} = {text(value)}" for value in values)
+            terms.append(f"({either})")
+        return f" WHERE {' AND '.join(terms)}"
+
+    def _group(self, tags: tuple[Tag, ...], fill: str) -> str:
+        parts = ["time($__interval)"] if self.span is Span.OVER else []
+        parts += [quoted(tag) for tag in tags]
+        group = f" GROUP BY {', '.join(parts)}" if parts else ""
+        return f"{group} fill({fill})" if self.span is Span.OVER else group
+
+    def _fill(self) -> str:
+        """Nothing happened: 0. Nothing known: nothing, and the line breaks."""
+        plain = all(self._is_delta(column) and not column.per for column in self.columns)
+        return "0" if plain else "none"
+
+
+def _select(what: list[str], source: str, rest: str) -> str:
+    return " ".join(("SELECT", ", ".join(what), "FROM", source)) + rest
+
+
+def within_of(field: Field, column: Column) -> Fold:
+    """Return how a column folds a field over time."""
+    if column.within is not None:
+        return column.within
+    return Fold.SUM if field.how is How.DELTA else Fold.LAST
+
+
+def _expression(fold: Fold, name: str, per: str, called: str) -> str:
+    figure = f"{fold}({quoted(name)})"
+    if per:
+        figure = f"{figure} / {fold}({quoted(per)})"
+    return f"{figure} AS {quoted(called)}"
+
+
+def quoted(name: str) -> str:
+    """Return a name as an identifier of InfluxQL."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def text(value: str) -> str:
+    """Return a text as a literal of InfluxQL."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def tag_values(measurement: Measurement, tag: Tag, *, within: tuple[Tag, ...] = ()) -> str:
+    """Return the question for the values of a tag, narrowed by the variables of other tags. Raises `ValueError`."""
+    for one in (tag, *within):
+        if one not in measurement.tags:
+            raise ValueError(f"{measurement.name}: no tag {one}; it has {', '.join(measurement.tags)}")
+    terms = " AND ".join(f"{quoted(one)} =~ /^${VARIABLES[one]}$/" for one in within)
+    where = f" WHERE {terms}" if terms else ""
+    return f"SHOW TAG VALUES FROM {quoted(measurement.name)} WITH KEY = {quoted(tag)}{where}"
+
+
+_MACRO: Final = re.compile(r"\$(?:timeFilter|__interval|[a-z]+)")
+
+
+def macros_of(influxql: str) -> frozenset[str]:
+    """Return the macros and variables in a question, without their dollar."""
+    return frozenset(found[0][1:] for found in _MACRO.finditer(influxql))
