@@ -12,12 +12,12 @@ macros: `$timeFilter`, `$__interval`; `/^$site$/` matches a variable with severa
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from wire.measurement import INTERVAL_S, Field, How, Measurement, Tag
+from wire.measurement import INTERVAL_S, Field, FieldType, How, Measurement, Tag
 
 
 class Fold(StrEnum):
@@ -59,23 +59,29 @@ _GAUGE_FOLDS: Final = frozenset({Fold.LAST, Fold.MEAN, Fold.MIN, Fold.MAX})
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One figure: a field, folded within each series, then across them; `per` divides by another field, folded alike.
+    """One figure: a field, folded within each series, then across them; `per`: divided by the sum of other fields.
 
-    `name`: what the column is called.
+    `name`: what the column is called. Those of `per` are folded alike.
     """
 
     field: str
     name: str
     across: Fold = Fold.SUM
     within: Fold | None = None
-    per: str = ""
+    per: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the names of all its fields."""
+        return (self.field, *self.per)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a panel asks. `by`: the tags that tell its rows or lines apart; `only`: tags with fixed values.
 
-    Tags with a variable are narrowed by it, if the measurement has them and `choose` names their tag.
+    Tags with a variable are narrowed by it, if the measurement has them and `choose` names their tag. `when`: only
+    series whose newest value of a field is this.
     Raises `ValueError` that names the field or tag that does not fit.
     """
 
@@ -85,6 +91,7 @@ class Question:
     by: tuple[Tag, ...] = ()
     choose: tuple[Tag, ...] = (Tag.SITE, Tag.DEPARTMENT)
     only: tuple[tuple[Tag, tuple[str, ...]], ...] = ()
+    when: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         named = self.measurement.name
@@ -93,11 +100,13 @@ class Question:
                 raise ValueError(f"{named}: no tag {tag}; it has {', '.join(self.measurement.tags)}")
         if not self.columns:
             raise ValueError(f"{named}: no column")
+        if self.when is not None:
+            self._check(Column(self.when[0], "when", within=Fold.LAST))
         for column in self.columns:
             self._check(column)
 
     def _check(self, column: Column) -> None:
-        for name in filter(None, (column.field, column.per)):
+        for name in column.fields:
             if name not in self.measurement.by_name:
                 fields = ", ".join(self.measurement.by_name)
                 raise ValueError(f"{self.measurement.name}: no field {name}; it has {fields}")
@@ -114,20 +123,31 @@ class Question:
 
     def fields(self) -> frozenset[str]:
         """Return the names of the fields that it asks for."""
-        return frozenset(name for column in self.columns for name in (column.field, column.per) if name)
+        asked = {name for column in self.columns for name in column.fields}
+        return frozenset(asked if self.when is None else asked | {self.when[0]})
 
     def influxql(self) -> str:
         """Return it as InfluxQL, with Grafana's macros."""
         named, series = quoted(self.measurement.name), self.measurement.tags
         group = self._group(self.by, self._fill())
-        if set(series) == set(self.by) or all(self._is_delta(column) for column in self.columns):
+        if self.when is None and (set(series) == set(self.by) or self._only_deltas()):
             return _select([self._alone(column) for column in self.columns], named, self._where() + group)
         inner = _select(self._within(), named, self._where() + self._group(series, "none"))
         outer = [
-            _expression(column.across, f"w_{column.field}", f"w_{column.per}" if column.per else "", column.name)
+            _expression(column.across, f"w_{column.field}", [f"w_{name}" for name in column.per], column.name)
             for column in self.columns
         ]
-        return _select(outer, f"({inner})", ("" if self.span is Span.NOW else " WHERE $timeFilter") + group)
+        terms = [] if self.span is Span.NOW else ["$timeFilter"]
+        terms += [] if self.when is None else [self._condition(*self.when)]
+        bound = f" WHERE {' AND '.join(terms)}" if terms else ""
+        return _select(outer, f"({inner})", bound + group)
+
+    def _condition(self, name: str, value: int) -> str:
+        boolean = self.measurement.field(name).type is FieldType.BOOLEAN
+        return f"{quoted(f'w_{name}')} = {str(bool(value)).lower() if boolean else value}"
+
+    def _only_deltas(self) -> bool:
+        return all(self._is_delta(column) for column in self.columns)
 
     def _is_delta(self, column: Column) -> bool:
         return self.measurement.field(column.field).how is How.DELTA
@@ -139,8 +159,10 @@ class Question:
     def _within(self) -> list[str]:
         folds: dict[str, Fold] = {}
         for column in self.columns:
-            for name in filter(None, (column.field, column.per)):
+            for name in column.fields:
                 folds[name] = within_of(self.measurement.field(name), column)
+        if self.when is not None:
+            folds[self.when[0]] = Fold.LAST
         return [f"{fold}({quoted(name)}) AS {quoted(f'w_{name}')}" for name, fold in folds.items()]
 
     def _where(self) -> str:
@@ -179,10 +201,10 @@ def within_of(field: Field, column: Column) -> Fold:
     return Fold.SUM if field.how is How.DELTA else Fold.LAST
 
 
-def _expression(fold: Fold, name: str, per: str, called: str) -> str:
+def _expression(fold: Fold, name: str, per: Sequence[str], called: str) -> str:
     figure = f"{fold}({quoted(name)})"
     if per:
-        figure = f"{figure} / {fold}({quoted(per)})"
+        figure = f"{figure} / ({' + '.join(f'{fold}({quoted(one)})' for one in per)})"
     return f"{figure} AS {quoted(called)}"
 
 
