@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from wire.measurement import Field, Unit
+from wire.measurement import Field, FieldType, Unit
 
 
 class Colour(StrEnum):
@@ -82,6 +82,10 @@ def less_is_better(look_at: float, act_at: float) -> tuple[Level, ...]:
 PLAIN: Final = (Level(None, Colour.PLAIN),)
 
 
+YES_NO: Final = (Level(None, Colour.ACT), Level(1, Colour.GOOD))
+"""A boolean: true is good."""
+
+
 def thresholds(levels: Levels) -> build.ThresholdsConfig:
     """Return the levels without a word as thresholds."""
     steps = [model.Threshold(value=level.at, color=level.colour.value) for level in levels if not level.word]
@@ -94,6 +98,8 @@ def mappings(levels: Levels = (), field: Field | None = None) -> list[model.Valu
     if field is not None:
         last = max((number for number, word in field.words.items() if word not in _NEITHER), default=0)
         words |= {str(number): (word, _of_state(number, word, last)) for number, word in field.words.items()}
+    if field is not None and field.type is FieldType.BOOLEAN:
+        words |= {"false": ("no", Colour.ACT), "true": ("yes", Colour.GOOD)}
     found: list[model.ValueMapping] = []
     if words:
         options = {

@@ -13,12 +13,14 @@ from lastunit.commands import (
     calibrate,
     catalogue,
     channels,
+    dashboards,
     demo,
     edge,
     epc,
     gateway,
     gs1,
     keys,
+    pair,
     reconcile,
     replay,
     score,
@@ -42,8 +44,10 @@ app.add_typer(edge.app, name="edge")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(keys.app, name="keys")
+app.command("pair")(pair.pair)
 app.add_typer(channels.app, name="channels")
 app.add_typer(reconcile.app, name="reconcile")
+app.add_typer(dashboards.app, name="dashboards")
 app.add_typer(epc.app, name="epc")
 app.add_typer(gs1.app, name="gs1")
 
@@ -69,10 +73,13 @@ _EXTRA_OF = {
     "alembic": "gateway",
     "amqtt": "demo",
     "fastapi": "gateway",
+    "grafana_client": "dashboards",
+    "grafana_foundation_sdk": "dashboards",
     "httpx": "demo",
     "paho": "edge",
     "prometheus_client": "edge",
     "psycopg": "postgres",
+    "segno": "gateway",
     "serial": "edge",
     "sqlalchemy": "gateway",
     "uvicorn": "gateway",

@@ -148,13 +148,13 @@ _FLOW: Final = Section(
         lines(
             "Oldest size gap",
             [Question(SIZE_GAP, (Column("oldest_s", "age", Fold.MAX),), Span.OVER, by=(Tag.SITE,), choose=_SITE)],
-            "By store.",
+            "By store: sizes that nobody brings, or that nobody has ordered.",
             alias="$tag_site",
         ),
         lines(
             "Alarms that began",
             [Question(EXCEPTIONS, (Column("raised", "alarms"),), Span.OVER, by=(Tag.SITE,), choose=_SITE)],
-            "By store.",
+            "By store; a burst in one of them is worth a call.",
             alias="$tag_site",
             stacked=True,
         ),

@@ -83,7 +83,7 @@ _WHAT: Final = Section(
         lines(
             "Alarms that began",
             [Question(EXCEPTIONS, (Column("raised", "alarms"),), Span.OVER, by=(Tag.KIND,), choose=_SITE)],
-            "A burst of items that left unsold within minutes: organised theft, or a till that does not tell its sales.",
+            "Many items that left unsold within minutes: organised theft, or a till that tells no sales.",
             alias="$tag_kind",
             stacked=True,
         ),

@@ -6,7 +6,7 @@ from dashboards.boards.names import PIPELINE
 from dashboards.frame import Board, Section
 from dashboards.influxql import Column, Fold, Question, Span
 from dashboards.panels import big, lines, rows
-from dashboards.theme import less_is_better, none_is_good
+from dashboards.theme import YES_NO, less_is_better, none_is_good
 from wire.measurement import Tag
 from wire.measurements import API, FOLD, PUSH, SERIES_STORE
 from wire.measurements import PIPELINE as GATEWAY
@@ -28,8 +28,8 @@ _NOW: Final = Section(
             Question(
                 GATEWAY, (Column("source_connected", "broker", Fold.LAST),), Span.NOW, by=(Tag.GATEWAY,), choose=()
             ),
-            (),
-            "Whether the gateway hears the broker. false: no store is heard; edges keep what they have.",
+            YES_NO,
+            "Whether the gateway hears the broker. no: no store is heard; edges keep what they have.",
         ),
         big(
             "Server errors",
@@ -280,7 +280,7 @@ _OUT: Final = Section(
         lines(
             "How long a look takes",
             [Question(SERIES_STORE, (Column("took_ms", "took", Fold.MAX),), Span.OVER, by=(Tag.GATEWAY,), choose=())],
-            "At worst.",
+            "At worst, since the point before.",
             alias="$tag_gateway",
         ),
     ),

@@ -184,6 +184,7 @@ _FLOW: Final = Section(
                 Question(
                     FLOOR,
                     (
+                        Column("carried", "belong on the floor"),
                         Column("shown", "shown"),
                         Column("last", "of these the last unit"),
                         Column("behind", "in the back room only"),

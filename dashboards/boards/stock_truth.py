@@ -108,6 +108,14 @@ _SURE: Final = Section(
             alias="$tag_band",
         ),
         lines(
+            "Sellable units by confidence",
+            [Question(CONFIDENCE, (Column("units", "units"),), Span.OVER, by=(Tag.BAND,), choose=_SITE)],
+            "Bands that sink while others rise: a reader hears less than it did.",
+            alias="$tag_band",
+            stacked=True,
+            width=8,
+        ),
+        lines(
             "Items in doubt, items in blind zones",
             [
                 Question(
@@ -197,6 +205,12 @@ _SURE: Final = Section(
             ],
             "Disagreements of what is offered or held with what is there.",
             levels=none_is_good(1),
+        ),
+        lines(
+            "Since the last look at the books",
+            [Question(BOOKS, (Column("looked_s", "age", Fold.MAX),), Span.OVER, by=(Tag.SITE,), choose=_SITE)],
+            "The figures above are as old as this.",
+            alias="$tag_site",
         ),
     ),
 )
