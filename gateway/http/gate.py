@@ -6,9 +6,14 @@ Theory of operation. Two states, decided by what the database holds, not by conf
 * **There are keys.** Any address may ask, but nobody without a key, this machine included; a reverse proxy in between
   is normal then, and the Host header says nothing. The way back is closed: a revoked key is still a key.
 
-A key comes as `Authorization: Bearer lu_...` (RFC 6750), as `X-API-Key`, or in the cookie of the page's session. The
-cookie is sent by browsers without anybody meaning it, so it can only read: GET and HEAD, and no scope but the reading
-ones. A request that shows a key which is not usable is refused even if it carries another that is.
+A key comes as `Authorization: Bearer lu_...` (RFC 6750), as `X-API-Key`, or in a cookie. A request that shows a key
+which is not usable is refused even if it carries another that is.
+
+Browsers send cookies without anybody meaning it. So that of the live page's session can only read: GET and HEAD, and no
+scope but the reading ones. That of a store screen (`gateway.pairing`) writes too, but only when the page itself asks:
+with the header `X-Lastunit-Screen: 1`, which no page from elsewhere can send without being asked first (CORS), and when
+the browser says that it is our own page. It never gives more than a screen may do, whatever key it holds. A browser
+that has both cookies shows the session's, unless that header chooses the screen's.
 
 The gate refuses nothing by itself once there are keys, except paths below `/v1/`, where nothing is public: it leaves
 the caller, or the reason why there is none, to the route (`gateway.http.access`).
@@ -17,21 +22,26 @@ the caller, or the reason why there is none, to the route (`gateway.http.access`
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http import problem
 from gateway.http.access import CALLER, KEEPER, LOCAL, REFUSAL, Caller, no_key
 from gateway.http.loopback import refusal as loopback_refusal
+from gateway.http.own_page import is_surely_own_page
 from gateway.http.problem import Problem
 from gateway.http.refusals import problem_response
 from gateway.keys.key import Key, Standing
 from gateway.keys.limiter import Limiter
 from gateway.keys.ring import KeyRing, RingStaleError
-from gateway.keys.scopes import READS
+from gateway.keys.scopes import READS, SCREEN
 from gateway.keys.token import parse_token
 
 COOKIE: Final = "lu_session"
+SCREEN_COOKIE: Final = "lu_screen"
 API_KEY: Final = b"x-api-key"
+SCREEN_HEADER: Final = b"x-lastunit-screen"
+SCREEN_SAYS: Final = b"1"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 ALWAYS_KEYED: Final = "/v1/"
 LET_IN_MAX: Final = 10_000
@@ -39,24 +49,34 @@ LET_IN_MAX: Final = 10_000
 
 
 class Shown(NamedTuple):
-    """The key that a request shows; `by_cookie`: a browser added it by itself."""
+    """The key that a request shows; `by_cookie`: a browser added it by itself, `by_screen`: that of a store screen."""
 
     text: str
     by_cookie: bool = False
+    by_screen: bool = False
 
 
-def cookie_of(header: str) -> str | None:
-    """Return the session in a Cookie header (RFC 6265 section 4.2.1), or None."""
+def cookie_of(header: str, wanted: str = COOKIE) -> str | None:
+    """Return the session, or another cookie, in a Cookie header (RFC 6265 section 4.2.1), or None."""
     for pair in header.split(";"):
         name, _, value = pair.strip().partition("=")
-        if name == COOKIE:
+        if name == wanted:
             return value
     return None
 
 
+def _in_cookies(header: str, *, of_screen: bool) -> Shown | None:
+    """Return the key in a Cookie header: the session's before the screen's, unless the screen itself asks."""
+    session, screen = cookie_of(header), cookie_of(header, SCREEN_COOKIE)
+    if screen is not None and (of_screen or session is None):
+        return Shown(screen, by_cookie=True, by_screen=True)
+    return None if session is None else Shown(session, by_cookie=True)
+
+
 def shown_by(scope: Scope) -> Shown | None:
     """Return the key that a request shows. Authorization of another scheme is a proxy's business and passed over."""
-    api_key = cookie = None
+    api_key = cookies = None
+    of_screen = False
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, _, text = value.decode("latin-1").strip().partition(" ")
@@ -64,15 +84,16 @@ def shown_by(scope: Scope) -> Shown | None:
                 return Shown(text.strip())
         elif name == API_KEY:
             api_key = Shown(value.decode("latin-1").strip())
-        elif name == b"cookie" and cookie is None:
-            found = cookie_of(value.decode("latin-1"))
-            cookie = None if found is None else Shown(found, by_cookie=True)
-    return api_key or cookie
+        elif name == b"cookie" and cookies is None:
+            cookies = value.decode("latin-1")
+        elif name == SCREEN_HEADER:
+            of_screen = value == SCREEN_SAYS
+    return api_key or (None if cookies is None else _in_cookies(cookies, of_screen=of_screen))
 
 
-def caller_with(key: Key, *, by_cookie: bool = False) -> Caller:
+def caller_with(key: Key, *, by_cookie: bool = False, by_screen: bool = False) -> Caller:
     """Return the caller that holds this key."""
-    scopes = key.scopes & READS if by_cookie else key.scopes
+    scopes = key.scopes & (SCREEN if by_screen else READS) if by_cookie else key.scopes
     return Caller(key.id, key.policy, scopes, key.sites, key.rate_per_s, key.burst)
 
 
@@ -95,6 +116,8 @@ class Access:
         self.ring = ring
         self.limiter = limiter or Limiter()
         self.refused = 0
+        self.screens: set[str] = set()
+        """Keys that asked as store screens since somebody wrote them down and cleared this; at most all there are."""
         self._now_s = now_s
         self._let_in: dict[Shown, LetIn] = {}
 
@@ -151,7 +174,7 @@ class Access:
             return no_key(f"key {key.id} is {standing}", sent=True)
         if len(self._let_in) >= LET_IN_MAX:
             self._let_in.clear()
-        caller = caller_with(key, by_cookie=shown.by_cookie)
+        caller = caller_with(key, by_cookie=shown.by_cookie, by_screen=shown.by_screen)
         self._let_in[shown] = LetIn(key, caller)
         return caller
 
@@ -194,18 +217,34 @@ class Gate:
             state[KEEPER] = self._access
             who = self._access.remembered(shown) or await self._access.admit(shown)
             if who is not None:
-                return self._keyed(scope, who, by_cookie=shown is not None and shown.by_cookie)
+                if shown is not None and shown.by_screen and isinstance(who, Caller):
+                    self._access.screens.add(who.key_id)
+                return self._keyed(scope, who, shown)
         refused = loopback_refusal(scope)
         if refused is None:
             state[CALLER] = LOCAL
         return refused
 
     @staticmethod
-    def _keyed(scope: Scope, who: Caller | Problem, *, by_cookie: bool) -> Problem | None:
-        if by_cookie and isinstance(who, Caller) and scope["method"] not in SAFE_METHODS:
-            who = no_key("the session of the page can only read: send the key itself to write")
+    def _keyed(scope: Scope, who: Caller | Problem, shown: Shown | None) -> Problem | None:
+        if isinstance(who, Caller) and shown is not None and shown.by_cookie and scope["method"] not in SAFE_METHODS:
+            who = _writing(scope, shown) or who
         if isinstance(who, Caller):
             scope["state"][CALLER] = who
             return None
         scope["state"][REFUSAL] = who
         return who if scope["path"].startswith(ALWAYS_KEYED) else None
+
+
+def _writing(scope: Scope, shown: Shown) -> Problem | None:
+    """Say why a request by cookie may not write, or None."""
+    if not shown.by_screen:
+        return no_key("the session of the page can only read: send the key itself to write")
+    headers = Headers(scope=scope)
+    if headers.get(SCREEN_HEADER.decode()) != SCREEN_SAYS.decode():
+        return no_key("a store screen writes with the header `X-Lastunit-Screen: 1` only")
+    if not is_surely_own_page(headers):
+        return no_key(
+            "a store screen writes from its own page only: the browser says that another one asks, or nothing"
+        )
+    return None

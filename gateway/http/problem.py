@@ -239,6 +239,9 @@ BUSY: Final = Kind(
 UNKNOWN_TASK: Final = Kind(
     "unknown-task", 404, "No such task", "A key sees the tasks of its sites; `GET /v1/tasks?site=` lists them."
 )
+UNKNOWN_ALARM: Final = Kind(
+    "unknown-alarm", 404, "No such alarm", "A key sees the alarms of its sites; `GET /v1/exceptions?site=` lists them."
+)
 TASK_CLAIMED: Final = Kind(
     "task-claimed",
     409,
@@ -273,6 +276,13 @@ ALREADY_SOLD: Final = Kind(
     "Nothing was written. `value` lists the items. The same sale may be sent again under its own `source_event_id`; "
     "what was brought back needs its return first.",
 )
+NOT_RETURNED: Final = Kind(
+    "not-returned",
+    409,
+    "The item does not wait for an inspection",
+    "Nothing was written. `value` lists the items: they were inspected already, or never came back. See "
+    "`GET /v1/items/{gtin}/{serial}`.",
+)
 NOT_ENOUGH: Final = Kind(
     "not-enough",
     409,
@@ -302,6 +312,31 @@ RESERVATION_UNUSABLE: Final = Kind(
     409,
     "The sale cannot use this reservation",
     "`detail` says why. Nothing was sold: send the sale without it, or for what it holds.",
+)
+PAIRING_REFUSED: Final = Kind(
+    "pairing-refused",
+    403,
+    "This code does not pair",
+    "Check what was typed, or ask for a new code: one is good for five minutes and for one device. Ten wrong ones at a "
+    "site make its open codes void.",
+)
+NOT_PAIRED: Final = Kind(
+    "not-paired",
+    401,
+    "This device is not paired",
+    "Ask whoever runs the gateway for a code: `lastunit pair --site ID`.",
+)
+TOO_MANY_CODES: Final = Kind(
+    "too-many-codes", 409, "There are as many open codes as there may be", "Use one of them, or wait until one expires."
+)
+NO_KEYS: Final = Kind(
+    "no-keys",
+    409,
+    "There are no keys yet",
+    "Make a key first (`lastunit keys create`). Until then this machine needs none, and no other machine may ask.",
+)
+UNKNOWN_SCREEN: Final = Kind(
+    "unknown-screen", 404, "No such store screen", "`GET /v1/screens` lists those of the key's sites."
 )
 OTHER: Final = Kind("http", 400, "The request was refused", "See `detail`.")
 
@@ -352,18 +387,25 @@ KINDS: Final = (
     TOO_MANY_HOLDS,
     BUSY,
     UNKNOWN_TASK,
+    UNKNOWN_ALARM,
     TASK_CLAIMED,
     TASK_CHANGED,
     NOT_RECEIVING,
     UNKNOWN_SHIPMENT,
     UNKNOWN_ITEM,
     ALREADY_SOLD,
+    NOT_RETURNED,
     NOT_ENOUGH,
     VERSION_CONFLICT,
     BELOW_TAGGED,
     SHIPMENT_EXISTS,
     SHIPMENT_STATE,
     RESERVATION_UNUSABLE,
+    PAIRING_REFUSED,
+    NOT_PAIRED,
+    TOO_MANY_CODES,
+    NO_KEYS,
+    UNKNOWN_SCREEN,
     OTHER,
 )
 

@@ -10,7 +10,6 @@ the page's own origin only, so that nobody is signed in as somebody else by a pa
 """
 
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -20,6 +19,7 @@ from gateway.http import answer, problem
 from gateway.http.access import caller_or_none, check_scope, no_key, public
 from gateway.http.body import body_of
 from gateway.http.gate import COOKIE, Access, Shown
+from gateway.http.own_page import is_encrypted, is_own_page
 from gateway.http.problem import Problem, RefusedError
 from gateway.http.refusals import shown
 from gateway.keys.scopes import READS, STOCK_READ
@@ -44,18 +44,6 @@ class Session(msgspec.Struct, frozen=True):
     sites: list[str] | None = None
 
 
-def is_own_page(request: Request) -> bool:
-    """Whether a request comes from our own page, or from no page at all.
-
-    Browsers say so themselves (`Sec-Fetch-Site`) where the page is trustworthy (HTTPS, localhost); else by `Origin`.
-    """
-    said = request.headers.get("sec-fetch-site")
-    if said is not None:
-        return said == "same-origin"
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
-
-
 def _check_origin(request: Request) -> None:
     if not is_own_page(request):
         origin = shown(request.headers.get("origin", "another site"))
@@ -63,7 +51,7 @@ def _check_origin(request: Request) -> None:
 
 
 def _set_cookie(response: Response, request: Request, value: str, max_age_s: int) -> Response:
-    encrypted = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
+    encrypted = is_encrypted(request)
     response.set_cookie(COOKIE, value, max_age=max_age_s, httponly=True, samesite="strict", secure=encrypted)
     return response
 

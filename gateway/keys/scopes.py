@@ -10,6 +10,7 @@ STAFF_READ: Final = "staff:read"
 AUDIT_READ: Final = "audit:read"
 WEBHOOK_WRITE: Final = "webhook:write"
 TASK_WRITE: Final = "task:write"
+SCREEN_WRITE: Final = "screen:write"
 
 MEANING: Final = {
     STOCK_READ: "read availability, stock by size and zone, changes and health",
@@ -19,12 +20,16 @@ MEANING: Final = {
     AUDIT_READ: "read who did what",
     WEBHOOK_WRITE: "have changes sent to an address",
     TASK_WRITE: "take tasks of a store, and say what became of them",
+    SCREEN_WRITE: "pair devices in a store as store screens, list and end them",
 }
 
 ALL_SCOPES: Final = frozenset(MEANING)
 
 READS: Final = frozenset({STOCK_READ, STAFF_READ, AUDIT_READ})
 """Scopes that change nothing: all that a browser's session is ever given."""
+
+SCREEN: Final = frozenset({STOCK_READ, STAFF_READ, TASK_WRITE})
+"""What a store screen may do at its site: all that a paired device is ever given, whatever key it holds."""
 
 
 class ScopeError(ValueError):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.availability import Policy
     from gateway.keys.key import Key
     from gateway.keys.store import NewKey
+    from gateway.pairing.store import Screen
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -185,7 +186,7 @@ def _told_of_channel(policy: "Policy") -> dict[str, Any]:
 
 @app.command("list")
 def list_all(config: ConfigFile = None, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """All keys that were ever made, those in use first: never a secret.
+    """All keys that were ever made, those in use first: never a secret. Of a store screen when it was last used.
 
     lastunit keys list --json
     """
@@ -193,21 +194,31 @@ def list_all(config: ConfigFile = None, database: DatabaseUrl = None, as_json: A
 
     from gateway.clock import iso
     from gateway.keys.store import list_keys
+    from gateway.pairing.store import list_screens
+
+    async def work(connection: "AsyncConnection") -> "tuple[list[Key], list[Screen]]":
+        return await list_keys(connection), await list_screens(connection, most=None)
 
     now_us = clock_us()
-    for key in written(config, database, list_keys, writes=False):
+    keys, paired = written(config, database, work, writes=False)
+    screens = {screen.key: screen for screen in paired}
+    for key in keys:
         standing = key.standing(now_us)
+        screen = screens.get(key.id)
         if as_json:
             more = {
                 "standing": str(standing),
                 "created_at": iso(key.created_us),
                 "revoked_at": None if key.revoked_us is None else iso(key.revoked_us),
+                "screen": None if screen is None else {"used_at": iso(screen.used_us)},
             }
             print(msgspec.json.encode({"id": key.id, **_told_of(key), **more, **_told_of_channel(key.policy)}).decode())
             continue
         sites = ALL if key.sites is None else ",".join(sorted(key.sites))
         until = "" if key.expires_us is None else f" until {iso(key.expires_us)}"
         named = f"  {key.name}" if key.name else ""
+        if screen is not None:
+            named += f"  store screen, last used {iso(screen.used_us)}"
         print(f"{key.id}  {standing}{until}  {key.policy.name}  {','.join(sorted(key.scopes))}  sites {sites}{named}")
 
 

@@ -45,10 +45,18 @@ WITHOUT_SITE = {
     f"POST /v1/reservations/{{reservation}}:{verb}": HOLD
     for verb in ("confirm", "release", "renew", "fulfil", "transfer", "pick", "pick-miss")
 }
+WITHOUT_SITE |= dict.fromkeys(
+    ["GET /v1/orders/{order}", "POST /v1/orders/{order}:confirm", "POST /v1/orders/{order}:release"], HOLD
+)
 WITHOUT_SITE |= {
     f"POST /v1/tasks/{{task}}:{act}": "only tasks of the key's sites (test_task_routes.py)"
     for act in ("claim", "release", "done", "cannot")
 }
+WITHOUT_SITE |= dict.fromkeys(
+    ["GET /v1/exceptions/{alarm}", "POST /v1/exceptions/{alarm}:acknowledge"],
+    "only alarms of the key's sites (tests/gateway/exceptions)",
+)
+WITHOUT_SITE["POST /v1/screens/{screen}:revoke"] = "only screens of the key's sites (tests/gateway/pairing)"
 WITHOUT_SITE |= dict.fromkeys(
     [
         "GET /v1/webhooks",
@@ -65,12 +73,15 @@ WITHOUT_SITE |= dict.fromkeys(
 
 RULES: Final = (
     ("POST /v1/(availability:batch|sourcing:quote)", "stock:read"),
-    (".* /v1/reservations.*", "hold:write"),
+    (".* /v1/(reservations|orders).*", "hold:write"),
     (".* /v1/webhooks.*", "webhook:write"),
     ("POST /v1/tasks/.*", "task:write"),
-    ("GET /v1/tasks.*", "staff:read"),
+    ("GET /v1/(tasks|replenishment).*", "staff:read"),
+    (".* /v1/(pairing-codes|screens.*)", "screen:write"),
+    ("POST /v1/exceptions/.*", "task:write"),
+    ("GET /v1/exceptions.*", "staff:read"),
     ("GET /v1/audit", "audit:read"),
-    ("GET /v1/(sites/{site}/movements|items/.*|postings|shipments/.*)", "staff:read"),
+    ("GET /v1/(sites/{site}/(movements|find)|items/.*|postings|shipments.*)", "staff:read"),
     ("GET /v1/.*", "stock:read"),
     (".* /v1/.*", "stock:write"),
 )

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from gateway.http.gate import COOKIE, cookie_of
-from gateway.http.session_routes import is_own_page
+from gateway.http.own_page import is_own_page
 from gateway.keys.scopes import ALL_SCOPES, READS
 from tests.gateway.http.keyed import OWN, Keyed, filled_file, open_keyed
 from tests.gateway.http.problems import problem
