@@ -24,6 +24,8 @@ from gateway.keys.store import ChannelChange, NewKey, create_key, list_keys, rea
 from gateway.keys.token import ENTROPY_BYTES, mint
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay, last_seq, relay, take_feed
+from gateway.replenishment.board import RefillBoard
+from gateway.replenishment.process import Replenishment
 from gateway.storage.engine import Database
 from gateway.storage.schema import edge_state
 from tests.gateway.log_rig import LogRig, fold_all
@@ -155,7 +157,8 @@ async def open_keyed(filled: Path, folder: Path, limits: StreamLimits | None = N
     async with database.read() as connection:
         keyed.feed.announce(await last_seq(connection))
     channels = Channels(database, clock, Relay(database, keyed.feed, "test", clock))
-    services = replace(channels.services, access=keyed.access)
+    refill = RefillBoard(database, clock, Replenishment(database, (), "test", clock, keyed.feed))
+    services = replace(channels.services, access=keyed.access, refill=refill)
     keyed.app = create_app(Queries(database, clock), keyed.feed, services=services, clock=clock, stream_limits=limits)
     try:
         async with serving(keyed.app, listen()) as url, _client(url) as http:

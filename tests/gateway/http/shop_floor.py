@@ -224,11 +224,11 @@ async def open_floor(stocked: Path, folder: Path, *, keys: bool = False, port: i
 async def busy(floor: Floor) -> None:
     """Fill the store with work: five refills, four orders, a blind zone, three alarms."""
     numbers = floor.gtins
-    await floor.refill(numbers["WO-1003", "navy", "M"], 3, 12, "women")
-    await floor.refill(numbers["WO-1000", "white", "S"], 1, 22, "women")
-    await floor.refill(numbers["WO-1006", "black", "L"], 2, 55, "women")
-    await floor.refill(numbers["ME-1001", "indigo", "32/32"], 2, -7, "men")
-    await floor.refill(numbers["ME-1004", "forest green", "XL"], 1, 100, "men")
+    await floor.refill(numbers["WO-1003", "navy", "XL"], 2, 12, "women")
+    await floor.refill(numbers["WO-1000", "white", "M"], 3, 22, "women")
+    await floor.refill(numbers["WO-1003", "olive", "L"], 1, 55, "women")
+    await floor.refill(numbers["ME-1001", "black", "32/32"], 2, -7, "men")
+    await floor.refill(numbers["ME-1004", "forest green", "M"], 1, 100, "men")
     await floor.order(numbers["WO-1000", "sky blue", "M"], collect_s=7_200)
     await floor.order(numbers["ME-1004", "navy", "L"], "ship_from_store")
     await floor.order(numbers["WO-1003", "olive", "S"], "pickup", 2, collect_s=86_400)

@@ -1,5 +1,6 @@
 """Orders over HTTP: a miss that another store serves, an order as one, and who hears of its steps."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,9 @@ import httpx
 import msgspec
 import pytest
 
+from gateway.http.limits import StreamLimits
 from gateway.http.reservation_rows import item_link
+from gateway.http.tail import Tail
 from gateway.keys.store import ChannelChange
 from gateway.push import webhook_store
 from gateway.push.webhook_desk import Owner
@@ -18,10 +21,11 @@ from gateway.storage.engine import Database
 from tests.gateway.http.keyed import OTHER, OWN, Keyed, filled_file, id_of, open_keyed
 from tests.gateway.http.problems import problem
 from tests.gateway.http.test_task_routes import Floor, open_floor
-from tests.gateway.push.feed_rig import NOBODY, stock
+from tests.gateway.push.feed_rig import NOBODY, stock, zone
 from tests.gateway.push.feed_rig import Rig as FeedRig
 from tests.gateway.push.receiver import receiving
 from tests.gateway.small_store import SHIRT_S, SITE, T0_US
+from tests.gateway.wait import until
 
 RESERVE = "/v1/reservations"
 EAST = "store-002"
@@ -185,3 +189,17 @@ async def test_a_webhook_gets_the_steps_of_its_channel_in_order_and_signed(sqlit
         "order.picked",
     ]
     assert all(one.is_signed_by(made.webhook.secret) for one in got)
+
+
+async def test_a_step_of_an_order_takes_no_row_from_memory(sqlite_database: Database) -> None:
+    """It has no GTIN, as the change of a zone, for which the state of the whole site is read anew."""
+    rig = await FeedRig(sqlite_database).open()
+    told: list[tuple[str, str]] = []
+    tail = Tail(rig.queries, rig.feed, StreamLimits(), told.extend)
+    await tail.begin()
+    following = asyncio.create_task(tail.follow())
+    await rig.happen(order_row("confirmed", ""), stock(SHIRT_S, 1.0), zone())
+    await until(lambda: tail.last_seq == 3)
+    tail.close()
+    await following
+    assert told == [(SITE.id, SHIRT_S), (SITE.id, "")]

@@ -53,8 +53,8 @@ async def open_shop(database: Database) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
-async def shop(database: Database) -> AsyncIterator[Shop]:
-    async with open_shop(database) as opened:
+async def shop(sqlite_database: Database) -> AsyncIterator[Shop]:
+    async with open_shop(sqlite_database) as opened:
         yield opened
 
 

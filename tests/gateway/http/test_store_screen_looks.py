@@ -47,7 +47,7 @@ async def shop(stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> Async
 
 
 def address(floor: Floor, view: str) -> str:
-    text = f"={floor.gtins['WO-1003', 'navy', 'M']}" if view == "find" else ""
+    text = f"={floor.gtins['WO-1003', 'navy', 'XL']}" if view == "find" else ""
     return f"{floor.url}/store/{STORE.id}#{view}{text}"
 
 
