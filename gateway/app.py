@@ -21,9 +21,11 @@ from fastapi import FastAPI
 from gateway.channels import Channels
 from gateway.clock import Clock, system_clock
 from gateway.config import BrokerAddress, ConfigError, GatewayConfig, load_sites
+from gateway.exceptions.process import ExceptionsProcess
 from gateway.fold.process import FoldProcess, LeaseTimes
 from gateway.fold.site_fold import FoldRules
 from gateway.fold.site_model import encode_entry
+from gateway.holds.ids import random_ids
 from gateway.http.serve import listen, serve, url_of
 from gateway.http.services import Services
 from gateway.ingest.mqtt import Broker, MqttSource
@@ -36,6 +38,12 @@ from gateway.pauses import fewer_pauses
 from gateway.push.service import Push
 from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
+from gateway.replenishment.board import RefillBoard
+from gateway.replenishment.limits import LEASE_S
+from gateway.replenishment.process import Replenishment
+from gateway.series.influx_http import ServerError
+from gateway.series.part import SeriesConfig, SeriesPart
+from gateway.series.shelf import shelves_of
 from gateway.sold.teller import SoldTeller
 from gateway.steps import Step, pass_by
 from gateway.storage.engine import Database
@@ -70,6 +78,21 @@ def mqtt_source(config: GatewayConfig, clock: Clock) -> MqttSource:
             raise ConfigError(f"broker_ca_file, broker_cert_file or broker_key_file: {error}") from error
     broker = Broker(address.host, address.port, address.username, address.password, tls=tls)
     return MqttSource(broker, clock)
+
+
+def series_config(config: GatewayConfig) -> SeriesConfig:
+    """Return what the configuration says of time series."""
+    return SeriesConfig(
+        gateway=config.gateway_name,
+        days=config.series_days,
+        url=config.series_url,
+        api=config.series_api,
+        bucket=config.series_bucket,
+        org=config.series_org,
+        token_file=config.series_token_file,
+        ca_file=config.series_ca_file,
+        outbox_mb=config.series_outbox_mb,
+    )
 
 
 class Gateway:
@@ -124,6 +147,14 @@ class Gateway:
             self.source, self.database, self._sites, clock, wake=self.fold.wake, heard=self.sold.heard, step=step
         )
         self.channels = Channels(self.database, clock, self.relay, self._logged)
+        self.exceptions = ExceptionsProcess(
+            self.database,
+            self._sites,
+            clock,
+            random_ids(clock),
+            holds=self.fold.holds,
+            committed=self.channels.alarm_boards.wake,
+        )
         self.push = Push(
             self.database,
             self.queries,
@@ -135,19 +166,53 @@ class Gateway:
             ttl_s=ttl_s,
             step=step,
         )
+        self.replenishment = Replenishment(
+            self.database,
+            self._sites,
+            holder,
+            clock,
+            self.feed,
+            ttl_s=LEASE_S * ttl_s / LEASE_TTL_S,
+            committed=self._tasks_moved,
+            step=step,
+        )
+        self.refill = RefillBoard(self.database, clock, self.replenishment)
+        self.series = self._time_series(holder, ttl_s)
         self.http_url: str | None = None
         self._http_stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
 
+    def _time_series(self, holder: str, ttl_s: float) -> SeriesPart:
+        try:
+            return SeriesPart(
+                self.database,
+                self._url,
+                holder,
+                self._clock,
+                config=series_config(self.config),
+                counters=self.counters,
+                shelves=shelves_of(self.replenishment),
+                ttl_s=ttl_s,
+            )
+        except ServerError as error:
+            raise ConfigError(str(error)) from error
+
     def _logged(self, site: str) -> None:
         self.fold.wake(site)
         self.sold.wake()
+
+    def _tasks_moved(self) -> None:
+        boards = self.channels.services.boards
+        if boards is not None:
+            boards.wake()
 
     def counters(self) -> dict[str, int]:
         """Return the counters of this process."""
         connected = {"source_connected": int(self.source.connected)}
         mine = self.ingest.counters() | self.fold.counters() | self.relay.counters()
+        mine |= self.exceptions.counters() | self.replenishment.counters()
+        mine |= self.series.counters()
         return mine | self.channels.counters() | self.push.counters() | self.sold.counters() | connected
 
     async def start(self) -> None:
@@ -162,13 +227,26 @@ class Gateway:
             keys_exist = await self.channels.keys_exist()
             socket = listen(self.config.http_host, self.config.http_port, keys_exist=keys_exist)
             self.http_url = url_of(socket)
-            services = replace(self.channels.services, webhooks=self.push.desk, feeds=self.push.feeds)
+            services = replace(
+                self.channels.services,
+                webhooks=self.push.desk,
+                feeds=self.push.feeds,
+                refill=self.refill,
+                requests=self.series.requests,
+            )
             application = self._http(self.queries, self.feed, services=services)
             _log.info("http_listens", url=self.http_url)
             self._spawn("http", serve(application, socket, stop=self._http_stop))
         self._spawn("relay", self.relay.run())
         self._spawn("sweeper", self.channels.sweeper.run())
         self._spawn("task_sweeper", self.channels.task_sweeper.run())
+        self._spawn("fades", self.channels.fades.run())
+        self._spawn("pairing", self.channels.pairing.run())
+        self._spawn("exceptions", self.exceptions.run())
+        self._spawn("replenishment", self.replenishment.run())
+        self._spawn("series", self.series.run())
+        if self.series.sending is not None:
+            self._spawn("series_sending", self.series.send())
         self._spawn("push", self.push.run())
         self._spawn("sold", self.sold.run())
         self._spawn("fold", self.fold.run())
@@ -192,10 +270,16 @@ class Gateway:
             ("fold", self.fold.stop),
             ("sweeper", self.channels.sweeper.stop),
             ("task_sweeper", self.channels.task_sweeper.stop),
+            ("fades", self.channels.fades.stop),
+            ("exceptions", self.exceptions.stop),
+            ("replenishment", self.replenishment.stop),
             ("relay", self.relay.stop),
             ("push", self.push.stop),
             ("sold", self.sold.stop),
             ("http", self._http_stop.set),
+            ("pairing", self.channels.pairing.stop),
+            ("series", self.series.stop),
+            ("series_sending", self.series.stop),
         )
         await self.source.close()
         await self._join("ingest")

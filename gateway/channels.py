@@ -7,15 +7,23 @@ import time
 from collections.abc import Callable
 
 from gateway.clock import Clock
+from gateway.exceptions.boards import AlarmBoards
+from gateway.exceptions.desk import Alarms
+from gateway.finder import Finder
 from gateway.holds.desk import Holds
+from gateway.holds.follow_up import Following
 from gateway.holds.ids import random_ids
+from gateway.holds.order_events import tell_order
+from gateway.holds.orders import HeldOrders
 from gateway.holds.sweeper import Sweeper
+from gateway.http.alarm_routes import AlarmService
 from gateway.http.digital_link_routes import DigitalLinks
 from gateway.http.gate import Access
 from gateway.http.services import Services
 from gateway.keys.ring import KeyRing
 from gateway.keys.store import read_keys
 from gateway.mirror import Mirror
+from gateway.pairing.desk import Pairing
 from gateway.relay import Relay
 from gateway.shopper import ShopperView
 from gateway.sourcing.orders import Orders
@@ -24,7 +32,9 @@ from gateway.storage.engine import Database
 from gateway.tasks.boards import Boards
 from gateway.tasks.desk import Tasks
 from gateway.tasks.elsewhere import Sourced
+from gateway.tasks.fades import Fades
 from gateway.tasks.orders import OrderTasks
+from gateway.tasks.resourcing import Resourcing
 from gateway.tasks.sweeper import TaskSweeper
 from gateway.trade.collect import HeldUnits
 from gateway.trade.reads import TradeReads
@@ -32,9 +42,9 @@ from gateway.trade.trade import Trade
 
 
 class Channels:
-    """The parts that channels meet. `services` are for the HTTP side; `sweeper` and `task_sweeper` are to be run.
+    """The parts that channels meet. `services` are for the HTTP side.
 
-    `wake` tells the fold that the log of a site grew.
+    `sweeper`, `task_sweeper` and `pairing` are to be run. `wake` tells the fold that the log of a site grew.
     """
 
     def __init__(
@@ -48,32 +58,48 @@ class Channels:
             committed()
             wake(site)
 
+        def seen() -> None:
+            self.alarm_boards.wake()
+
         new_id = random_ids(clock)
-        order_tasks = OrderTasks(clock, new_id)
-        holds = Holds(database, clock, new_id, committed=committed, follow_up=order_tasks)
+        follow_up = Following(OrderTasks(clock, new_id), tell_order)
+        holds = Holds(database, clock, new_id, committed=committed, follow_up=follow_up)
         ring = KeyRing(lambda: read_keys(database, clock()), clock, time.monotonic)
         quotes = Quotes(database, clock)
         orders = Orders(quotes, holds)
         self.sweeper = Sweeper(database, clock, committed=relay.wake)
-        elsewhere = Sourced(database, clock, orders)
-        self._tasks = Tasks(database, clock, holds, order_tasks, next_best=elsewhere, committed=committed)
+        next_best = Sourced(database, clock, orders)
+        resourcing = Resourcing(database, clock, follow_up, next_best, committed=committed)
+        holds.ask(resourcing)
+        self.fades = Fades(database, clock, new_id, resourcing, committed=committed)
+        self._held_orders = HeldOrders(database, clock, new_id, follow_up=follow_up, committed=committed)
+        self._tasks = Tasks(database, clock, holds, elsewhere=resourcing, told=tell_order, committed=committed)
         self._boards = Boards(database, clock, self._tasks.waiting)
         self.task_sweeper = TaskSweeper(database, clock, holds)
+        self._alarms = Alarms(database, clock, committed=seen)
+        self.alarm_boards = AlarmBoards(database, clock, self._alarms)
+        access = Access(ring, time.monotonic)
+        self.pairing = Pairing(database, clock, new_id, used=access.screens)
         self.services = Services(
-            access=Access(ring, time.monotonic),
+            access=access,
             mirror=Mirror(database, clock),
             holds=holds,
             quotes=quotes,
             orders=orders,
+            held_orders=self._held_orders,
             tasks=self._tasks,
             boards=self._boards,
-            trade=Trade(database, clock, HeldUnits(order_tasks), committed=logged),
+            alarms=AlarmService(self._alarms, self.alarm_boards),
+            trade=Trade(database, clock, HeldUnits(follow_up), committed=logged),
             trade_reads=TradeReads(database),
             links=DigitalLinks(ShopperView(database, clock), clock),
+            pairing=self.pairing,
+            finder=Finder(database, clock),
         )
         self._holds = holds
         self._quotes = quotes
         self._orders = orders
+        self._resourcing = resourcing
 
     async def keys_exist(self) -> bool:
         """Whether a key was ever made: only then anybody but this machine may ask."""
@@ -87,7 +113,10 @@ class Channels:
         keys = {} if access is None else access.counters()
         sourcing = self._quotes.counters() | self._orders.counters()
         tasks = self._tasks.counters() | self._boards.counters() | self.task_sweeper.counters()
-        return self._holds.counters() | self.sweeper.counters() | sourcing | tasks | keys
+        tasks |= self.fades.counters() | self._resourcing.counters() | self._held_orders.counters()
+        alarms = self._alarms.counters() | self.alarm_boards.counters()
+        mine = self._holds.counters() | self.sweeper.counters() | self.pairing.counters()
+        return mine | sourcing | tasks | alarms | keys
 
     async def close(self) -> None:
         """Decide what waits."""

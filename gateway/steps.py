@@ -21,6 +21,9 @@ STEPS = (
     "relay.committed",
     "webhook.sent",
     "retained.published",
+    "refill.judged",
+    "refill.written",
+    "refill.committed",
 )
 """Every step that is told, in order."""
 

@@ -25,6 +25,9 @@ class ZoneKind(StrEnum):
 OUT: Final = "OUT"
 """The place of an item that is not in the site. No zone may carry this name."""
 
+AUTO: Final = "auto"
+"""In a request: the site that is best. No site may carry this name."""
+
 SELLABLE_KINDS: Final = frozenset({ZoneKind.SALES_FLOOR, ZoneKind.BACK_ROOM, ZoneKind.WINDOW})
 """Goods in fitting rooms and at the checkout are in a shopper's hands, goods in receiving are not checked yet."""
 
@@ -65,6 +68,8 @@ class Zone:
     outline: tuple[tuple[float, float], ...] = ()
     floor: int = 0
     department: str = ""
+    walk: int | None = None
+    """Its number on the way that people walk through the site; None: the file does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,14 @@ class Site:
             if zone.id == zone_id:
                 return zone
         raise KeyError(zone_id)
+
+    def walk(self) -> dict[str, int]:
+        """Return the place of each zone on the way through the site, from 0 on.
+
+        First the zones that have a number, in the order of these; then the others. Alike ones as in the file.
+        """
+        steps = sorted(self.zones, key=lambda zone: (zone.walk is None, zone.walk or 0))
+        return {zone.id: place for place, zone in enumerate(steps)}
 
     def edges(self) -> tuple[str, ...]:
         """Return the ids of the edge boxes that own devices here, in the file's order."""

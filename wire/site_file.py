@@ -21,6 +21,7 @@ from wire.limits import (
     SITE_FILE_MAX_VALUES,
 )
 from wire.site import (
+    AUTO,
     OUT,
     SELLABLE_KINDS,
     Antenna,
@@ -180,6 +181,10 @@ def _senseless(shape: SiteShape, lines: Lines) -> list[Problem]:
             wrong(key, str(error))
 
     checked_id("site", "site", shape.site)
+    if shape.site == AUTO:
+        wrong(
+            "site", "a site cannot be called 'auto': in a reservation that means 'wherever it is best'; choose another"
+        )
     if shape.timezone not in available_timezones():
         wrong("timezone", f"{shape.timezone!r} is not a time zone name such as Europe/Berlin")
     if shape.gln and not _gln_is_good(shape.gln):
@@ -313,6 +318,7 @@ def _site(shape: SiteShape) -> Site:
             outline=zone.outline,
             floor=zone.floor,
             department=zone.department,
+            walk=zone.walk,
         )
         for zone in shape.zones
     )

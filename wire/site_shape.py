@@ -31,6 +31,7 @@ class ZoneShape(Strict):
     outline: tuple[Point, ...] = ()
     floor: Annotated[int, Meta(ge=-100, le=200)] = 0
     department: str = ""
+    walk: Annotated[int, Meta(ge=0, le=9_999)] | None = None
 
 
 class AntennaShape(Strict):

@@ -9,26 +9,36 @@ from types import MappingProxyType
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.figures.desk import Figures
 from gateway.http import (
     accuracy_routes,
+    alarm_routes,
     availability_routes,
+    boards_routes,
     change_routes,
     desk_routes,
     digital_link_routes,
     docs_routes,
     feed_routes,
+    figure_routes,
+    find_routes,
     hot_reservations,
     openapi,
     operations_routes,
+    order_routes,
     page_routes,
+    pair_routes,
     refusals,
+    replenishment_routes,
     reservation_routes,
     session_routes,
     shipment_routes,
     sourcing_routes,
     stock_routes,
+    store_routes,
     task_routes,
     trade_read_routes,
+    trade_return_routes,
     trade_routes,
     webhook_routes,
 )
@@ -42,6 +52,7 @@ from gateway.http.ports import ChangeFeed, Queries
 from gateway.http.security_headers import SecurityHeaders
 from gateway.http.services import Services
 from gateway.http.tail import Tail
+from gateway.series.requests import Timed
 
 API_VERSION = "1"
 
@@ -55,10 +66,12 @@ TAGS = [
     {"name": "sourcing", "description": "From which sites an order is best served."},
     {"name": "reservations", "description": "Units that are held for somebody, and what becomes of them."},
     {"name": "tasks", "description": "What people in a store are asked to do, and what became of it."},
+    {"name": "exceptions", "description": "What is wrong with stock, with its evidence, and who has seen it."},
     {
         "name": "trade",
         "description": "Sales, returns, receipts, shipments, counts, adjustments; the story of an item.",
     },
+    {"name": "screens", "description": "Devices in a store, paired by a code."},
     {"name": "accuracy", "description": "How right the figures are, and where they differ from book and counts."},
     {"name": "operations", "description": "How the gateway and the edge boxes are."},
 ]
@@ -108,20 +121,36 @@ class _App(FastAPI):
         await super().__call__(scope, receive, send)
 
 
+def _of_orders(services: Services) -> Iterator[APIRouter]:
+    """Yield the routes of orders: where one is best served, and what has become of it."""
+    if services.held_orders is not None:
+        yield order_routes.routes(services.held_orders)
+    if services.quotes is not None:
+        yield sourcing_routes.routes(services.quotes)
+
+
 def _of_services(services: Services, queries: Queries, clock: Callable[[], int]) -> Iterator[APIRouter]:
     """Yield the routes of the parts that are there."""
     if services.trade is not None:
         yield trade_routes.routes(services.trade, clock)
+        yield trade_return_routes.routes(services.trade, clock)
     if services.trade is not None and services.trade_reads is not None:
         yield shipment_routes.routes(services.trade, services.trade_reads, clock)
     if services.trade_reads is not None:
         yield trade_read_routes.routes(services.trade_reads)
-    if services.quotes is not None:
-        yield sourcing_routes.routes(services.quotes)
+    yield from _of_orders(services)
     if services.webhooks is not None:
         yield webhook_routes.routes(services.webhooks, clock)
     if services.feeds is not None:
         yield feed_routes.routes(queries, services.feeds)
+    if services.refill is not None:
+        yield replenishment_routes.routes(services.refill, queries)
+    if services.pairing is not None:
+        yield pair_routes.routes(services.pairing, services.access)
+    if services.finder is not None:
+        yield find_routes.routes(services.finder, queries)
+    if services.figures is not None:
+        yield figure_routes.routes(Figures(services.figures, clock), queries, clock)
 
 
 def create_app(
@@ -169,10 +198,16 @@ def create_app(
         app.include_router(router, dependencies=strict)
     if services.tasks is not None and services.boards is not None:
         app.include_router(task_routes.routes(services.tasks, services.boards, queries, tail), dependencies=strict)
+    if services.alarms is not None:
+        app.include_router(alarm_routes.routes(services.alarms, queries, tail), dependencies=strict)
     if services.links is not None:
         app.include_router(digital_link_routes.routes(services.links))
     docs_routes.install(app, lambda: openapi.document(app))
     page_routes.install(app)
+    if services.pairing is not None:
+        pair_routes.install(app, services.pairing, access)
+    store_routes.install(app)
+    boards_routes.install(app)
     session_routes.install(app, access)
     refusals.install(app)
     seal(app)
@@ -184,4 +219,7 @@ def create_app(
     app.hot = {path: SecurityHeaders(Gate(answers, access=access)) for path, answers in hot.items()}
     app.add_middleware(Gate, access=access)
     app.add_middleware(SecurityHeaders)
+    if services.requests is not None:
+        app.hot = {path: Timed(answers, services.requests, route=path) for path, answers in app.hot.items()}
+        app.add_middleware(Timed, requests=services.requests)
     return app

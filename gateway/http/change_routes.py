@@ -17,7 +17,7 @@ from gateway.http.ports import CursorAhead, CursorGone, Queries
 from gateway.http.problem import Problem, RefusedError
 from gateway.http.refusals import shown
 from gateway.http.tail import Tail
-from gateway.keys.scopes import STAFF_READ, STOCK_READ
+from gateway.keys.scopes import HOLD_WRITE, STAFF_READ, STOCK_READ
 from gateway.push.thresholds import EXPECTED, Crossings, ThresholdsError, parse_thresholds
 from wire.limits import ID_MAX_CHARS, SEQ_MAX
 
@@ -78,6 +78,7 @@ def reader_of(request: Request, caller: Caller, tail: Tail, site: str | None, th
         policy=caller.policy,
         crossings=crossings,
         renderings=tail.renderings,
+        orders=caller.may(HOLD_WRITE),
     )
 
 
@@ -146,6 +147,9 @@ def routes(queries: Queries, tail: Tail) -> APIRouter:
         `atp` and `confidence` are those of the key's channel. With `thresholds` an event passes when its `atp` lies in
         another of the bands that they cut than the last one that *this* stream or answer carried of that SKU and site;
         the first one always passes, so use a stream: each long poll begins anew. Events of zones always pass.
+
+        Steps of orders (`kind` `order`: confirmed, picked, packed, handed over ...) come between the others: those of
+        the key's own channel, if it has `hold:write`, and of all channels for staff. They pass all thresholds.
 
         Drop an event whose `version` is not above the one that you hold. 410 means: load the stock again.
         """

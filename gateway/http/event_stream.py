@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.availability import Policy
 from gateway.http.ports import ChangeRow
-from gateway.push.rendering import Rendered, Renderings, view_of
+from gateway.push.rendering import Rendered, Renderings, hears, view_of
 from gateway.push.thresholds import Crossings
 
 SSE: Final = "text/event-stream"
@@ -32,10 +32,11 @@ class Event(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What a reader may see: these sites (None: all), with moves or without, its channel's figures.
+    """What a reader may see: these sites (None: all), with moves or without, its channel's figures and `orders`.
 
-    `still`: whether its key is still good. `crossings`: which events pass its thresholds; it remembers what it let
-    through, so each reader has its own. `renderings` are shared.
+    Who sees moves is staff, and sees the orders of all channels. `still`: whether its key is still good. `crossings`:
+    which events pass its thresholds; it remembers what it let through, so each reader has its own. `renderings` are
+    shared.
     """
 
     sites: frozenset[str] | None = None
@@ -44,6 +45,7 @@ class Reader:
     policy: Policy = DEFAULT
     crossings: Crossings = field(default_factory=Crossings)
     renderings: Renderings = field(default_factory=Renderings)
+    orders: bool = False
 
     def sees(self, site: str) -> bool:
         """Whether changes of this site are for this reader."""
@@ -52,13 +54,15 @@ class Reader:
     @property
     def passes_over(self) -> bool:
         """Whether some changes are not for this reader."""
-        return self.sites is not None or bool(self.crossings.thresholds)
+        return self.sites is not None or bool(self.crossings.thresholds) or not self.moves
 
     def take(self, row: ChangeRow) -> Event | None:
         """Return a change as this reader gets it; None when it is not for it."""
         if not self.sees(row.site):
             return None
         found = self.renderings.of(row, view_of(self.policy, moves=self.moves))
+        if not hears(found, self.policy, orders=self.orders, staff=self.moves):
+            return None
         return event_of(found) if self.crossings.passes(row.site, row.gtin, found.atp) else None
 
 

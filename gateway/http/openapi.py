@@ -15,6 +15,7 @@ from gateway.http.rows import (
     Change,
 )
 from gateway.http.schemas import REFERENCE, reference, schemas
+from gateway.order_event import OrderChange
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
@@ -117,7 +118,10 @@ def changes_described(line: str, event: str) -> Responses:
         )
     )
     content = {
-        NDJSON: {"schema": reference(Change), "examples": {"one line": {"value": line}}},
+        NDJSON: {
+            "schema": {"anyOf": [reference(Change), reference(OrderChange)]},
+            "examples": {"one line": {"value": line}},
+        },
         SSE: {"schema": {"type": "string"}, "examples": {"one event": {"value": event}}},
     }
     cursor = {"description": "cursor of the next long poll", "schema": {"type": "integer"}}

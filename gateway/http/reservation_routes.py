@@ -22,6 +22,7 @@ from gateway.holds.errors import (
     UnknownHoldError,
     UnknownHoldSiteError,
     UnknownKeyError,
+    UnknownOrderError,
     WrongStateError,
 )
 from gateway.holds.limits import BODY_MAX_BYTES, IDEMPOTENCY_KEY_MAX_CHARS, RETRY_AFTER_S
@@ -68,6 +69,7 @@ _KINDS: Final[Mapping[type[HoldError], Kind]] = {
     KeyReusedError: problem.KEY_REUSED,
     TooManyHoldsError: problem.TOO_MANY_HOLDS,
     UnknownHoldError: problem.UNKNOWN_RESERVATION,
+    UnknownOrderError: problem.UNKNOWN_RESERVATION,
     ExpiredError: problem.HOLD_EXPIRED,
     WrongStateError: problem.WRONG_STATE,
     ItemNotHeldError: problem.ITEM_NOT_HELD,
@@ -201,7 +203,7 @@ def _answered(given: tuple[Reservation, bool]) -> Response:
     return response
 
 
-async def _optional(request: Request, kind: type[T]) -> T:
+async def optional_body(request: Request, kind: type[T]) -> T:
     """Return a body that may be left out."""
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
@@ -309,7 +311,7 @@ def _add_verbs(router: APIRouter, holds: Holds) -> None:
         With the modes `pickup` and `ship_from_store` its sites get a task for each line. A pickup that is not collected
         by `collect_by` is released.
         """
-        body = await _optional(request, ConfirmBody)
+        body = await optional_body(request, ConfirmBody)
         with refused():
             return _answered(await holds.confirm(who_is(caller), reservation, body.collect_s))
 
@@ -328,7 +330,7 @@ def _add_verbs(router: APIRouter, holds: Holds) -> None:
     )
     async def renew(request: Request, caller: Holder, reservation: ReservationId) -> Response:
         """Never less time than it has. Of one that has expired its units are asked for anew, and may be gone (409)."""
-        body = await _optional(request, RenewBody)
+        body = await optional_body(request, RenewBody)
         with refused():
             return _answered(await holds.renew(who_is(caller), reservation, body.ttl_s))
 
@@ -371,7 +373,7 @@ def _add_picking(router: APIRouter, holds: Holds) -> None:
         On a rail they are all the same: another item of the SKU at that site may stand in for a held one, if nobody
         else holds it.
         """
-        body = await _optional(request, PickBody)
+        body = await optional_body(request, PickBody)
         items = [item_of(f"items[{number}]", text) for number, text in enumerate(body.items)]
         with refused():
             return _answered(await holds.pick(who_is(caller), reservation, items))

@@ -114,8 +114,19 @@ class HeldItem(msgspec.Struct, frozen=True):
     picked: bool = False
 
 
+class AlternativeSite(msgspec.Struct, frozen=True):
+    """Another site that has enough."""
+
+    site: str
+    atp: int
+    confidence: float | None
+
+
 class HeldLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Units of one SKU: `quantity` = items + `untagged` (no tag) + `substitution_needed` (lost, no other)."""
+    """Units of one SKU: `quantity` = items + `untagged` (no tag) + `substitution_needed` (lost, no other).
+
+    `alternatives`, where some are lost: up to ten other sites that have as many, the surest first.
+    """
 
     gtin: str
     site: str
@@ -123,6 +134,7 @@ class HeldLine(msgspec.Struct, frozen=True, kw_only=True):
     items: list[HeldItem]
     untagged: int = 0
     substitution_needed: int = 0
+    alternatives: list[AlternativeSite] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ShortLine(msgspec.Struct, frozen=True):
@@ -153,21 +165,16 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """An order that several sites serve: a reservation of each, which live on their own. All were made, or none."""
+    """An order that several sites serve: a reservation of each, which live on their own. All were made, or none.
+
+    `expires_at`: of the part that ends first; null once none does any more.
+    """
 
     order_id: str
     mode: Mode
     created_at: str
-    expires_at: str
+    expires_at: str | None
     parts: list[Reservation]
-
-
-class AlternativeSite(msgspec.Struct, frozen=True):
-    """Another site that has enough."""
-
-    site: str
-    atp: int
-    confidence: float | None
 
 
 class ShortageRow(msgspec.Struct, frozen=True):

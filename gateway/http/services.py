@@ -3,11 +3,18 @@
 from dataclasses import dataclass
 
 from gateway.feeds.reader import Feeds
+from gateway.finder import Finder
 from gateway.holds.desk import Holds
+from gateway.holds.orders import HeldOrders
+from gateway.http.alarm_routes import AlarmService
 from gateway.http.digital_link_routes import DigitalLinks
 from gateway.http.gate import Access
 from gateway.mirror import Mirror
+from gateway.pairing.desk import Pairing
 from gateway.push.webhook_desk import WebhookDesk
+from gateway.replenishment.board import RefillBoard
+from gateway.series.port import Reader
+from gateway.series.requests import Requests
 from gateway.sourcing.orders import Orders
 from gateway.sourcing.quotes import Quotes
 from gateway.tasks.boards import Boards
@@ -28,10 +35,17 @@ class Services:
     holds: Holds | None = None
     quotes: Quotes | None = None
     orders: Orders | None = None
+    held_orders: HeldOrders | None = None
     tasks: Tasks | None = None
     boards: Boards | None = None
+    alarms: AlarmService | None = None
     trade: Trade | None = None
     trade_reads: TradeReads | None = None
     links: DigitalLinks | None = None
+    finder: Finder | None = None
     webhooks: WebhookDesk | None = None
     feeds: Feeds | None = None
+    refill: RefillBoard | None = None
+    pairing: Pairing | None = None
+    requests: Requests | None = None
+    figures: Reader | None = None

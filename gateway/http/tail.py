@@ -17,6 +17,7 @@ import structlog
 from gateway.http.event_stream import Event, Reader
 from gateway.http.limits import StreamLimits
 from gateway.http.ports import ChangeFeed, ChangeRow, CursorAhead, CursorGone, Queries
+from gateway.order_event import is_order
 from gateway.push.rendering import Renderings
 
 log = structlog.get_logger(__name__)
@@ -79,7 +80,7 @@ class Tail:
             try:
                 if await self._news() > self._last:
                     page = await self._queries.changes(self._last, self.limits.page_rows)
-                    self._heard([(row.site, row.gtin) for row in page.rows])
+                    self._heard([(row.site, row.gtin) for row in page.rows if row.gtin or not is_order(row.body)])
                     self._append(page.rows)
                     if not page.rows:
                         await asyncio.sleep(NEWS_AHEAD_S)

@@ -20,6 +20,7 @@ Owner = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
 Sscc = Annotated[str, Meta(pattern=r"^[0-9]{18}$", description="serial shipping container code, with its check digit")]
 ShipmentName = Annotated[str, Meta(min_length=1, max_length=EVIDENCE_ID_MAX_CHARS, pattern=SHIPMENT_NAME)]
 GtinText = Annotated[str, Meta(max_length=64)]
+ByReads = Annotated[bool, Meta(description="beside `lines` came what the readers at the dock have read")]
 
 
 class GoodsLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -51,15 +52,29 @@ class SaleBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=True, omi
 
 
 class ReturnBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Goods came back from a shopper. `sellable`: somebody has looked at them, and they can be sold at once."""
+    """Goods came back from a shopper. `inspect`: not for sale until somebody has looked at them."""
 
     site: SiteName
     lines: Annotated[list[GoodsLine], Meta(min_length=1, max_length=SALE_LINES_MAX)]
-    disposition: Literal["unchecked", "sellable"] = "unchecked"
+    disposition: Literal["restock", "inspect", "damaged"] = "inspect"
     zone: ZoneName | None = None
     receipt_ref: Reference | None = None
     payment_ref: Reference | None = None
     customer_ref: Reference | None = None
+
+
+class InspectedLine(GoodsLine, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Returned goods that somebody looked at: an item, or units without tags."""
+
+    disposition: Literal["restock", "damaged"] = "restock"
+
+
+class InspectionBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """Somebody looked at returned goods. `zone`: where the good ones lie now, if not where the readers have them."""
+
+    site: SiteName
+    lines: Annotated[list[InspectedLine], Meta(min_length=1, max_length=SALE_LINES_MAX)]
+    zone: ZoneName | None = None
 
 
 class ShipmentBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -80,11 +95,15 @@ class ReceiptBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     sscc: Sscc | None = None
     zone: Annotated[ZoneName | None, Meta(description="receiving or a back room; the first of them by default")] = None
     complete: bool = False
+    by_reads: ByReads = False
     owner: Owner = OWN
 
 
 class StockTransferBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """Goods go from a site to another. `announce`: they have not left yet. Units by GTIN are units without tags."""
+    """Goods go from a site to another. `announce`: they have not left yet; who wants them may say so, too.
+
+    Units by GTIN are units without tags; of what is only announced they may be any.
+    """
 
     from_site: SiteName
     to_site: SiteName
@@ -92,6 +111,12 @@ class StockTransferBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=
     id: ShipmentName | None = None
     sscc: Sscc | None = None
     announce: bool = False
+
+
+class ShipBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """A transfer leaves. `lines`: what really leaves, where it is not what was announced, or was not named by item."""
+
+    lines: Annotated[list[GoodsLine], Meta(max_length=GOODS_MAX)] = []
 
 
 class StepBody(_Told, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -104,6 +129,7 @@ class TransferReceiptBody(_Told, frozen=True, forbid_unknown_fields=True, kw_onl
     lines: Annotated[list[GoodsLine], Meta(max_length=GOODS_MAX)] = []
     zone: ZoneName | None = None
     complete: bool = False
+    by_reads: ByReads = False
 
 
 class CountedLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

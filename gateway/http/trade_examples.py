@@ -10,11 +10,14 @@ from gateway.http.trade_bodies import (
     DeltaLine,
     EraseBody,
     GoodsLine,
+    InspectedLine,
+    InspectionBody,
     ReceiptBody,
     ReturnBody,
     SaleBody,
     SetBody,
     SetLine,
+    ShipBody,
     ShipmentBody,
     StepBody,
     StockTransferBody,
@@ -29,7 +32,11 @@ from gateway.http.trade_rows import (
     AuditRow,
     CountedUnits,
     CountTaken,
+    DockLine,
+    DockRead,
+    DockReads,
     Erased,
+    InspectionTaken,
     ItemMove,
     ItemPlace,
     ItemStory,
@@ -41,7 +48,9 @@ from gateway.http.trade_rows import (
     SaleTaken,
     ShipmentItems,
     ShipmentLine,
+    ShipmentList,
     ShipmentRow,
+    ShipmentSummary,
     ShipmentTaken,
     TotalsTaken,
     UnitsOf,
@@ -88,6 +97,20 @@ RETURN_TAKEN: Final = ReturnTaken(
     unknown=0,
     recorded_at=_AT,
 )
+INSPECTION: Final = InspectionBody(
+    source_event_id="till-2/inspection-118",
+    site=SITE,
+    at=_AT,
+    lines=[InspectedLine(epc=_ITEM), InspectedLine(gtin=GTIN, quantity=1, disposition="damaged")],
+    zone="FLOOR_A",
+)
+INSPECTION_TAKEN: Final = InspectionTaken(
+    source_event_id=INSPECTION.source_event_id,
+    site=SITE,
+    restocked=[UnitsOf(gtin=GTIN, items=1, untagged=0)],
+    damaged=[UnitsOf(gtin=GTIN, items=0, untagged=1)],
+    recorded_at=_AT,
+)
 NOTICE: Final = ShipmentBody(
     source_event_id="asn-77120",
     id="ASN-77120",
@@ -112,8 +135,34 @@ SHIPMENT: Final = ShipmentRow(
     unexpected=0,
     lines=[ShipmentLine(gtin=GTIN, expected=12, received=10, seen=1, missing=2, unexpected=0)],
 )
+DOCK: Final = DockReads(
+    zones=["DOCK"],
+    lines=[DockLine(gtin=GTIN, expected=12, read=1, not_read=11, over=0)],
+    items=[DockRead(digital_link=_ITEM, zone="DOCK", at=_AT, expected=True, received=False)],
+    left_out=0,
+    not_read_items=[],
+    not_read_left_out=0,
+)
 SHIPMENT_ITEMS: Final = ShipmentItems(
-    shipment=SHIPMENT, missing_items=[_ITEM], missing_left_out=0, unexpected_items=[], unexpected_left_out=0
+    shipment=SHIPMENT, missing_items=[_ITEM], missing_left_out=0, unexpected_items=[], unexpected_left_out=0, dock=DOCK
+)
+SHIPMENT_LIST: Final = ShipmentList(
+    site=SITE,
+    shipments=[
+        ShipmentSummary(
+            id=SHIPMENT.id,
+            kind=SHIPMENT.kind,
+            state=SHIPMENT.state,
+            from_site=None,
+            to_site=SITE,
+            sscc=SHIPMENT.sscc,
+            created_at=_BEFORE,
+            updated_at=_AT,
+            expected=12,
+            received=10,
+        )
+    ],
+    left_out=0,
 )
 SHIPMENT_TAKEN: Final = ShipmentTaken(source_event_id=NOTICE.source_event_id, shipment=SHIPMENT, recorded_at=_AT)
 RECEIPT: Final = ReceiptBody(
@@ -135,7 +184,20 @@ RECEIPT_TAKEN: Final = ReceiptTaken(
 TRANSFER: Final = StockTransferBody(
     source_event_id="dc-1/out-5", id="T-5", at=_BEFORE, from_site=_DC, to_site=SITE, lines=[GoodsLine(epc=_ITEM)]
 )
-STEP: Final = StepBody(source_event_id="dc-1/out-5/ship", at=_BEFORE)
+STEP: Final = StepBody(source_event_id="dc-1/out-5/cancel", at=_BEFORE)
+SHIP: Final = ShipBody(source_event_id="dc-1/out-5/ship", at=_BEFORE, lines=[GoodsLine(epc=_ITEM)])
+WISH: Final = StockTransferBody(
+    source_event_id="store-001/wish-5",
+    id="T-6",
+    at=_BEFORE,
+    from_site=_DC,
+    to_site=SITE,
+    lines=[GoodsLine(gtin=GTIN, quantity=2)],
+    announce=True,
+)
+BY_READS: Final = ReceiptBody(
+    source_event_id="dock-1/2026-11-22/2", site=SITE, at=_BEFORE, shipment=NOTICE.id, lines=[], by_reads=True
+)
 TRANSFER_RECEIPT: Final = TransferReceiptBody(source_event_id="store-001/in-5", at=_BEFORE, zone="BACK")
 COUNT: Final = CountBody(
     source_event_id="count-2026-11-22-back",

@@ -12,6 +12,7 @@ from gateway.trade.errors import (
     AlreadySoldError,
     BelowTaggedError,
     NotReceivingError,
+    NotReturnedError,
     ReservationError,
     ShipmentExistsError,
     ShipmentStateError,
@@ -30,7 +31,7 @@ def refused() -> Iterator[None]:
     try:
         yield
     except DeskError as error:
-        raise RefusedError(_of_shipment(error) or _problem(error)) from error
+        raise RefusedError(_of_shipment_or_return(error) or _problem(error)) from error
 
 
 def _problem(error: DeskError) -> Problem:
@@ -58,7 +59,7 @@ def _problem(error: DeskError) -> Problem:
     return Problem(kind, str(error), members)
 
 
-def _of_shipment(error: DeskError) -> Problem | None:
+def _of_shipment_or_return(error: DeskError) -> Problem | None:
     kind, members = None, _NONE
     match error:
         case UnknownShipmentError(name=name):
@@ -69,4 +70,6 @@ def _of_shipment(error: DeskError) -> Problem | None:
             kind, members = problem.SHIPMENT_STATE, {"value": state}
         case ReservationError(reservation=reservation):
             kind, members = problem.RESERVATION_UNUSABLE, {"value": reservation}
+        case NotReturnedError(items=items):
+            kind, members = problem.NOT_RETURNED, {"value": items[:ITEMS_SHOWN]}
     return None if kind is None else Problem(kind, str(error), members)

@@ -1,4 +1,4 @@
-"""Sales, returns, counts and adjustments: what tills, ERP and people do to stock. Each is taken once."""
+"""Sales, counts and adjustments: what tills, ERP and people do to stock. Each is taken once."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeAlias
@@ -20,14 +20,13 @@ from gateway.http.trade_bodies import (
     CountBody,
     DeltaBody,
     EraseBody,
-    ReturnBody,
     SaleBody,
     SetBody,
     TotalsBody,
 )
 from gateway.http.trade_refusals import refused
-from gateway.http.trade_rows import AdjustmentTaken, CountTaken, Erased, ReturnTaken, SaleTaken, TotalsTaken
-from gateway.http.trade_said import count_of, delta_of, references_of, return_of, sale_of, set_of, totals_of
+from gateway.http.trade_rows import AdjustmentTaken, CountTaken, Erased, SaleTaken, TotalsTaken
+from gateway.http.trade_said import count_of, delta_of, references_of, sale_of, set_of, totals_of
 from gateway.trade.trade import Trade
 
 Writer: TypeAlias = Annotated[Caller, Depends(requires("stock:write"))]
@@ -81,24 +80,6 @@ def _sales(router: APIRouter, trade: Trade, clock: Callable[[], int]) -> None:
         sale = sale_of(body, clock())
         with refused():
             return answered(await trade.sell(sale, references_of(body), actor=caller.key_id))
-
-    @router.post(
-        "/v1/returns",
-        summary="Goods came back",
-        response_class=Response,
-        responses=taken(ReturnTaken, examples.RETURN_TAKEN, *_ITEMS, problem.UNKNOWN_ZONE),
-        openapi_extra=request_body(ReturnBody, {"one item": examples.RETURN}),
-    )
-    async def returns(request: Request, caller: Writer) -> Response:
-        """At any site, wherever it was bought. Returned goods are for sale when somebody has looked at them.
-
-        Say so at once (`disposition: sellable`), or later by an adjustment with the reason `checked`.
-        """
-        body = await body_of(request, ReturnBody, SALE_MAX_BYTES)
-        check_site(caller, body.site)
-        said = return_of(body, clock())
-        with refused():
-            return answered(await trade.give_back(said, references_of(body), actor=caller.key_id))
 
 
 def _counts(router: APIRouter, trade: Trade, clock: Callable[[], int]) -> None:

@@ -50,6 +50,16 @@ class ReturnTaken(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: str
 
 
+class InspectionTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """Returned goods were looked at: what is for sale again, and what is damaged."""
+
+    source_event_id: str
+    site: str
+    restocked: list[UnitsOf]
+    damaged: list[UnitsOf]
+    recorded_at: str
+
+
 class ShipmentLine(msgspec.Struct, frozen=True, kw_only=True):
     """A SKU of a shipment. `seen`: of its named items those that the site's readers, or a count, have inside.
 
@@ -83,6 +93,41 @@ class ShipmentRow(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[ShipmentLine]
 
 
+class DockRead(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that readers saw come in: by which zone, and when. `expected`: the shipment has it, by name or by SKU."""
+
+    digital_link: str
+    zone: str
+    at: str
+    expected: bool
+    received: bool
+
+
+class DockLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A SKU at the dock: units that are expected, and that readers saw come in; `not_read` of them, `over` beyond."""
+
+    gtin: str
+    expected: int
+    read: int
+    not_read: int
+    over: int
+
+
+class DockReads(msgspec.Struct, frozen=True, kw_only=True):
+    """What readers saw come in, held against a shipment: evidence beside what people said.
+
+    `not_read_items` are expected by name and were not read, as Digital Links; `left_out` counts rows of `items`,
+    `not_read_left_out` links that are not shown.
+    """
+
+    zones: list[str]
+    lines: list[DockLine]
+    items: list[DockRead]
+    left_out: int
+    not_read_items: list[str]
+    not_read_left_out: int
+
+
 class ShipmentItems(msgspec.Struct, frozen=True, kw_only=True):
     """A shipment with the items that are missing, and those that nobody expected, as Digital Links. For staff."""
 
@@ -91,6 +136,30 @@ class ShipmentItems(msgspec.Struct, frozen=True, kw_only=True):
     missing_left_out: int
     unexpected_items: list[str]
     unexpected_left_out: int
+    dock: DockReads
+
+
+class ShipmentSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A shipment in a list: units that are expected, and that were received, whether they were expected or not."""
+
+    id: str
+    kind: str
+    state: str
+    from_site: str | None
+    to_site: str
+    sscc: str | None
+    created_at: str
+    updated_at: str
+    expected: int
+    received: int
+
+
+class ShipmentList(msgspec.Struct, frozen=True, kw_only=True):
+    """Shipments to a site and from it, the one that changed last first; `left_out` of them are not shown."""
+
+    site: str
+    shipments: list[ShipmentSummary]
+    left_out: int
 
 
 class ShipmentTaken(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,12 @@ from gateway.http.trade_bodies import (
     CountBody,
     DeltaBody,
     GoodsLine,
+    InspectionBody,
     ReceiptBody,
     ReturnBody,
     SaleBody,
     SetBody,
+    ShipBody,
     ShipmentBody,
     StepBody,
     StockTransferBody,
@@ -25,9 +27,11 @@ from gateway.ledger.totals import BookRow
 from gateway.trade.adjustments import REASONS
 from gateway.trade.receipts import named
 from gateway.trade.said import (
+    RESTOCK,
     Count,
     Delta,
     Goods,
+    Inspection,
     ItemName,
     Notice,
     Receipt,
@@ -105,7 +109,26 @@ def return_of(body: ReturnBody, now_us: int) -> Return:
         site=body.site,
         at_us=instant("at", body.at, now_us),
         goods=goods_of(body.lines),
-        sellable=body.disposition == "sellable",
+        disposition=body.disposition,
+        zone=body.zone or "",
+    )
+
+
+def inspection_of(body: InspectionBody, now_us: int) -> Inspection:
+    """Return an inspection."""
+    everything = goods_of(body.lines)  # also: no item twice, once good and once damaged
+    restock = goods_of([line for line in body.lines if line.disposition == RESTOCK])
+    good = frozenset(restock.items)
+    damaged = Goods(
+        tuple(item for item in everything.items if item not in good),
+        goods_of([line for line in body.lines if line.disposition != RESTOCK and line.epc is None]).units,
+    )
+    return Inspection(
+        event=body.source_event_id,
+        site=body.site,
+        at_us=instant("at", body.at, now_us),
+        restock=restock,
+        damaged=damaged,
         zone=body.zone or "",
     )
 
@@ -124,8 +147,12 @@ def notice_of(body: ShipmentBody, now_us: int) -> Notice:
 
 def receipt_of(body: ReceiptBody, now_us: int) -> Receipt:
     """Return a receipt; one without lines only says that a shipment is complete."""
-    if not body.lines and not (body.complete and (body.shipment or body.sscc)):
-        raise invalid("lines", [], "what came; or `complete` with the shipment")
+    if not body.lines and not ((body.complete or body.by_reads) and (body.shipment or body.sscc)):
+        raise invalid("lines", [], "what came; or `complete` or `by_reads` with the shipment")
+    if body.by_reads and not (body.shipment or body.sscc):
+        raise invalid(
+            "by_reads", True, "the shipment, by `shipment` or `sscc`: reads are held against what is expected"
+        )
     if body.shipment and body.sscc:
         raise invalid("sscc", body.sscc, "either `shipment` or `sscc`")
     return Receipt(
@@ -137,6 +164,7 @@ def receipt_of(body: ReceiptBody, now_us: int) -> Receipt:
         sscc=sscc_of(body.sscc),
         zone=body.zone or "",
         complete=body.complete,
+        by_reads=body.by_reads,
         owner=body.owner,
     )
 
@@ -157,10 +185,11 @@ def transfer_of(body: StockTransferBody, now_us: int) -> Transfer:
     )
 
 
-def step_of(body: StepBody, shipment: str, from_site: str, action: str, now_us: int) -> Step:
+def step_of(body: StepBody | ShipBody, shipment: str, from_site: str, action: str, now_us: int) -> Step:
     """Return a step of a transfer."""
     at_us = instant("at", body.at, now_us)
-    return Step(event=body.source_event_id, site=from_site, at_us=at_us, shipment=shipment, action=action)
+    goods = goods_of(body.lines) if isinstance(body, ShipBody) else Goods()
+    return Step(event=body.source_event_id, site=from_site, at_us=at_us, shipment=shipment, action=action, goods=goods)
 
 
 def transfer_receipt_of(body: TransferReceiptBody, shipment: str, to_site: str, now_us: int) -> Receipt:
@@ -173,7 +202,8 @@ def transfer_receipt_of(body: TransferReceiptBody, shipment: str, to_site: str, 
         shipment=shipment,
         zone=body.zone or "",
         complete=body.complete,
-        all_that_is_left=not body.lines and not body.complete,
+        all_that_is_left=not body.lines and not body.complete and not body.by_reads,
+        by_reads=body.by_reads,
     )
 
 
