@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heatmap_model
 from grafana_foundation_sdk.models import text as text_model
 
-from dashboards.influxql import Column, Question, Span
+from dashboards.influxql import Column, Fold, Question, Span
 from dashboards.target import InfluxQlTarget, data_source
 from dashboards.theme import NO_DATA, PLAIN, UNITS, Colour, Levels, mappings, thresholds
 from wire.measurement import INTERVAL_S, Field, How, Tag
@@ -108,7 +108,7 @@ def big(
         .datasource(data_source())
         .with_target(_target(question, "A", table=False))
         .unit(unit or unit_of(question, column))
-        .mappings(mappings(levels, field_of(question, column)))
+        .mappings(mappings(levels, None if column.across is Fold.COUNT else field_of(question, column)))
         .thresholds(thresholds(levels))
         .color_mode(common_model.BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(common_model.BigValueGraphMode.NONE)

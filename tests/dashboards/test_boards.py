@@ -203,6 +203,13 @@ def test_states_have_their_words_and_the_worst_is_red() -> None:
     assert DEVICE.field("up").unit is Unit.STATE
 
 
+def test_a_count_of_things_in_a_state_is_a_number_and_no_state() -> None:
+    board = MADE["lastunit-devices"]
+    down = next(panel for panel in panels(board) if panel["title"] == "Devices down")
+    values = [one["options"] for one in down["fieldConfig"]["defaults"]["mappings"] if one["type"] == "value"]
+    assert [[result["text"] for result in one.values()] for one in values] == [["all up"]]
+
+
 # -- rules
 
 
