@@ -1,5 +1,5 @@
 #!/bin/sh
-# The real servers that the tests talk to: a broker, a database, a browser. Nothing is started here: each test starts
+# The real servers that the tests talk to: a broker, a database, two stores of time series, a browser. Nothing is started here: each test starts
 # its own, on a free port, in its own folder, and stops it.
 set -eu
 
@@ -19,6 +19,8 @@ pg_bin=$(ls -d /usr/lib/postgresql/*/bin/postgres 2>/dev/null | sort -V | tail -
 need openssl openssl
 need mosquitto mosquitto /usr/sbin/mosquitto
 need postgresql "${pg_bin:-/nonexistent}" postgres
+need influxdb influxd /usr/sbin/influxd
+need victoria-metrics victoria-metrics /usr/sbin/victoria-metrics
 need "chromium fonts-dejavu-core" chromium chromium-browser
 
 if [ -z "$missing" ]; then

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.limits import CHECKPOINT_ENTRIES, CHECKPOINT_S, LEASE_TTL_S, SOLD_GRACE_S
+from gateway.series.limits import MIB, OUTBOX_MAX_BYTES, RETENTION_DAYS
 from wire.errors import WireError
 from wire.site import Site
 from wire.site_file import decode_site_text, parse_site
@@ -64,6 +65,25 @@ class GatewayConfig(BaseSettings):
     )
     sold_grace_s: int = Field(
         default=SOLD_GRACE_S, ge=0, le=86_400, description="how long after a sale edges still read the sold item"
+    )
+    gateway_name: str = Field(
+        default="gateway", pattern=r"^[!-~]{1,64}$", description="what this process is called in time series"
+    )
+    series_days: int = Field(
+        default=RETENTION_DAYS, ge=1, le=3_650, description="how long the database keeps time series"
+    )
+    series_url: str = Field(default="", description="a server of time series as well: http://host:8086; none by itself")
+    series_api: Literal["v2", "v1"] = Field(
+        default="v2", description="how it is written to: v2 (InfluxDB 2, 3, VictoriaMetrics) or v1 (InfluxDB 1)"
+    )
+    series_bucket: str = Field(
+        default="lastunit", min_length=1, description="v2: bucket; v1: database, or database/retention-policy"
+    )
+    series_org: str = Field(default="", description="v2: organisation")
+    series_token_file: Path | None = Field(default=None, description="file with its token, or user:password (v1)")
+    series_ca_file: Path | None = Field(default=None, description="certificates that may sign its own (https)")
+    series_outbox_mb: int = Field(
+        default=OUTBOX_MAX_BYTES // MIB, ge=1, le=100_000, description="megabytes of points that wait for it, at most"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
 
