@@ -1,4 +1,4 @@
-"""Evidence in a site's input log: what was sold, received, returned, counted or put somewhere, as one entry says it.
+"""Evidence in a site's input log: what was sold, received, returned, counted, put somewhere or missed.
 
 Items are named by their identity, GTIN and serial, however they were written when they came in. Who writes an entry
 has checked it against the site of that moment; the fold checks again by the site of the entry's place in the log, and

@@ -6,6 +6,7 @@ handhelds. Whatever cannot be used is counted by its reason in the fold's figure
 * A scan with the purpose `sale` or `receive` is evidence when it reads as a GTIN; with a serial (AI 21 of an element
   string or Digital Link) it names the item. `count` and `lookup` scans change nothing.
 * Evidence never lies in the future: an instant after its receipt becomes the receipt.
+* A miss (a picker looked for an item in its zone and did not find it) changes no place and no book.
 * A sale without an item is the tracker's to place. Receipts and returns without items concern the book only.
 """
 
@@ -31,6 +32,7 @@ from wire.site import OUT, Site
 UNITS: Final = {EvidenceKind.SALE: -1, EvidenceKind.RECEIPT: 1, EvidenceKind.RETURN: 1}
 """What one unit of this evidence does to the book."""
 
+_NEED_A_ZONE: Final = frozenset({EvidenceKind.COUNT, EvidenceKind.PLACE, EvidenceKind.MISS})
 _PURPOSES: Final = {"sale": EvidenceKind.SALE, "receive": EvidenceKind.RECEIPT}
 
 
@@ -94,7 +96,7 @@ class Witness:
         said.zone = self._zones.get(entry.zone, "") if entry.kind is not EvidenceKind.SALE else ""
         if said.zone == OUT and entry.kind is not EvidenceKind.PLACE:
             said.zone = ""
-        if not said.zone and entry.kind in {EvidenceKind.COUNT, EvidenceKind.PLACE}:
+        if not said.zone and entry.kind in _NEED_A_ZONE:
             return Heard()
         heard = self._heard(said)
         if entry.kind is EvidenceKind.COUNT and heard.evidence is not None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +16,7 @@ from gateway.availability import Ladder, decode_ladder, offer, standing
 from gateway.holds.asked import Who
 from gateway.holds.errors import Alternative, InsufficientError, Shortage
 from gateway.holds.limits import ALTERNATIVE_SITES_MAX, ALTERNATIVES_MAX
+from gateway.http.reservation_rows import AlternativeSite, HeldLine, Reservation
 from gateway.site_view import SiteViews
 from gateway.storage.schema import stock, stock_count
 
@@ -36,6 +38,15 @@ class Elsewhere:
         """Return the refusal with the sites of this caller that have enough."""
         return InsufficientError([self._of(shortage, who) for shortage in error.shortages])
 
+    def beside(self, line: HeldLine, who: Who) -> HeldLine:
+        """Return a line with the sites that have what it lacks."""
+        if not line.substitution_needed:
+            return line
+        named = self._of(Shortage(line.gtin, line.site, line.substitution_needed, 0), who)
+        return replace(
+            line, alternatives=[AlternativeSite(one.site, one.atp, one.confidence) for one in named.alternatives]
+        )
+
     def _of(self, short: Shortage, who: Who) -> Shortage:
         found = []
         for row in self.rows.get(short.gtin, ()):
@@ -46,6 +57,17 @@ class Elsewhere:
                 found.append(Alternative(row.site, offered.atp, offered.confidence))
         found.sort(key=lambda one: (-(one.confidence or 0.0), -one.atp, one.site))
         return Shortage(short.gtin, short.site, short.requested, short.atp, tuple(found[:ALTERNATIVES_MAX]))
+
+
+async def with_alternatives(
+    connection: AsyncConnection, views: SiteViews, who: Who, answer: Reservation
+) -> Reservation:
+    """Return a reservation with other sites of this caller that have what its lines lack, as of now."""
+    lacking = {line.gtin for line in answer.lines if line.substitution_needed}
+    if not lacking:
+        return answer
+    others = await elsewhere(connection, views, lacking)
+    return replace(answer, lines=[others.beside(line, who) for line in answer.lines])
 
 
 async def elsewhere(connection: AsyncConnection, views: SiteViews, gtins: Collection[str]) -> Elsewhere:

@@ -17,8 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
 from gateway.holds import verbs
+from gateway.holds.alternatives import with_alternatives
 from gateway.holds.asked import Asked, Made, Who
 from gateway.holds.batch import Batches, Lock, TakenError
+from gateway.holds.elsewhere import Elsewhere
 from gateway.holds.errors import BusyError, KeyReusedError, TooManyHoldsError, UnknownHoldError
 from gateway.holds.follow_up import FollowUp, nothing_follows
 from gateway.holds.ids import NewId
@@ -26,6 +28,7 @@ from gateway.holds.life import State, Verb, allowed
 from gateway.holds.limits import ATTEMPTS, BATCH_MAX, COLLECT_S, QUEUE_MAX, VERBS_AT_ONCE, VERBS_WAITING_MAX
 from gateway.holds.open_holds import Counted, OpenHolds
 from gateway.holds.rows import Held, read_hold, shown
+from gateway.holds.tell import tell_sites
 from gateway.holds.verbs import ItemName, Work
 from gateway.holds.writer import Writer, nothing, stay
 from gateway.http.reservation_rows import Reservation
@@ -59,6 +62,7 @@ class Holds:
         committed: Callable[[], None] = nothing,
         follow_up: FollowUp = nothing_follows,
     ) -> None:
+        self._elsewhere: Elsewhere | None = None
         self._database = database
         self._clock = clock
         self._new_id = new_id
@@ -84,6 +88,10 @@ class Holds:
     def counters(self) -> dict[str, int]:
         """Return all counters of this process."""
         return self._writer.counters() | {"hold_verbs_waiting": self._verbs_waiting}
+
+    def ask(self, elsewhere: Elsewhere) -> None:
+        """Have what a site does not have asked for elsewhere, by a part that makes holds itself."""
+        self._elsewhere = elsewhere
 
     async def close(self) -> None:
         """Decide what waits."""
@@ -112,12 +120,13 @@ class Holds:
         return Made(bytes(row.answer), replayed=True)
 
     async def get(self, who: Who, name: str) -> Reservation:
-        """Return a reservation as it is now. Raises `UnknownHoldError`."""
+        """Return a reservation as it is now, with other sites for what it lacks. Raises `UnknownHoldError`."""
         async with self._database.read() as connection:
             held = await read_hold(connection, name)
-            if held is None or not _sees(who, held):
+            if held is None or not held.seen_by(who):
                 raise UnknownHoldError(name)
-            return await self._shown(connection, held, self._clock())
+            answer = await self._shown(connection, held, self._clock())
+            return await with_alternatives(connection, self._views, who, answer)
 
     async def confirm(self, who: Who, name: str, collect_s: int | None = None) -> tuple[Reservation, bool]:
         """Make a hold last; return it, and whether it had been done before, as all of these do.
@@ -155,7 +164,10 @@ class Holds:
         return await self._change(who, name, Verb.PICK, act)
 
     async def pick_miss(self, who: Who, name: str, item: ItemName) -> tuple[Reservation, bool]:
-        """Say that an item was not found. Raises `ItemNotHeldError` too."""
+        """Say that an item was not found; what its site does not have is asked for elsewhere, before this returns.
+
+        Raises `ItemNotHeldError` too.
+        """
         done = True
 
         async def act(work: Work) -> None:
@@ -163,7 +175,11 @@ class Holds:
             done = await verbs.pick_miss(work, item)
 
         answer, replayed = await self._change(who, name, Verb.PICK_MISS, act)
-        return answer, replayed or not done
+        lacking = sorted({line.site for line in answer.lines if line.substitution_needed})
+        if self._elsewhere is not None:
+            for site in lacking:
+                await self._elsewhere.serve(name, site)
+        return await self.get(who, name) if lacking else answer, replayed or not done
 
     async def fulfil(self, who: Who, name: str) -> tuple[Reservation, bool]:
         """Hand it over. Raises `NothingHeldError` too."""
@@ -222,7 +238,7 @@ class Holds:
 
     async def _once(self, who: Who, name: str, *, verb: Verb, act: Act) -> tuple[Reservation, bool]:
         async with self._database.write() as connection:
-            work = await self._locked(connection, who, name, lambda held: _sees(who, held))
+            work = await self._locked(connection, who, name, lambda held: held.seen_by(who))
             held = work.held
             replayed = not allowed(name, held.state_at(work.now_us), verb)
             if not replayed:
@@ -255,8 +271,8 @@ class Holds:
         held = await read_hold(work.connection, work.held.id)
         assert held is not None
         all_picked = all_picked and held.state is State.PICKED
-        await self._follow_up(work.connection, held, why=why, now_us=work.now_us, all_picked=all_picked)
-        await verbs.tell_sites(work)
+        await self._follow_up(work.connection, held, why=why, now_us=work.now_us, all_picked=all_picked, at=work.at)
+        await tell_sites(work)
         return held
 
     async def _shown(self, connection: AsyncConnection, held: Held, now_us: int) -> Reservation:
@@ -278,10 +294,3 @@ class Holds:
             yield
         finally:
             self._slots.release()
-
-
-def _sees(who: Who, held: Held) -> bool:
-    """Whether a reservation is shown to this key: its own, or to staff of all its sites. A stub has no line."""
-    if not held.lines:
-        return False
-    return held.key == who.key or (who.staff and all(who.sees(site) for site in held.sites))

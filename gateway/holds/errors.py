@@ -70,6 +70,14 @@ class UnknownHoldError(HoldError):
         super().__init__(f"no reservation {name!r} of this key")
 
 
+class UnknownOrderError(HoldError):
+    """There is no such order, or it is none of the caller's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"no order {name!r} of this key")
+
+
 class ExpiredError(HoldError):
     """The hold is over: its time ran out before it was confirmed."""
 

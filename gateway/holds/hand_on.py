@@ -6,7 +6,7 @@ When the first got its units back meanwhile, or one of the others is over, nothi
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from sqlalchemy import update
@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.holds.follow_up import FollowUp
 from gateway.holds.life import State
-from gateway.holds.rows import Held, drop_line, let_go, read_hold, write_line, write_state
+from gateway.holds.rows import Held, drop_line, let_go, read_hold, unbind, write_line, write_state
+from gateway.holds.verbs import ItemName
 from gateway.ledger.retell import lock_skus, retell, shelf_of
 from gateway.site_view import SiteViews
 from gateway.storage.commerce import reservation
@@ -33,15 +34,21 @@ async def hand_on(
     site: str,
     takers: Sequence[str],
     now_us: int,
+    loses: Collection[ItemName] = (),
 ) -> bool:
-    """Hand what `giver` lacks at a site on to `takers`, which hold exactly that; return whether it was done."""
+    """Hand what `giver` lacks at a site on to `takers`, which hold exactly that; return whether it was done.
+
+    `loses`: items that it still holds, and gives up for theirs, unless somebody has one of them in his hands by now.
+    """
     names = sorted({giver, *takers})
     seen = [await read_hold(connection, name) for name in names]
     keys = [key for held in seen if held is not None for key in held.keys]
     locked = await lock_skus(connection, keys, now_us)
     found = {name: await read_hold(connection, name, lock=True) for name in names}
     gives, takes = found[giver], [held for name in takers if (held := found[name]) is not None]
-    if gives is None or len(takes) != len(takers) or not _fits(gives, site, takes, now_us):
+    if gives is None or len(takes) != len(takers) or not all(_give_up(gives, name) for name in loses):
+        return False
+    if not _fits(gives, site, takes, now_us):
         return False
     shelves = {
         name: shelf_of(view) for name, view in (await views.load(connection, {key.site for key in keys})).items()
@@ -49,14 +56,29 @@ async def hand_on(
     order = gives.order_id or gives.id
     for held in takes:
         await write_state(connection, held, now_us, state=State.CONFIRMED.value, order_id=order)
+    await unbind(connection, loses)
     await _give(connection, gives, site, now_us)
     await connection.execute(update(reservation).where(reservation.c.id == giver).values(order_id=order))
     why = {key: HANDED_ON if key in gives.keys else CONFIRMED for key in locked}
     await retell(connection, locked, shelves, why, now_us)
-    for name in names:
-        held = await read_hold(connection, name)
+    after = {name: await read_hold(connection, name) for name in names}
+    taken = [held for name in takers if (held := after[name]) is not None]
+    for name, held in after.items():
         assert held is not None
-        await follow_up(connection, held, why=HANDED_ON if name == giver else CONFIRMED, now_us=now_us)
+        if name == giver:
+            await follow_up(connection, held, why=HANDED_ON, now_us=now_us, at=site, to=taken)
+        else:
+            await follow_up(connection, held, why=CONFIRMED, now_us=now_us)
+    return True
+
+
+def _give_up(gives: Held, name: ItemName) -> bool:
+    """Take an item off its line, in memory; return whether it was there and nobody had it in his hands."""
+    line = gives.line_of(*name)
+    if line is None or (name[1], False) not in line.items:
+        return False
+    line.items.remove((name[1], False))
+    line.substitution_needed += 1
     return True
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import and_, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import iso, iso_or_none
+from gateway.holds.asked import Who
 from gateway.holds.life import State, state_at
 from gateway.http.reservation_rows import HeldItem, HeldLine, Reservation, item_link
 from gateway.ledger.picture import SkuKey
@@ -54,6 +55,7 @@ class Held:
     name: str
     sha256: bytes
     answer: bytes
+    channel: str = ""
     order_id: str | None = None
     collect_by_us: int | None = None
     lines: list[Line] = field(default_factory=list)
@@ -71,6 +73,12 @@ class Held:
     def state_at(self, now_us: int) -> State:
         """Return its state at an instant."""
         return state_at(self.state, self.expires_us, now_us)
+
+    def seen_by(self, who: Who) -> bool:
+        """Whether it is shown to this key: its own, or to staff of all its sites. A stub has no line."""
+        if not self.lines:
+            return False
+        return self.key == who.key or (who.staff and all(who.sees(site) for site in self.sites))
 
     def line_of(self, gtin: str, serial: str) -> Line | None:
         """Return the line that an item is bound to."""
@@ -97,6 +105,7 @@ async def read_hold(connection: AsyncConnection, name: str, *, lock: bool = Fals
         name=row.idempotency_key,
         sha256=bytes(row.body_sha256),
         answer=bytes(row.answer),
+        channel=row.channel,
         order_id=row.order_id,
         collect_by_us=row.collect_by_us,
     )

@@ -6,14 +6,12 @@ expired: to renew it is to ask anew.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import standing
-from gateway.fold.evidence import EvidenceEntry, encode_evidence
 from gateway.holds.asked import Who
 from gateway.holds.batch import EXPIRED, bind
 from gateway.holds.decide import OpenStock, Wish, decide
@@ -32,11 +30,10 @@ from gateway.holds.rows import Held, Line, drop_line, lapse, let_go, unbind, wri
 from gateway.ledger.accounts import OWN, Because, StateChange, post_untagged, set_states
 from gateway.ledger.picture import AVAILABLE, DAMAGED, MISSING, SOLD, SkuKey, SkuPicture, Unit, mend
 from gateway.ledger.retell import Locked, Shelf, pictures_of
-from gateway.presence.tracker import EvidenceKind
-from gateway.storage import input_log
 from gateway.storage.commerce import api_key, posting, reference, reservation
-from gateway.storage.input_log import Kind, NewEntry
+from gateway.storage.schema import item
 from gateway.storage.statement import upsert_into
+from wire.site import OUT
 
 ItemName = tuple[str, str]
 """GTIN and serial."""
@@ -58,11 +55,21 @@ REASONS: Final = {
 """Why the stock of a SKU changed, as its event says."""
 
 
+class Missed(NamedTuple):
+    """An item that was looked for in a zone of a site, and not found."""
+
+    site: str
+    zone: str
+    item: ItemName
+
+
 @dataclass(slots=True)
 class Work:
     """The transaction of one verb. `changed` are SKUs whose facts changed, with the reason; `retell` follows.
 
-    `handed_over`: lines whose sale the sites' logs are told of at the end.
+    `handed_over`: lines whose sale the sites' logs are told of at the end; `missed`: items that were not found, with
+    the site and zone where they were looked for, of which they are told, too. `at`: the one site where it happens,
+    empty for all.
     """
 
     connection: AsyncConnection
@@ -74,6 +81,8 @@ class Work:
     new_id: NewId
     changed: dict[SkuKey, str] = field(default_factory=dict)
     handed_over: list[Line] = field(default_factory=list)
+    missed: list["Missed"] = field(default_factory=list)
+    at: str = ""
 
     async def pictures(self) -> dict[SkuKey, SkuPicture]:
         """Return the SKUs of the hold as they are now."""
@@ -215,7 +224,8 @@ async def pick_miss(work: Work, name: ItemName, *, damaged: bool = False) -> boo
     """Write that a held item is not where it should be, or is damaged; return False if that was said before.
 
     It becomes `missing` or `damaged`; `retell` gives the hold the next best one, or says `substitution_needed`. A hold
-    that was picked is to be picked on. Raises `ItemNotHeldError`.
+    that was picked is to be picked on. The site's log is told that it was not found where it was believed to be; one
+    that is damaged was found. Raises `ItemNotHeldError`.
     """
     held = work.held
     line = held.line_of(*name)
@@ -226,12 +236,22 @@ async def pick_miss(work: Work, name: ItemName, *, damaged: bool = False) -> boo
     because = Because(PICK_MISS, held.id, work.who.key)
     change = StateChange(*name, DAMAGED if damaged else MISSING, because)
     await set_states(work.connection, line.key.site, [change], work.now_us)
+    zone = "" if damaged else await _zone_of(work, line.key.site, name)
+    if zone:
+        work.missed.append(Missed(line.key.site, zone, name))
     line.items = [(serial, picked) for serial, picked in line.items if serial != name[1]]
     line.substitution_needed += 1
     await unbind(work.connection, [name])
     await write_line(work.connection, held, line)
     await work.write(State.CONFIRMED if held.state is State.PICKED else held.state)
     return True
+
+
+async def _zone_of(work: Work, site: str, name: ItemName) -> str:
+    """Return the zone where an item is believed to be, empty when it is not in the site."""
+    here = (item.c.site == site) & (item.c.gtin == name[0]) & (item.c.serial == name[1])
+    zone = await work.connection.scalar(select(item.c.zone).where(here))
+    return "" if zone in {None, OUT} else str(zone)
 
 
 async def untagged_miss(work: Work, line: Line, *, damaged: bool = False) -> None:
@@ -261,9 +281,9 @@ async def missed_before(work: Work, name: ItemName) -> bool:
 async def fulfil(work: Work, only: str = "") -> None:
     """Hand over what is held, of all sites or of one: items and untagged units are sold.
 
-    The sites' logs hear of it at the end (`tell_sites`). Units that need a substitution are not handed over; the answer
-    says how many. When other sites have not handed over theirs, the lines of this one leave the reservation, as with a
-    sale at a till. Raises `NothingHeldError`.
+    The sites' logs hear of it at the end (`gateway.holds.tell`). Units that need a substitution are not handed over;
+    the answer says how many. When other sites have not handed over theirs, the lines of this one leave the reservation,
+    as with a sale at a till. Raises `NothingHeldError`.
     """
     held, connection, now_us = work.held, work.connection, work.now_us
     given = [line for line in held.lines if only in {"", line.key.site}]
@@ -281,6 +301,7 @@ async def fulfil(work: Work, only: str = "") -> None:
         line.untagged = sold
         await write_line(connection, held, line)
     work.handed_over = given
+    work.at = only
     if len(given) == len(held.lines):
         await work.write(State.FULFILLED, swept=True, collect_by_us=None)
         return
@@ -302,31 +323,6 @@ async def _post_untagged(work: Work, picture: SkuPicture, line: Line, because: B
             )
             left -= taken
     return line.untagged - left
-
-
-async def tell_sites(work: Work) -> None:
-    """Append the sale of what was handed over to the sites' logs: the last locks of the transaction."""
-    held, now_us = work.held, work.now_us
-    for site in sorted({line.key.site for line in work.handed_over}):
-        lines = [line for line in work.handed_over if line.key.site == site]
-        items = tuple((line.key.gtin, serial) for line in lines for serial, _ in line.items)
-        sold = EvidenceEntry(id=f"{FULFIL}:{held.id}", kind=EvidenceKind.SALE, at_us=now_us, items=items, posted=True)
-        entries = [sold] if items else []
-        entries += [
-            msgspec.structs.replace(
-                sold,
-                id=f"{sold.id}:{line.number}",
-                items=(),
-                gtin=line.key.gtin,
-                quantity=line.untagged,
-                untagged=line.untagged,
-            )
-            for line in lines
-            if line.untagged
-        ]
-        if entries:
-            new = [NewEntry(now_us, Kind.EVIDENCE, encode_evidence(entry)) for entry in entries]
-            await input_log.append(work.connection, site, new)
 
 
 async def transfer(work: Work, references: Sequence[tuple[str, str]], to_key: str) -> None:

@@ -3,7 +3,8 @@
 The fold says where items go; commerce has its own words for what that means. An item that leaves without a sale is
 `left_unsold`, unless a sale by SKU still waits for its item: then it is that one. What comes back after it left, was
 missing or was on its way is `available` again. An item that was sold stays sold wherever it is seen: only a return
-makes it ours.
+makes it ours. An item that nobody named, which the tracker only took for one that was sold, is `available` again when
+the tracker takes that back: then the sale waits for its item anew.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -30,10 +31,14 @@ _NOT_FOUND: Final = frozenset({"counted", "placed"})
 
 @dataclass(slots=True)
 class Consequences:
-    """What is to be posted: states of items, units that are owed from now on, and units whose item is known."""
+    """What is to be posted: states of items, units that are owed from now on, and units whose item is known.
+
+    `taken_back`: units whose item was known, and is not any more; they are posted before `placed`.
+    """
 
     states: dict[ItemName, StateChange] = field(default_factory=dict)
     sold_by_sku: list[tuple[str, int, Because]] = field(default_factory=list)
+    taken_back: list[tuple[str, Because]] = field(default_factory=list)
     placed: list[tuple[str, Because]] = field(default_factory=list)
 
 
@@ -47,16 +52,19 @@ def consequences(
     loose: Mapping[str, int] | None = None,
     elsewhere: Collection[ItemName] = (),
     inside_another: Collection[ItemName] = (),
+    guessed: Mapping[ItemName, bool] | None = None,
 ) -> Consequences:
     """Return what follows for items that are in `states` (others: available).
 
     `unplaced` units wait for their item, by GTIN; `left` are serials of items that left unsold a short while ago, the
     newest first: a late sale by SKU is theirs. `loose` units without tags are sold before any item is waited for.
     The state of an item that is `elsewhere` was said at another site; one that is `inside_another` is seen there, and
-    has not left for nowhere.
+    has not left for nowhere. `guessed` items are sold because the tracker took them for it, not because anybody named
+    them; True: a unit that waited for its item was theirs.
     """
     far = _Far(frozenset(elsewhere), frozenset(inside_another))
     reckoning = _Reckoning(states, unplaced, left or {}, loose or {}, far)
+    reckoning.guessed |= guessed or {}
     for line in lines:
         if not line.posted:
             reckoning.line(line)
@@ -89,11 +97,13 @@ class _Reckoning:
         self._left = {gtin: list(serials) for gtin, serials in left.items()}
         self._loose = dict(loose)
         self._far = far
+        self.guessed: dict[ItemName, bool] = {}
 
     def line(self, line: BookLine) -> None:
         """Take a piece of evidence."""
         because = Because(line.kind.value, line.source, "", line.at_us)
         for serial in line.serials:
+            self.guessed.pop((line.gtin, serial), None)
             self._let((line.gtin, serial), SOLD if line.kind is EvidenceKind.SALE else AVAILABLE, because)
         if line.kind is EvidenceKind.SALE and not line.serials:
             self._sale_by_sku(line.gtin, -line.units, because)
@@ -109,14 +119,25 @@ class _Reckoning:
             return  # it is another site's already; or it lies at the dock still and waits for the van
         if state in _BACK and not gone:
             self._let(name, AVAILABLE, because)
+        elif state == SOLD and name in self.guessed and not (gone or sold):
+            self._take_back(name, because)
         elif state == AVAILABLE and (gone or sold) and self._waiting.get(moved.gtin, 0) > 0:
             self._waiting[moved.gtin] -= 1
             self.found.placed.append((moved.gtin, because))
             self._let(name, SOLD, because)
+            self.guessed[name] = True
         elif state == AVAILABLE and sold:
             self._let(name, SOLD, because)
+            self.guessed[name] = False
         elif state == AVAILABLE and gone:
             self._let(name, MISSING if moved.cause in _NOT_FOUND else LEFT_UNSOLD, because)
+
+    def _take_back(self, name: ItemName, because: Because) -> None:
+        """Let an item that was taken for a sold one be ours again; its sale waits for another."""
+        self._let(name, AVAILABLE, because)
+        if self.guessed.pop(name):
+            self._waiting[name[0]] = self._waiting.get(name[0], 0) + 1
+            self.found.taken_back.append((name[0], because))
 
     def _sale_by_sku(self, gtin: str, units: int, because: Because) -> None:
         late = self._left.get(gtin, [])

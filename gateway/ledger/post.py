@@ -32,8 +32,9 @@ from gateway.ledger.accounts import (
     set_states,
     states_of,
 )
-from gateway.ledger.consequences import consequences
+from gateway.ledger.consequences import ItemName, consequences
 from gateway.ledger.errors import LedgerError
+from gateway.ledger.guessed import guessed_sales
 from gateway.ledger.movement import Movement
 from gateway.ledger.picture import AVAILABLE, LEFT_UNSOLD, SOLD, SkuKey
 from gateway.ledger.retell import Locked, Shelf, keys_of, lock_skus, retell
@@ -126,14 +127,34 @@ async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked
     by_sku = [line for line in lines if line.kind is EvidenceKind.SALE and not line.serials]
     left = await _left_unsold(connection, at.site, by_sku)
     loose = await _untagged(connection, at.site, by_sku)
+    guessed = await guessed_sales(connection, at.site, _seen_again(facts.movements, states, elsewhere))
     found = consequences(
-        states, unplaced, lines, facts.movements, left=left, loose=loose, elsewhere=elsewhere, inside_another=inside
+        states,
+        unplaced,
+        lines,
+        facts.movements,
+        left=left,
+        loose=loose,
+        elsewhere=elsewhere,
+        inside_another=inside,
+        guessed=guessed,
     )
     for gtin, units, because in found.sold_by_sku:
         await owe(connection, SkuKey(at.site, gtin), units, because, at.now_us)
+    for gtin, because in found.taken_back:
+        key = SkuKey(at.site, gtin)
+        await post_untagged(connection, key, 1, (UNPLACED, SOLD), because=because, now_us=at.now_us)
     for gtin, because in found.placed:
         await _place(connection, SkuKey(at.site, gtin), because, at.now_us)
     await set_states(connection, at.site, list(found.states.values()), at.now_us)
+
+
+def _seen_again(
+    movements: Sequence[Movement], states: Mapping[ItemName, str], elsewhere: Collection[ItemName]
+) -> set[ItemName]:
+    """Return items that are sold here, and are seen inside all the same."""
+    names = {(moved.gtin, moved.serial) for moved in movements if moved.debit != OUT}
+    return {name for name in names - set(elsewhere) if states.get(name) == SOLD}
 
 
 async def _inside_others(

@@ -83,7 +83,7 @@ class Engine:
         self.tiers = Tiers(self.state, self.resting)
         self.waking = Waking(plan, self.state, self.resting, self.tiers)
         self.prints = Fingerprints(self.state, self.air, physics)
-        self.witnesses = Witness(plan, self.state)
+        self.witnesses = Witness(plan, self.state, physics.gone_weight)
         door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
         self.judging = Judging(plan, self.state, self.air, door, physics)
         self.leaving = Leaving(self.state, self.air, self.portal, physics)

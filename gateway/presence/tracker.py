@@ -62,6 +62,8 @@ class EvidenceKind(StrEnum):
     COUNT = "count"
     PLACE = "place"
     """A person says where the items are (`OUT`: gone)."""
+    MISS = "miss"
+    """A person looked for the items in the zone where they should be, and did not find them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

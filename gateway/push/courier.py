@@ -26,7 +26,7 @@ from gateway.push import webhook_store as store
 from gateway.push.address import AddressError, parse_url
 from gateway.push.delivery import Outcome, Progress, State, after, stopped
 from gateway.push.limits import CURSOR_WRITE_S, PAGE_EVENTS, POLL_S, REFUSED_TRIES, SCAN_EVENTS
-from gateway.push.rendering import Rendered, Renderings, view_of
+from gateway.push.rendering import Rendered, Renderings, hears, view_of
 from gateway.push.sender import Posts
 from gateway.push.signing import event_id, headers
 from gateway.push.thresholds import Crossings
@@ -78,15 +78,21 @@ class Office:
 
 def message_of(rendered: Rendered) -> bytes:
     """Return an event as an address gets it: `type`, `timestamp`, `data` (Standard Webhooks, payload structure)."""
-    kind, as_of = rendered.kind.encode(), rendered.as_of.encode()
-    return b'{"type":"%b.changed","timestamp":"%b","data":%b}' % (kind, as_of, rendered.body)
+    kind, what, as_of = rendered.kind.encode(), rendered.what.encode(), rendered.as_of.encode()
+    return b'{"type":"%b.%b","timestamp":"%b","data":%b}' % (kind, what, as_of, rendered.body)
 
 
 class Courier:
-    """Serves one webhook until it is stopped, its owner changes it, or it is cancelled."""
+    """Serves one webhook until it is stopped, its owner changes it, or it is cancelled.
 
-    def __init__(self, webhook: store.Webhook, policy: Policy, office: Office, sender: Posts) -> None:
+    `orders`: whether it hears of the orders of its channel.
+    """
+
+    def __init__(
+        self, webhook: store.Webhook, policy: Policy, office: Office, sender: Posts, *, orders: bool = False
+    ) -> None:
         self.policy = policy
+        self.orders = orders
         self.webhook = webhook
         self._office = office
         self._sender = sender
@@ -139,7 +145,8 @@ class Courier:
             self._move(row.seq)
             return True
         rendered = self._office.renderings.of(row, self._view)
-        if not self._crossings.passes(row.site, row.gtin, rendered.atp):
+        heard = hears(rendered, self.policy, orders=self.orders)
+        if not heard or not self._crossings.passes(row.site, row.gtin, rendered.atp):
             self._move(row.seq)
             return True
         return await self._deliver(row.seq, message_of(rendered))

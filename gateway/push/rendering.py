@@ -20,6 +20,7 @@ import msgspec
 
 from gateway.availability import LIVE, Policy, decode_ladder, offer
 from gateway.http.ports import ChangeRow
+from gateway.order_event import ORDER
 from gateway.push.limits import RENDERED_MAX
 from gateway.stock_event import STOCK, ZONE
 
@@ -38,7 +39,10 @@ class View(NamedTuple):
 
 
 class Rendered(msgspec.Struct, frozen=True, gc=False):
-    """A change as a channel sees it; `atp` is None of a zone's change. `body` is one line of JSON."""
+    """A change as a channel sees it; `atp` is None of a zone's or an order's. `body` is one line of JSON.
+
+    `what` happened to the `kind`. `channel`: whose it is, of an order; empty: everybody's.
+    """
 
     seq: int
     site: str
@@ -47,6 +51,8 @@ class Rendered(msgspec.Struct, frozen=True, gc=False):
     atp: int | None
     as_of: str
     body: bytes
+    what: str = "changed"
+    channel: str = ""
 
 
 def view_of(policy: Policy, *, moves: bool = False) -> View:
@@ -69,6 +75,11 @@ def channel_event(body: dict[str, Any], ladder: bytes | None, policy: Policy, st
     return body | {"atp": offered.atp, "confidence": offered.confidence}
 
 
+def hears(rendered: Rendered, policy: Policy, *, orders: bool, staff: bool = False) -> bool:
+    """Return whether a channel is to hear of a change: of orders its own, if its key may; staff hear of all."""
+    return rendered.kind != ORDER or staff or (orders and rendered.channel == policy.name)
+
+
 def render(change: ChangeRow, view: View) -> Rendered:
     """Return a change as a view sees it: without serials always, without moves unless the view has them."""
     body = _decoder.decode(change.body)
@@ -81,8 +92,11 @@ def render(change: ChangeRow, view: View) -> Rendered:
     else:
         body = {key: value for key, value in body.items() if key not in _OF_STAFF}
     kind = str(body.get("kind", STOCK))
-    atp = None if kind == ZONE else int(body.get("atp", 0))
     as_of = str(body.get("as_of", ""))
+    if kind == ORDER:
+        what, channel = str(body.get("step", "")), str(body.get("channel", ""))
+        return Rendered(change.seq, change.site, "", kind, None, as_of, _encoder.encode(body), what, channel)
+    atp = None if kind == ZONE else int(body.get("atp", 0))
     return Rendered(change.seq, change.site, change.gtin, kind, atp, as_of, _encoder.encode(body))
 
 

@@ -30,6 +30,7 @@ from gateway.availability import Policy
 from gateway.clock import Clock
 from gateway.http.ports import ChangeFeed, ChangePage, ChangeRow, CursorAhead, CursorGone, StockRow
 from gateway.limits import LEASE_TTL_S, TICK_S
+from gateway.order_event import is_order
 from gateway.push.limits import (
     IN_FLIGHT,
     POLL_S,
@@ -202,7 +203,7 @@ class RetainedStock:
         """Publish the newest change of each SKU to every channel; return whether the broker took all."""
         newest = {(row.site, row.gtin): row for row in rows if row.gtin}
         for row in rows:
-            if not row.gtin:
+            if not row.gtin and not is_order(row.body):
                 zone = str(msgspec.json.decode(row.body).get("zone", ""))
                 self._ask_for([row.site], tuple(self._policies), zone)
         messages = [

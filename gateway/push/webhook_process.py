@@ -120,7 +120,13 @@ class WebhookProcess:
         await self._dismiss([name for name in self._couriers if self._is_over(name, wanted.get(name))])
         for name, found in wanted.items():
             if name not in self._couriers:
-                courier = Courier(found.webhook, found.policy, self._office, HttpSender(self._resolve, tls=self._tls))
+                courier = Courier(
+                    found.webhook,
+                    found.policy,
+                    self._office,
+                    HttpSender(self._resolve, tls=self._tls),
+                    orders=found.orders,
+                )
                 self._couriers[name] = courier, asyncio.create_task(courier.run(), name=f"webhook-{name}")
 
     def _is_over(self, name: str, found: store.Due | None) -> bool:
@@ -130,7 +136,8 @@ class WebhookProcess:
             return False
         if found is None:
             return True
-        return found.webhook.updated_us > courier.webhook.updated_us or found.policy != courier.policy
+        other = (found.policy, found.orders) != (courier.policy, courier.orders)
+        return other or found.webhook.updated_us > courier.webhook.updated_us
 
     async def _dismiss(self, names: list[str]) -> None:
         """End couriers; one that failed is counted, and begins anew with the next look."""

@@ -11,7 +11,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import Policy
-from gateway.keys.scopes import WEBHOOK_WRITE
+from gateway.keys.scopes import HOLD_WRITE, WEBHOOK_WRITE
 from gateway.push.delivery import Progress, State
 from gateway.push.limits import DEAD_LETTERS_MAX
 from gateway.storage.commerce import api_key, channel, dead_letter, webhook
@@ -54,11 +54,15 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A webhook that is to be served: its channel's policy, and why it must be stopped instead, if so."""
+    """A webhook that is to be served: its channel's policy, and why it must be stopped instead, if so.
+
+    `orders`: its key may see the orders of its channel (without keys everybody may).
+    """
 
     webhook: Webhook
     policy: Policy
     forbidden: str
+    orders: bool = False
 
 
 async def add(connection: AsyncConnection, made: Webhook) -> None:
@@ -122,6 +126,7 @@ async def due(connection: AsyncConnection, now_us: int) -> list[Due]:
             found := _webhook(row),
             policies.get(found.channel, Policy(found.channel)),
             _forbidden(row, now_us, keys_exist),
+            orders=not row.key or HOLD_WRITE in (row.scopes or "").split(),
         )
         for row in await connection.execute(query)
     ]

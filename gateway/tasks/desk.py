@@ -4,45 +4,38 @@ An act of a person is one transaction. If the task is a step of an order, it cha
 that is done is the verb `pick` for its items, one that cannot be done is `pick-miss`, and handing over is `fulfil`. The
 locks are those of reservations, then the task's row.
 
-When a site has no unit left for an order that is to be sent, the next best site is asked at once, within the request.
+When a site has no unit left for an order that is to be sent, the next best site is asked at once, within the request
+(`gateway.tasks.resourcing`).
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-import structlog
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
 from gateway.holds.asked import Who
 from gateway.holds.desk import Holds
-from gateway.holds.errors import BusyError, HoldError, UnknownHoldError
-from gateway.holds.hand_on import hand_on
+from gateway.holds.elsewhere import Elsewhere
+from gateway.holds.errors import UnknownHoldError
+from gateway.holds.follow_up import FollowUp, nothing_follows
 from gateway.holds.rows import read_hold
+from gateway.holds.turns import Turns
 from gateway.holds.verbs import Work
 from gateway.holds.writer import nothing
 from gateway.http.task_rows import TaskRow
 from gateway.site_view import SiteViews
 from gateway.storage.engine import Database
 from gateway.tasks.acts import Said, act_on
+from gateway.tasks.audited import audit_act
 from gateway.tasks.errors import UnknownTaskError
 from gateway.tasks.life import ORDER_KINDS, WAITING, Act, Claimant, Kind, State, step
 from gateway.tasks.limits import ACTS_AT_ONCE, ACTS_WAITING_MAX, LIST_DEFAULT
-from gateway.tasks.next_best import NextBest, lacking_of
-from gateway.tasks.orders import SHIP_FROM_STORE, OrderTasks
 from gateway.tasks.rows import shown
 from gateway.tasks.store import Task, first_tasks, newest_tasks, read_task, write_task
 
-_log: Final = structlog.get_logger("gateway.tasks")
-
-T = TypeVar("T")
-
-_AGAIN: Final = (DBAPIError, PoolTimeoutError, OSError)
-_ATTEMPTS: Final = 3
+PUT_BACK: Final = "put_back"
 
 
 @dataclass(slots=True)
@@ -51,38 +44,37 @@ class TaskFigures:
 
     tasks_done: int = 0
     tasks_cannot: int = 0
-    pick_misses_resourced: int = 0
-    pick_misses_unserved: int = 0
-    pick_miss_resource_failures: int = 0
 
 
 class Tasks:
-    """Shows tasks and lets people act on them. Without `next_best` no other site is asked."""
+    """Shows tasks and lets people act on them. Without `elsewhere` no other site is asked for what is not found.
+
+    `told` hears of what goes back to its place: the last step of an order.
+    """
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         holds: Holds,
-        follow_up: OrderTasks,
         *,
-        next_best: NextBest | None = None,
+        elsewhere: Elsewhere | None = None,
+        told: FollowUp = nothing_follows,
         committed: Callable[[], None] = nothing,
     ) -> None:
         self.figures = TaskFigures()
-        self.next_best = next_best
         self._database = database
         self._clock = clock
         self._holds = holds
-        self._follow_up = follow_up
+        self._elsewhere = elsewhere
+        self._told = told
         self._committed = committed
         self._views = SiteViews(clock)
-        self._slots = asyncio.Semaphore(ACTS_AT_ONCE)
-        self._waiting = 0
+        self._turns = Turns("changes of tasks", ACTS_AT_ONCE, ACTS_WAITING_MAX)
 
     def counters(self) -> dict[str, int]:
         """Return all counters of this process."""
-        return asdict(self.figures) | {"task_acts_waiting": self._waiting}
+        return asdict(self.figures) | {"task_acts_waiting": self._turns.waiting}
 
     # -- reading
 
@@ -144,7 +136,9 @@ class Tasks:
         """
         answer, replayed = await self._act(who, name, Act.CANNOT, said)
         self.figures.tasks_cannot += not replayed
-        if answer.reservation is not None and not replayed and await self._asked_elsewhere(answer):
+        if self._elsewhere is None or answer.reservation is None or replayed:
+            return answer, replayed
+        if await self._elsewhere.serve(answer.reservation, answer.site):
             answer = await self.get(who, name)
         return answer, replayed
 
@@ -162,6 +156,8 @@ class Tasks:
                 raise UnknownTaskError(name)
             why = await act_on(work, locked, act, said)
             replayed = why is None
+            if why is not None:
+                await audit_act(work.connection, locked, act, said, key=who.key, now_us=work.now_us)
             return why or ""
 
         try:
@@ -181,79 +177,28 @@ class Tasks:
                 state = step(task.standing, act, claimant, now_us)
                 if state is not None:
                     await write_task(connection, task, now_us, state=state, **_values(act, claimant, said, now_us))
+                    await audit_act(connection, task, act, said, key=who.key, now_us=now_us)
                     found = await read_task(connection, name)
                     assert found is not None
                     task = found
+                    if act is Act.DONE and task.kind is Kind.PUT_BACK and task.reservation is not None:
+                        await self._tell_put_back(connection, task, now_us)
                 answer = (await shown(connection, self._views, [task], now_us))[0]
             self._committed()
             return answer, state is None
 
-        return await self._tried(f"{act.value} of task {name}", once)
+        return await self._turns.tried(f"{act.value} of task {name}", once)
 
-    async def _tried(self, what: str, once: Callable[[], Awaitable[T]]) -> T:
-        """Try a transaction a few times; a bounded number runs, and a bounded number waits. Raises `BusyError`."""
-        if self._waiting >= ACTS_WAITING_MAX:
-            raise BusyError(f"{ACTS_WAITING_MAX} changes of tasks wait already")
-        self._waiting += 1
-        try:
-            async with self._slots:
-                for attempt in range(_ATTEMPTS):
-                    try:
-                        return await once()
-                    except _AGAIN as error:
-                        if attempt == _ATTEMPTS - 1:
-                            raise BusyError(f"the database did not take {what}") from error
-                        await asyncio.sleep(0.005 * 4**attempt)
-        finally:
-            self._waiting -= 1
-        raise AssertionError
+    async def _tell_put_back(self, connection: AsyncConnection, task: Task, now_us: int) -> None:
+        held = await read_hold(connection, task.reservation or "")
+        if held is not None:
+            await self._told(connection, held, why=PUT_BACK, now_us=now_us, at=task.site)
 
     async def _seen(self, connection: AsyncConnection, who: Who, name: str, *, lock: bool = False) -> Task:
         task = await read_task(connection, name, lock=lock)
         if task is None or not who.sees(task.site):
             raise UnknownTaskError(name)
         return task
-
-    # -- the next best site
-
-    async def _asked_elsewhere(self, task: TaskRow) -> bool:
-        """Have what an order lacks in this site served by others; return whether they were asked."""
-        assert task.reservation is not None
-        async with self._database.read() as connection:
-            held = await read_hold(connection, task.reservation)
-        lacking = None if held is None or held.mode != SHIP_FROM_STORE else lacking_of(held, task.site)
-        if lacking is None:
-            return False
-        if self.next_best is None:
-            self.figures.pick_misses_unserved += 1
-            return False
-        try:
-            takers = await self.next_best.hold(lacking)
-            done = bool(takers) and await self._hand_on(lacking.reservation, task.site, takers)
-        except (HoldError, *_AGAIN) as error:  # the miss is committed: its line says that it needs a substitution
-            self.figures.pick_miss_resource_failures += 1
-            _log.warning("pick_miss_not_resourced", reservation=lacking.reservation, error=str(error)[:500])
-            return True
-        self.figures.pick_misses_resourced += done
-        self.figures.pick_misses_unserved += not done
-        return True
-
-    async def _hand_on(self, giver: str, site: str, takers: Sequence[str]) -> bool:
-        async def once() -> bool:
-            async with self._database.write() as connection:
-                done = await hand_on(
-                    connection,
-                    self._views,
-                    self._follow_up,
-                    giver=giver,
-                    site=site,
-                    takers=takers,
-                    now_us=self._clock(),
-                )
-            self._committed()
-            return done
-
-        return await self._tried(f"handing on of reservation {giver}", once)
 
 
 def _is(task: Task, state: State | None, now_us: int) -> bool:

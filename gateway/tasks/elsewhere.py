@@ -43,7 +43,7 @@ class Sourced:
             who = await _owner(connection, lacking)
             view = await self._views.one(connection, lacking.site)
         place = None if view is None else view.site.location
-        name = f" elsewhere/{lacking.reservation}/{lacking.site}/{lacking.version}"
+        name = f" elsewhere/{lacking.reservation}/{lacking.site}/{lacking.version}/{lacking.turn}"
         asked = Asked(
             who=who,
             name=name,

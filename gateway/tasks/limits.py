@@ -39,6 +39,19 @@ KEPT_S: Final = 90 * 24 * 3_600
 PRUNE_EVERY_S: Final = 60.0
 PRUNE_MAX: Final = 500
 
+FADE_EVERY_S: Final = 5.0
+"""How often faded holds are looked for: as often as probabilities are published."""
+
+FADE_SETTLE_S: Final = 60
+"""How long an item must be faded before its order goes elsewhere or a person is told: longer than one shopper needs to
+take it from the rail, look at it and put it back."""
+
+FADE_MAX: Final = 500
+"""Faded items that one sweep looks at, the least sure first; as many alarms as a site may have of one kind."""
+
+FADE_MOVES_MAX: Final = 20
+"""Orders that one sweep has served elsewhere: each is a quote and two transactions, half a second of work in all."""
+
 POLL_S: Final = 1.0
 """How often the boards look for what other processes committed: one query for all sites that are watched."""
 

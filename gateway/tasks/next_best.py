@@ -17,7 +17,7 @@ class Lacking:
     """Units that a reservation lacks at a site: `lines` are (GTIN, units), each GTIN once.
 
     `key`: whose reservation it is (the new ones are to be its, too); `version`: of the reservation, tells one lack from
-    the next.
+    the next; `turn`, one attempt from the next, where the reservation stays as it is in between.
     """
 
     reservation: str
@@ -26,6 +26,7 @@ class Lacking:
     site: str
     lines: tuple[tuple[str, int], ...]
     version: int
+    turn: int = 0
 
 
 class NextBest(Protocol):

@@ -42,7 +42,15 @@ class OrderTasks:
         self._views = SiteViews(clock)
 
     async def __call__(
-        self, connection: AsyncConnection, held: Held, *, why: str, now_us: int, all_picked: bool = False
+        self,
+        connection: AsyncConnection,
+        held: Held,
+        *,
+        why: str,
+        now_us: int,
+        all_picked: bool = False,
+        at: str = "",  # noqa: ARG002 - all its sites are looked at
+        to: Sequence[Held] = (),  # noqa: ARG002 - those are followed up themselves
     ) -> None:
         """Give a reservation the tasks that it needs now; see the port."""
         if held.mode not in MODES or held.state is HoldState.HELD:

@@ -95,6 +95,11 @@ class PlainTracker:
             for i, place in enumerate(saved.place):
                 if place == zone and i not in items:
                     saved.sure[i] = min(saved.sure[i], UNSEEN)
+        if evidence.kind is EvidenceKind.MISS:
+            for item in items:
+                if saved.place[item] == zone:
+                    saved.sure[item] = min(saved.sure[item], UNSEEN)
+            return []
         cause = CAUSES[evidence.kind]
         changes = []
         for item in items:

@@ -158,6 +158,25 @@ def test_how_an_antenna_inventories_reaches_the_tracker_by_its_new_number(log: L
 # -- evidence
 
 
+def test_a_miss_reaches_the_tracker_and_changes_no_place_and_no_book(log: Log) -> None:
+    log.see((FLOOR, epc(SHIRT_S, 1)))
+    sure = log.outputs.published[ItemKey(SHIRT_S, "1")].here
+    outputs = log.say("miss", 1, zone="FLOOR", posted=True)
+    assert (outputs.movements, outputs.lines, log.figures["evidence_miss"]) == ([], [], 1)
+    heard = log.tracker.heard[-1]
+    assert (heard.kind, heard.zone, heard.items.tolist()) == (EvidenceKind.MISS, "FLOOR", [0])
+    log.tick(6)
+    assert log.outputs.published[ItemKey(SHIRT_S, "1")].here < sure
+    told = len(log.tracker.heard)
+    for zone in ("", "NOWHERE", OUT):
+        log.say("miss", 1, zone=zone)
+    assert len(log.tracker.heard) == told
+    again = Folder(FoldState(plain()))
+    for entry in log.entries:
+        again.fold(entry)
+    assert again.state.snapshot() == log.state.snapshot()
+
+
 def test_evidence_moves_items_with_its_cause_and_probability(log: Log) -> None:
     log.see((FLOOR, epc(SHIRT_S, 1)), (BACK, epc(SHIRT_S, 2)))
     assert moved(log.say("sale", 1)) == [("1", "FLOOR", OUT, "sold", 0.97)]
@@ -170,7 +189,7 @@ def test_evidence_moves_items_with_its_cause_and_probability(log: Log) -> None:
     assert moved(log.say("place", 2, zone=OUT)) == [("2", "FLOOR", OUT, "placed", 0.97)]
     assert moved(log.say("count", 1, zone="FLOOR", coverage=0.9)) == [("1", "FIT", "FLOOR", "counted", 0.97)]
     assert log.tracker.heard[-1].coverage == 0.9
-    assert [log.figures[f"evidence_{kind}"] for kind in EvidenceKind] == [1, 1, 1, 1, 2]
+    assert [log.figures[f"evidence_{kind}"] for kind in EvidenceKind] == [1, 1, 1, 1, 2, 0]
 
 
 def test_a_sale_by_sku_is_the_tracker_s_to_place(log: Log) -> None:

@@ -183,7 +183,17 @@ class Rig:
         """The reasons of all events, in order."""
         async with self.database.read() as connection:
             bodies = await connection.scalars(select(change.c.body).order_by(change.c.id))
-            return [msgspec.json.decode(body)["reason"] for body in bodies]
+            told = [msgspec.json.decode(body) for body in bodies]
+        return [body["reason"] for body in told if body["kind"] == "stock"]
+
+    async def steps(self) -> list[dict[str, Any]]:
+        """The events of orders, in order."""
+        async with self.database.read() as connection:
+            told = [
+                msgspec.json.decode(body)
+                for body in await connection.scalars(select(change.c.body).order_by(change.c.id))
+            ]
+        return [body for body in told if body["kind"] == "order"]
 
     async def sold(self) -> list[str]:
         """Items posted as sold, in order."""

@@ -38,6 +38,7 @@ def follow(
     loose: int = 0,
     elsewhere: bool = False,
     inside_another: bool = False,
+    guessed: Mapping[str, bool] | None = None,
 ) -> Consequences:
     return consequences(
         {(SHIRT_S, serial): state for serial, state in (states or {}).items()},
@@ -48,6 +49,7 @@ def follow(
         loose={SHIRT_S: loose},
         elsewhere=[(SHIRT_S, "1")] if elsewhere else [],
         inside_another=[(SHIRT_S, "1")] if inside_another else [],
+        guessed={(SHIRT_S, serial): owed for serial, owed in (guessed or {}).items()},
     )
 
 
@@ -211,6 +213,40 @@ def test_what_units_without_tags_pay_for_waits_for_no_item() -> None:
     assert (states(found), len(found.placed)) == ({"1": SOLD, "2": LEFT_UNSOLD}, 1)
 
 
+# -- guesses that the tracker takes back
+
+
+def back(serial: str) -> Movement:
+    return moved(serial, OUT, "FLOOR")
+
+
+@pytest.mark.parametrize(("owed", "taken_back"), [(True, 1), (False, 0)])
+def test_a_guess_that_is_seen_inside_is_ours_again(owed: bool, taken_back: int) -> None:
+    """The sale waits for another item, if it waited for one before; units without tags may have paid for it."""
+    found = follow(back("1"), states={"1": SOLD}, guessed={"1": owed})
+    assert (states(found), len(found.taken_back)) == ({"1": AVAILABLE}, taken_back)
+
+
+def test_the_item_that_leaves_after_a_guess_was_taken_back_is_the_one() -> None:
+    found = follow(back("1"), left("2"), left("3"), states={"1": SOLD}, guessed={"1": True})
+    assert states(found) == {"1": AVAILABLE, "2": SOLD, "3": LEFT_UNSOLD}
+    assert (len(found.taken_back), len(found.placed)) == (1, 1)
+
+
+def test_a_guess_and_its_end_in_one_commit_leave_the_sale_waiting() -> None:
+    found = follow(told("sale", units=1), left("1"), back("1"))
+    assert states(found) == {"1": AVAILABLE}
+    assert (sold_by_sku(found), len(found.placed), len(found.taken_back)) == ([(SHIRT_S, 1)], 1, 1)
+
+
+def test_an_item_that_somebody_named_stays_sold_wherever_it_is_seen() -> None:
+    assert states(follow(back("1"), states={"1": SOLD})) == {}
+    named = follow(told("sale", units=1), left("1"), told("sale", "1"), back("1"))
+    assert states(named) == {"1": SOLD}
+    assert states(follow(moved("1", "FLOOR", "CHECKOUT", "sold"), states={"1": SOLD}, guessed={"1": True})) == {}
+    assert states(follow(left("1"), states={"1": SOLD}, guessed={"1": True})) == {}
+
+
 # -- laws
 
 HAPPENED = st.one_of(
@@ -235,7 +271,8 @@ def test_no_unit_is_sold_twice_and_none_is_placed_that_was_not_owed(
     known = dict.fromkeys(before, LEFT_UNSOLD)
     found = follow(*happened, states=known, unplaced=unplaced, loose=loose, left_before=tuple(before))
     owed = sum(units for _, units in sold_by_sku(found))
-    assert len(found.placed) <= unplaced + max(0, owed - loose)
+    assert len(found.placed) <= unplaced + max(0, owed - loose) + len(found.taken_back)
+    assert len(found.taken_back) <= len(found.placed)
     asked = sum(-one.units for one in happened if isinstance(one, BookLine) and one.units < 0 and not one.serials)
     late = sum(states(found).get(serial) == SOLD for serial in before)
     assert owed + late == asked

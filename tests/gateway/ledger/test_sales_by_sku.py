@@ -44,6 +44,10 @@ class Shop(Rig):
             view = await SiteViews(self.clock).one(connection, SITE.id)
             await post(connection, Posting(SITE.id, shelf_of(view), at_us), Facts(moves, lines=lines))
 
+    async def come_back(self, serial: str) -> None:
+        """An item that had left is read on the floor again."""
+        await self.put(serial, chance=1.0)
+
     async def give_back(self, units: int) -> None:
         """Units come back without a tag: as the desk posts a return."""
         async with self.database.write() as connection:
@@ -196,3 +200,35 @@ async def test_what_is_owed_stays_owed_when_the_row_is_told_again(shop: Shop) ->
             await pictures_of(connection, [KEY], {SITE.id: shelves[SITE.id].sellable}, shop.clock())
         )
     assert found[KEY].unplaced == await shop.owed() == 1
+
+
+async def test_a_guess_that_comes_back_is_for_sale_and_its_sale_waits_again(shop: Shop) -> None:
+    await shop.put("1", "2")
+    await shop.commit(sale(1))
+    await shop.commit(leave=["2"])
+    assert (await shop.atp(), await shop.owed(), await shop.states()) == (1, 0, {"2": SOLD})
+    await shop.come_back("2")
+    assert (await shop.atp(), await shop.owed(), await shop.states()) == (1, 1, {"2": AVAILABLE})
+    await shop.agrees()
+    await shop.commit(leave=["1"])
+    assert (await shop.atp(), await shop.owed()) == (1, 0)
+    assert await shop.states() == {"1": SOLD, "2": AVAILABLE}
+    await shop.agrees()
+
+
+async def test_a_guess_that_units_without_tags_had_paid_for_owes_nothing_when_it_comes_back(shop: Shop) -> None:
+    await shop.put("1")
+    await shop.book(1)
+    await shop.commit(sale(1), leave=["1"], cause="sold")
+    assert (await shop.atp(), await shop.owed(), await shop.states()) == (0, 0, {"1": SOLD})
+    await shop.come_back("1")
+    assert (await shop.atp(), await shop.owed(), await shop.states()) == (1, 0, {"1": AVAILABLE})
+    await shop.agrees()
+
+
+async def test_an_item_whose_sale_named_it_stays_sold_when_it_comes_back(shop: Shop) -> None:
+    await shop.put("1")
+    await shop.commit(BookLine("till/1", EvidenceKind.SALE, T0_US, SHIRT_S, -1, ("1",)), leave=["1"], cause="sold")
+    await shop.come_back("1")
+    assert (await shop.atp(), await shop.owed(), await shop.states()) == (0, 0, {"1": SOLD})
+    await shop.agrees()

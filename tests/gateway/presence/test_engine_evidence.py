@@ -19,7 +19,7 @@ from tests.gateway.presence.engine_rig import (
     window,
 )
 
-SALE, RECEIPT, RETURN, COUNT, PLACE = EvidenceKind
+SALE, RECEIPT, RETURN, COUNT, PLACE, MISS = EvidenceKind
 PLACES = {0: "BACK", 1: "FLOOR", 2: "FLOOR", 3: "POS"}
 ONE_KIND = "site: s\nzones:\n  - {id: ONLY, kind: %s}\ndevices: []\n"
 
@@ -368,3 +368,48 @@ def test_what_is_placed_at_the_exits_zone_is_on_the_floor() -> None:
     shop = settled()
     assert shop.observe(window(150, [(1, EXIT_1, -75.0)])) == []
     assert "EXIT" not in shop.tracker.zones
+
+
+# -- a picker who does not find an item
+
+
+@pytest.mark.parametrize(("item", "zone", "times"), [(1, "FLOOR", 5), (0, "BACK", 10)])
+def test_a_miss_lowers_the_odds_of_its_zone_and_moves_nothing(item: int, zone: str, times: float) -> None:
+    shop = settled()
+    before, other = shop.chance(item, zone), shop.chance(2, "FLOOR")
+    assert shop.hear(MISS, item, zone=zone) == []
+    after = shop.chance(item, zone)
+    odds = [(1 - chance) / chance for chance in (before, after)]
+    assert odds[1] / odds[0] == pytest.approx(times, rel=0.15)
+    assert shop.chance(2, "FLOOR") == other
+    sane(shop.tracker, 6)
+
+
+def test_a_read_after_a_miss_raises_the_item_again() -> None:
+    shop = settled()
+    before = shop.chance(1, "FLOOR")
+    shop.hear(MISS, 1, zone="FLOOR")
+    missed = shop.chance(1, "FLOOR")
+    shop.live(20, PLACES)
+    assert missed < before
+    assert shop.chance(1, "FLOOR") == pytest.approx(before, abs=0.002)
+    assert shop.zones[1] == "FLOOR"
+
+
+def test_a_miss_is_no_word_of_an_item_that_is_elsewhere_was_read_since_or_of_no_zone() -> None:
+    shop = settled()
+    before = shop.chance(1, "FLOOR")
+    shop.hear(MISS, 1, zone="BACK")
+    shop.hear(MISS, 1, zone="NOWHERE")
+    shop.hear(MISS, 1)
+    shop.hear(MISS, 1, zone="FLOOR", at_s=shop.second - 30)
+    shop.hear(MISS, 5, zone="FLOOR")
+    assert shop.chance(1, "FLOOR") == before
+    sane(shop.tracker, 6)
+
+
+def test_a_resting_item_is_woken_by_a_miss() -> None:
+    shop = settled_shop(2_400, PLACES, 6)
+    before = shop.chance(1, "FLOOR")
+    shop.hear(MISS, 1, zone="FLOOR")
+    assert shop.chance(1, "FLOOR") < before

@@ -242,6 +242,27 @@ async def test_a_zone_that_goes_blind_changes_what_is_retained(memory: tuple[Rig
         assert json.loads(broker.retained[WEB])["status"] == "stale"
 
 
+async def test_a_step_of_an_order_is_not_retained_and_publishes_nothing_anew(
+    memory: tuple[Rig, MemoryBroker, Source],
+) -> None:
+    """It has no GTIN, as the change of a zone, of which a whole store is published once more."""
+    rig, broker, source = memory
+    step = {"kind": "order", "step": "picked", "site": SITE.id, "channel": "web", "as_of": "2026-11-18T11:06:40.000Z"}
+    row = {"site": SITE.id, "gtin": "", "created_us": T0_US, "body": json.dumps(step).encode(), "ladder": None}
+    async with publishing(rig, source) as process:
+        await until(lambda: atp(broker, WEB) == 3)
+        await until(lambda: process.counters()["retained_rounds_waiting"] == 0)
+        before, topics = process.counters()["retained_published"], set(broker.retained)
+        await rig.happen(row, stock(SHIRT_S, 1.0), row)
+        await until(lambda: atp(broker, WEB) == 1)
+        await rig.happen(row, stock(SHIRT_S, 1.0, 1.0))
+        await until(lambda: atp(broker, WEB) == 2)
+        await until(lambda: process.counters()["retained_rounds_waiting"] == 0)
+        channels = sum(topic.endswith(SHIRT_S) for topic in topics)
+        assert set(broker.retained) == topics
+        assert process.counters()["retained_published"] == before + 2 * channels
+
+
 async def test_of_two_processes_one_publishes_and_a_slow_one_is_fenced(
     memory: tuple[Rig, MemoryBroker, Source],
 ) -> None:

@@ -77,13 +77,13 @@ async def test_sale_return_sale_in_one_commit(shop: TradeShop) -> None:
     await good(shop)
     for number in range(20):
         await log(shop, entry(f"z{number}", EvidenceKind.SALE, gtin=SHIRT_S, quantity=1))
-        await shop.post("returns", units(1), disposition="sellable")
+        await shop.post("returns", units(1), disposition="restock")
         await good(shop)
 
 
 async def test_two_sites_and_one_item(shop: TradeShop) -> None:
     await shop.see((FLOOR, epc(SHIRT_S, 1)))
-    for path, more in [("sales", {}), ("returns", {"disposition": "sellable"}), ("sales", {}), ("returns", {})]:
+    for path, more in [("sales", {}), ("returns", {"disposition": "restock"}), ("sales", {}), ("returns", {})]:
         for site in (SITE.id, OTHER):
             answer = await shop.post(path, item(1), site=site, **more)
             assert answer.status_code < 500, answer.text

@@ -8,6 +8,8 @@ import msgspec
 from gateway.availability import Policy
 from gateway.holds.asked import Who
 from gateway.holds.desk import Holds
+from gateway.holds.follow_up import Following, FollowUp
+from gateway.holds.order_events import tell_order
 from gateway.http.task_rows import TaskRow
 from gateway.storage.engine import Database
 from gateway.tasks.acts import Said
@@ -15,6 +17,7 @@ from gateway.tasks.desk import Tasks
 from gateway.tasks.life import State
 from gateway.tasks.next_best import NextBest
 from gateway.tasks.orders import OrderTasks
+from gateway.tasks.resourcing import Resourcing
 from gateway.tasks.sweeper import TaskSweeper
 from tests.gateway.holds.rig import KEY, WEB, Rig
 from tests.gateway.small_store import SHIRT_S, SITE
@@ -30,7 +33,8 @@ class TaskRig:
     holds: Holds
     tasks: Tasks
     sweeper: TaskSweeper
-    follow_up: OrderTasks
+    follow_up: FollowUp
+    resourcing: Resourcing
 
     @classmethod
     async def open(cls, database: Database, *more: str, next_best: NextBest | None = None) -> "TaskRig":
@@ -39,10 +43,12 @@ class TaskRig:
 
     @classmethod
     def over(cls, rig: Rig, next_best: NextBest | None = None) -> "TaskRig":
-        follow_up = OrderTasks(rig.clock, rig.names)
+        follow_up = Following(OrderTasks(rig.clock, rig.names), tell_order)
         holds = rig.holds(follow_up=follow_up)
-        tasks = Tasks(rig.database, rig.clock, holds, follow_up, next_best=next_best)
-        return cls(rig, holds, tasks, TaskSweeper(rig.database, rig.clock, holds), follow_up)
+        resourcing = Resourcing(rig.database, rig.clock, follow_up, next_best)
+        holds.ask(resourcing)
+        tasks = Tasks(rig.database, rig.clock, holds, elsewhere=resourcing, told=tell_order)
+        return cls(rig, holds, tasks, TaskSweeper(rig.database, rig.clock, holds), follow_up, resourcing)
 
     async def order(
         self, wishes: Any = 1, *, mode: str = "pickup", collect_s: int | None = None, name: str = ""

@@ -348,7 +348,7 @@ async def test_a_miss_is_served_by_the_next_store_at_once(database: Database) ->
     assert {row.state for row in rows.values()} == {"confirmed"}
     assert [line.gtin for line in (await store.holds.get(WEB, name)).lines] == [SHIRT_M]
     await store.rig.check()
-    assert store.tasks.figures.pick_misses_resourced == 1
+    assert store.resourcing.figures.pick_misses_resourced == 1
 
 
 async def test_an_order_of_which_nothing_is_left_here(database: Database) -> None:
@@ -374,7 +374,7 @@ async def test_nobody_else_has_it_or_the_buyer_comes_here(database: Database) ->
     other = await store.rig.reserve(store.holds, {SkuKey(EAST, SHIRT_S): 1})
     left = await store.cannot("pick", "3")
     assert (left.state, left.lines[0].substitution_needed) == ("cannot", 1)
-    assert store.tasks.figures.pick_miss_resource_failures == 1
+    assert store.resourcing.figures.pick_miss_resource_failures == 1
     assert await store.rig.state_of(sent) == "confirmed"
     await store.holds.release(WEB, other["id"])
     await store.holds.release(WEB, sent)
@@ -396,7 +396,7 @@ async def test_what_came_back_meanwhile_is_not_served_twice(database: Database) 
             await self.rig.put("3", zone="BACK")  # the fold sees another one before we are done
             return found
 
-    store.tasks.next_best = Slow(store.rig)
+    store.resourcing.next_best = Slow(store.rig)
     name = await store.order(mode="ship_from_store")
     answer = await store.cannot("pick", "1")
     assert serials(answer) == ["3"]
@@ -404,7 +404,7 @@ async def test_what_came_back_meanwhile_is_not_served_twice(database: Database) 
     assert await store.said() == ["pick"]
     assert await store.said(EAST) == []
     assert await store.rig.state_of(name) == "confirmed"
-    assert store.tasks.figures.pick_misses_unserved == 1
+    assert store.resourcing.figures.pick_misses_unserved == 1
     assert east.asked == []
     store.rig.clock.advance(HOUR_S)
     assert await store.rig.atp(SkuKey(EAST, SHIRT_S)) == 0, "its hold is for the sweeper of holds"

@@ -207,10 +207,10 @@ async def test_a_task_left_behind_by_an_order_that_is_over_is_swept(store: TaskR
 async def test_too_many_at_once_are_told_to_come_back(store: TaskRig) -> None:
     name = await opened(store, refill(store))
     assert name is not None
-    store.tasks._waiting = ACTS_WAITING_MAX
+    store.tasks._turns.waiting = ACTS_WAITING_MAX
     with pytest.raises(BusyError, match="512 changes of tasks wait already"):
         await store.tasks.claim(WEB, name)
-    store.tasks._waiting = 0
+    store.tasks._turns.waiting = 0
     assert (await store.tasks.claim(WEB, name))[0].state == "claimed"
     assert store.tasks.counters()["task_acts_waiting"] == 0
 
