@@ -26,7 +26,13 @@ OUT: Final = "OUT"
 """The place of an item that is not in the site. No zone may carry this name."""
 
 AUTO: Final = "auto"
-"""In a request: the site that is best. No site may carry this name."""
+"""In a request: the site that is best."""
+
+RESERVED_SITES: Final = {
+    AUTO: "in a reservation that means 'wherever it is best'",
+    "me": "`/store/me` is where a store screen asks who it is",
+}
+"""Names that no site may carry, and why."""
 
 SELLABLE_KINDS: Final = frozenset({ZoneKind.SALES_FLOOR, ZoneKind.BACK_ROOM, ZoneKind.WINDOW})
 """Goods in fitting rooms and at the checkout are in a shopper's hands, goods in receiving are not checked yet."""

@@ -21,8 +21,8 @@ from wire.limits import (
     SITE_FILE_MAX_VALUES,
 )
 from wire.site import (
-    AUTO,
     OUT,
+    RESERVED_SITES,
     SELLABLE_KINDS,
     Antenna,
     Device,
@@ -181,10 +181,8 @@ def _senseless(shape: SiteShape, lines: Lines) -> list[Problem]:
             wrong(key, str(error))
 
     checked_id("site", "site", shape.site)
-    if shape.site == AUTO:
-        wrong(
-            "site", "a site cannot be called 'auto': in a reservation that means 'wherever it is best'; choose another"
-        )
+    if shape.site in RESERVED_SITES:
+        wrong("site", f"a site cannot be called {shape.site!r}: {RESERVED_SITES[shape.site]}; choose another name")
     if shape.timezone not in available_timezones():
         wrong("timezone", f"{shape.timezone!r} is not a time zone name such as Europe/Berlin")
     if shape.gln and not _gln_is_good(shape.gln):

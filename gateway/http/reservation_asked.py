@@ -7,11 +7,12 @@ from gateway.http import problem
 from gateway.http.access import Caller, check_site
 from gateway.http.body import invalid
 from gateway.http.problem import Problem, RefusedError
-from gateway.http.reservation_rows import AUTO, REFERENCES, ReservationBody, TransferBody, digest_of, sourced_digest_of
+from gateway.http.reservation_rows import REFERENCES, ReservationBody, TransferBody, digest_of, sourced_digest_of
 from gateway.http.sourcing_asked import deadline_of, needs_of, place_of
 from gateway.http.told import gtin_of
 from gateway.ledger.picture import SkuKey
 from gateway.sourcing.quotes import Order
+from wire.site import AUTO
 
 
 def who_is(caller: Caller) -> Who:

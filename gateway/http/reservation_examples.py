@@ -3,7 +3,6 @@
 from typing import Final
 
 from gateway.http.reservation_rows import (
-    AUTO,
     HeldItem,
     HeldLine,
     Order,
@@ -13,6 +12,7 @@ from gateway.http.reservation_rows import (
     ShipTo,
     item_link,
 )
+from wire.site import AUTO
 
 _GTIN: Final = "09506000134352"
 _SITE: Final = "store-001"

@@ -12,6 +12,7 @@ from gateway.http.patterns import NAME, WHO
 from gateway.sourcing.rules import PARCELS_MAX
 from wire.gs1.digital_link import DEFAULT_HOST
 from wire.limits import ID_MAX_CHARS
+from wire.site import AUTO
 
 Mode = Literal["ship", "pickup", "ship_from_store"]
 Ref = Annotated[str, Meta(min_length=1, max_length=REF_MAX_CHARS, pattern=WHO)]
@@ -26,9 +27,6 @@ ItemText = Annotated[
 ]
 
 SiteName = Annotated[str, Meta(min_length=1, max_length=ID_MAX_CHARS)]
-
-AUTO: Final = "auto"
-"""In the place of a site: the gateway chooses."""
 
 REFERENCES: Final = ("cart_ref", "customer_ref", "payment_ref")
 

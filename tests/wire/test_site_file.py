@@ -81,6 +81,7 @@ def test_a_good_file_becomes_values() -> None:
         ("{id: FIT,", "{id: BACK,", 9, "zones[2].id", "stands twice"),
         ("{id: FIT,", "{id: OUT,", 9, "zones[2].id", "OUT"),
         ("site: store-001", "site: auto", 1, "site", "auto"),
+        ("site: store-001", "site: me", 1, "site", "where a store screen asks who it is"),
         ("edge: box-2", "edge: stock", 22, "devices[1].edge", "belongs to the stock topics"),
         ("10.0.0.11:5084", "10.0.0.11:x", 16, "devices[0].address", "host:port"),
         ("power_dbm: 21.5", "power_dbm: 2150", 21, "devices[0].antennas[1].power_dbm", "<= 36"),
