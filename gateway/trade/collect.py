@@ -61,7 +61,7 @@ class HeldUnits:
         collected.open_units = open_units
         left = await read_hold(connection, held.id)
         assert left is not None
-        await self._follow_up(connection, left, why=_COLLECTED, now_us=now_us)
+        await self._follow_up(connection, left, why=_COLLECTED, now_us=now_us, at=site)
         return collected
 
 

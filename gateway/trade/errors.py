@@ -24,6 +24,15 @@ class AlreadySoldError(TradeError):
         super().__init__(f"item {items[0]}{more} is sold already; a return comes before another sale")
 
 
+class NotReturnedError(TradeError):
+    """Items are inspected that do not wait for it."""
+
+    def __init__(self, items: list[str]) -> None:
+        self.items = items
+        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+        super().__init__(f"item {items[0]}{more} does not wait for an inspection; a return comes before it")
+
+
 class NotReceivingError(TradeError):
     """New goods are to be put where new goods do not come in."""
 

@@ -17,6 +17,13 @@ REFERENCE_MAX_CHARS: Final = 128
 ITEMS_SHOWN: Final = 200
 """Missing and unexpected items that an answer names; how many more there are is said."""
 
+DOCK_MOVES_MAX: Final = 50_000
+"""Movements of a site, the newest, in which is looked for goods that came by the dock and that nobody announced: some
+days of a busy store, read in less than a tenth of a second."""
+
+DOCK_SHIPMENTS_MAX: Final = 200
+"""Other shipments of these days whose goods are none of this one's."""
+
 PAGE_DEFAULT: Final = 100
 PAGE_MAX: Final = 500
 """A page of a few hundred rows stays below 200 KB."""

@@ -11,6 +11,22 @@ from gateway.trade.said import ItemName
 from wire.site import OUT
 
 
+async def zones_of(connection: AsyncConnection, site: str, items: Sequence[ItemName]) -> dict[ItemName, str]:
+    """Return the zones of those of these items that a site has inside."""
+    found: dict[ItemName, str] = {}
+    for gtin in sorted({name.gtin for name in items}):
+        serials = sorted({name.serial for name in items if name.gtin == gtin})
+        for low in range(0, len(serials), MANY):
+            query = select(item.c.serial, item.c.zone).where(
+                item.c.site == site,
+                item.c.gtin == gtin,
+                item.c.serial.in_(serials[low : low + MANY]),
+                item.c.zone != OUT,
+            )
+            found |= {ItemName(gtin, row.serial): row.zone for row in await connection.execute(query)}
+    return found
+
+
 async def inside(
     connection: AsyncConnection, sites: Sequence[str], items: Sequence[ItemName]
 ) -> dict[str, list[ItemName]]:

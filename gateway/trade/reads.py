@@ -17,6 +17,7 @@ from gateway.http.trade_rows import (
     PostingPage,
     PostingRow,
     ShipmentItems,
+    ShipmentList,
 )
 from gateway.ledger.accounts import OWN
 from gateway.ledger.picture import AVAILABLE
@@ -24,8 +25,10 @@ from gateway.storage.commerce import audit, binding, disposition, posting, reser
 from gateway.storage.engine import Database
 from gateway.storage.schema import item, movement
 from gateway.storage.schema import site as site_table
+from gateway.storage.site_register import decode_site
 from gateway.storage.statement import storable
 from gateway.trade import shipments
+from gateway.trade.dock import dock_reads, seen_at_dock
 from gateway.trade.limits import HISTORY_MAX, PAGE_MAX
 from gateway.trade.said import ItemName
 
@@ -89,10 +92,21 @@ class TradeReads:
         ]
         return AuditPage(found, rows[-1].id if more else None)
 
+    async def shipments(self, site: str, state: str | None = None, limit: int = PAGE_MAX) -> ShipmentList:
+        """Return shipments to a site and from it: those that are open, or those in a state."""
+        states = shipments.OPEN if state is None else (state,)
+        async with self._database.read() as connection:
+            return await shipments.listed(connection, storable(site), states, min(limit, PAGE_MAX))
+
     async def shipment(self, name: str) -> ShipmentItems:
         """Return a shipment. Raises `UnknownShipmentError`."""
         async with self._database.read() as connection:
-            return await shipments.with_items(connection, name)
+            row = await shipments.find(connection, name)
+            lines = await shipments.lines_of(connection, name)
+            stored = await connection.scalar(select(site_table.c.config).where(site_table.c.site == row.to_site))
+            site = decode_site(bytes(stored or b""))
+            seen = await seen_at_dock(connection, site, row, lines)
+            return await shipments.with_items(connection, name, dock_reads(site, lines, seen))
 
     async def shipment_sites(self, name: str) -> tuple[str | None, str]:
         """Return where a shipment comes from (None: a supplier) and goes to. Raises `UnknownShipmentError`."""

@@ -2,12 +2,13 @@
 
 What came is written down against what was expected: missing and unexpected goods show by SKU. Items become `available`,
 whatever they were, but for those that were sold after they came: such a receipt is told late, and is history. That the
-readers see them shows beside it. A receipt without a shipment begins one of its own, which
-expected nothing. With `complete` nothing more comes: what a transfer still misses is `missing`.
+readers see them shows beside it, and what they saw at the dock may itself be received (`by_reads`). A receipt without a
+shipment begins one of its own, which expected nothing. With `complete` nothing more comes: what a transfer still misses
+is `missing`. What was only wished for cannot be received by who wished: the other site ships it first.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +20,10 @@ from gateway.ledger.accounts import OUTSIDE, OWN
 from gateway.ledger.picture import AVAILABLE, IN_TRANSIT, MISSING, SkuKey, SkuPicture
 from gateway.presence.tracker import EvidenceKind
 from gateway.trade import shipments
+from gateway.trade.dock import seen_at_dock
 from gateway.trade.errors import ShipmentStateError, UnknownShipmentError
+from gateway.trade.limits import GOODS_MAX
+from gateway.trade.places import zones_of
 from gateway.trade.progress import Line, progress
 from gateway.trade.returns import units_of
 from gateway.trade.said import Goods, ItemName, Notice, Receipt
@@ -49,8 +53,8 @@ async def announce(work: Work, notice: Notice) -> ShipmentTaken:
     return ShipmentTaken(source_event_id=notice.event, shipment=row, recorded_at=iso(work.now_us))
 
 
-async def receive(work: Work, said: Receipt) -> ReceiptTaken:
-    """Take a receipt.
+async def receive(work: Work, said: Receipt, sees: Callable[[str], bool]) -> ReceiptTaken:
+    """Take a receipt. `sees`: whether who receives speaks for a site, too.
 
     Raises `UnknownShipmentError`, `ShipmentStateError`, `NotReceivingError`, `UnknownZoneError`, `ForeignItemError`,
     `UnknownSiteError`.
@@ -60,6 +64,8 @@ async def receive(work: Work, said: Receipt) -> ReceiptTaken:
     row = await _shipment(work, said)
     if said.all_that_is_left and row is not None:
         said = msgspec.structs.replace(said, goods=_left(await shipments.lines_of(work.connection, row.id)))
+    if said.by_reads and row is not None:
+        said = msgspec.structs.replace(said, goods=await _with_reads(work, said, row))
     goods = said.goods
     work.check_items(said.site, goods.items)
     elsewhere = await work.elsewhere(said.site, goods.items)
@@ -72,7 +78,7 @@ async def receive(work: Work, said: Receipt) -> ReceiptTaken:
     if row is not None and row.from_site:
         keys |= {(row.from_site, gtin) for gtin in gtins}
     await work.lock(keys)
-    name = await _open(work, said, row)
+    name = await _open(work, said, row, sees)
     if said.all_that_is_left:  # somebody may have received some of it meanwhile
         goods = _left(await shipments.lines_of(work.connection, name))
         said = msgspec.structs.replace(said, goods=goods)
@@ -89,7 +95,7 @@ async def receive(work: Work, said: Receipt) -> ReceiptTaken:
         await _miss(work, row, lines)
     done = said.complete or progress(lines).done
     await shipments.move_on(work.connection, name, shipments.RECEIVED if done else shipments.RECEIVING, work.now_us)
-    _tell(work, said, zone)
+    await _tell(work, said, zone)
     work.gone_from(elsewhere)
     detail = {"skus": len(goods.gtins), "units": goods.quantity, "shipment": name, "complete": said.complete}
     await work.finish(CAUSE, "receipt", said.event, detail)
@@ -117,6 +123,15 @@ async def _shipment(work: Work, said: Receipt) -> Row[Any] | None:
     return row
 
 
+async def _with_reads(work: Work, said: Receipt, row: Row[Any]) -> Goods:
+    """Return the goods that are named, and those that were read at the dock and not received yet."""
+    lines = await shipments.lines_of(work.connection, row.id)
+    received = {ItemName(line.gtin, line.serial) for line in lines if line.received}
+    seen = await seen_at_dock(work.connection, work.site(said.site), row, lines)
+    named = dict.fromkeys([*said.goods.items, *(one.name for one in seen if one.name not in received)])
+    return Goods(tuple(named)[:GOODS_MAX], said.goods.units)
+
+
 def _left(lines: Sequence[Line]) -> Goods:
     """Return what was expected and did not come yet."""
     items = [ItemName(line.gtin, line.serial) for line in lines if line.serial and line.expected > line.received]
@@ -124,7 +139,7 @@ def _left(lines: Sequence[Line]) -> Goods:
     return Goods(tuple(items), tuple((gtin, count) for gtin, count in units if count > 0))
 
 
-async def _open(work: Work, said: Receipt, row: Row[Any] | None) -> str:
+async def _open(work: Work, said: Receipt, row: Row[Any] | None, sees: Callable[[str], bool]) -> str:
     """Lock the shipment, or begin one that expects nothing; return its name."""
     if row is None:
         name = named("receipt", said.site, said.event)
@@ -141,7 +156,8 @@ async def _open(work: Work, said: Receipt, row: Row[Any] | None) -> str:
         )
         return name
     locked = await shipments.find(work.connection, row.id, lock=True)
-    if locked.state == shipments.CANCELLED:
+    wish = locked.kind == shipments.TRANSFER and locked.state == shipments.ANNOUNCED and not sees(locked.from_site)
+    if locked.state == shipments.CANCELLED or wish:
         raise ShipmentStateError(locked.id, locked.state, "received")
     return str(locked.id)
 
@@ -204,8 +220,12 @@ async def _miss(work: Work, row: Row[Any], lines: Sequence[Line]) -> None:
             await work.post((row.from_site, line.gtin), taken, (IN_TRANSIT, MISSING), CAUSE, owner)
 
 
-def _tell(work: Work, said: Receipt, zone: str) -> None:
-    if said.goods.items:
-        work.say(said.site, EvidenceKind.RECEIPT, items=said.goods.items, zone=zone)
+async def _tell(work: Work, said: Receipt, zone: str) -> None:
+    """Tell the site's log. What came by its reads may lie deeper in the store by now: it stays where it is."""
+    items = said.goods.items
+    lying = await zones_of(work.connection, said.site, items) if said.by_reads else {}
+    for place in sorted({lying.get(item, zone) for item in items}):
+        came = [item for item in items if lying.get(item, zone) == place]
+        work.say(said.site, EvidenceKind.RECEIPT, items=came, zone=place)
     for gtin, units in said.goods.units:
         work.say(said.site, EvidenceKind.RECEIPT, gtin=gtin, quantity=units, untagged=units)

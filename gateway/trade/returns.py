@@ -1,29 +1,36 @@
 """Returns: what a shopper brings back, to any site, is `returned_unchecked` there until somebody has looked at it.
 
+Who has looked at it already says so with the return (`restock`, `damaged`); who looks later, by an inspection.
+
 An item that nobody ever heard of begins to exist with its return. Units without tags come out of what was sold here, as
 far as that goes; what was bought elsewhere comes from outside.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import groupby
+from typing import Final
 
 from sqlalchemy import select, tuple_
 
 from gateway.clock import iso
 from gateway.http.trade_rows import ReturnTaken, UnitsOf
 from gateway.ledger.accounts import OUTSIDE, OWN, UNPLACED
-from gateway.ledger.picture import AVAILABLE, RETURNED, SOLD, SkuKey, SkuPicture
+from gateway.ledger.picture import AVAILABLE, DAMAGED, RETURNED, SOLD, SkuKey, SkuPicture
 from gateway.presence.tracker import EvidenceKind
 from gateway.storage.commerce import disposition
 from gateway.storage.schema import site as site_table
 from gateway.storage.statement import MANY
 from gateway.trade.places import inside
 from gateway.trade.references import write_references
-from gateway.trade.said import Goods, ItemName, References, Return
+from gateway.trade.said import DAMAGE, INSPECT, RESTOCK, Goods, ItemName, References, Return
 from gateway.trade.work import Work
 
 CAUSE = "return"
 UNTOLD = "untold_sale"
+
+STATES: Final[Mapping[str, str]] = {INSPECT: RETURNED, RESTOCK: AVAILABLE, DAMAGE: DAMAGED}
+"""What returned goods are, by their disposition."""
 
 
 async def give_back(work: Work, said: Return, references: References) -> ReturnTaken:
@@ -37,7 +44,7 @@ async def give_back(work: Work, said: Return, references: References) -> ReturnT
     await work.lock(keys | elsewhere.keys)
     unknown = await _unknown(work, goods.items)
     await work.claim(said.site, goods.items)
-    state = AVAILABLE if said.sellable else RETURNED
+    state = STATES[said.disposition]
     pictures = await work.pictures()
     await _had_been_sold(work, said, pictures)
     await work.let(said.site, goods.items, state, CAUSE)

@@ -1,11 +1,16 @@
 """What an operation says, as values: parsed and checked in their form, not yet against what is there."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from gateway.ledger.accounts import OWN
 from gateway.ledger.totals import BookRow
+
+INSPECT: Final = "inspect"
+RESTOCK: Final = "restock"
+DAMAGE: Final = "damaged"
+"""What is to become of returned goods."""
 
 
 class ItemName(NamedTuple):
@@ -49,10 +54,18 @@ class Sale(Said, frozen=True, kw_only=True):
 
 
 class Return(Said, frozen=True, kw_only=True):
-    """Goods came back from a shopper, to any site. `sellable`: somebody has looked at them already."""
+    """Goods came back from a shopper, to any site: to be inspected, or looked at already (`restock`, `damaged`)."""
 
     goods: Goods
-    sellable: bool = False
+    disposition: str = INSPECT
+    zone: str = ""
+
+
+class Inspection(Said, frozen=True, kw_only=True):
+    """Somebody looked at returned goods: some can be sold again, some are damaged. `zone`: where the good ones lie."""
+
+    restock: Goods = Goods()
+    damaged: Goods = Goods()
     zone: str = ""
 
 
@@ -68,6 +81,7 @@ class Receipt(Said, frozen=True, kw_only=True):
     """Goods came in: of the shipment that is named, or that carries the SSCC, or of none.
 
     `complete`: nothing more comes of that shipment. `all_that_is_left`: all of it that did not come yet, came.
+    `by_reads`: beside `goods` came what the readers at the dock have read (`gateway.trade.dock`).
     """
 
     goods: Goods
@@ -76,11 +90,12 @@ class Receipt(Said, frozen=True, kw_only=True):
     zone: str = ""
     complete: bool = False
     all_that_is_left: bool = False
+    by_reads: bool = False
     owner: str = OWN
 
 
 class Transfer(Said, frozen=True, kw_only=True):
-    """Goods go from `site` to another; `ship`: they have left, otherwise they are announced only."""
+    """Goods go from `site` to another; `ship`: they have left, otherwise they are requested or announced only."""
 
     shipment: str
     to_site: str
@@ -90,10 +105,14 @@ class Transfer(Said, frozen=True, kw_only=True):
 
 
 class Step(Said, frozen=True, kw_only=True):
-    """A transfer goes on: `ship` or `cancel`. `site` is the one that sends."""
+    """A transfer goes on: `ship` or `cancel`. `site` is the one that sends.
+
+    `goods`: what really leaves, in the place of what was asked for; none: that.
+    """
 
     shipment: str
     action: str
+    goods: Goods = Goods()
 
 
 class Count(Said, frozen=True, kw_only=True):

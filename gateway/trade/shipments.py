@@ -4,15 +4,15 @@ A shipment's row is locked after the rows of stock. Its lines say what was expec
 meanwhile (`in_transit`) stands with the items, and with the untagged units of the site that sent them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import iso
-from gateway.http.trade_rows import ShipmentItems, ShipmentRow
+from gateway.http.trade_rows import DockReads, ShipmentItems, ShipmentList, ShipmentRow, ShipmentSummary
 from gateway.storage.commerce import shipment, shipment_line
 from gateway.storage.statement import insert_into, storable
 from gateway.trade.errors import ShipmentExistsError, UnknownShipmentError
@@ -56,6 +56,12 @@ async def create(
     take = insert_into(connection, shipment).on_conflict_do_nothing().returning(shipment.c.id)
     if (await connection.execute(take, row)).scalar_one_or_none() is None:
         raise ShipmentExistsError(name)
+    await expect(connection, name, goods)
+
+
+async def expect(connection: AsyncConnection, name: str, goods: Goods) -> None:
+    """Let a shipment of which nothing came yet expect these goods, and nothing else."""
+    await connection.execute(delete(shipment_line).where(shipment_line.c.shipment == name))
     lines = [
         {"shipment": name, "gtin": item.gtin, "serial": item.serial, "expected": 1, "received": 0}
         for item in goods.items
@@ -155,7 +161,37 @@ async def shown(connection: AsyncConnection, name: str) -> tuple[ShipmentRow, Pr
     )
 
 
-async def with_items(connection: AsyncConnection, name: str) -> ShipmentItems:
+async def listed(connection: AsyncConnection, site: str, states: Sequence[str], limit: int) -> ShipmentList:
+    """Return shipments to a site and from it in these states."""
+    mine = or_(shipment.c.to_site == site, shipment.c.from_site == site) & shipment.c.state.in_(states)
+    total = int(await connection.scalar(select(func.count()).select_from(shipment).where(mine)) or 0)
+    newest = select(shipment).where(mine).order_by(shipment.c.updated_us.desc(), shipment.c.id).limit(limit)
+    rows = (await connection.execute(newest)).all()
+    units = select(
+        shipment_line.c.shipment,
+        func.sum(shipment_line.c.expected).label("expected"),
+        func.sum(shipment_line.c.received).label("received"),
+    ).where(shipment_line.c.shipment.in_([row.id for row in rows]))
+    sums = {row.shipment: row for row in await connection.execute(units.group_by(shipment_line.c.shipment))}
+    found = [
+        ShipmentSummary(
+            id=row.id,
+            kind=row.kind,
+            state=row.state,
+            from_site=row.from_site,
+            to_site=row.to_site,
+            sscc=row.sscc,
+            created_at=iso(row.created_us),
+            updated_at=iso(row.updated_us),
+            expected=int(sums[row.id].expected) if row.id in sums else 0,
+            received=int(sums[row.id].received) if row.id in sums else 0,
+        )
+        for row in rows
+    ]
+    return ShipmentList(site=site, shipments=found, left_out=total - len(found))
+
+
+async def with_items(connection: AsyncConnection, name: str, dock: DockReads) -> ShipmentItems:
     """Return a shipment with the names of what is missing and unexpected. Raises `UnknownShipmentError`."""
     row, far = await shown(connection, name)
     return ShipmentItems(
@@ -164,6 +200,7 @@ async def with_items(connection: AsyncConnection, name: str) -> ShipmentItems:
         missing_left_out=max(0, len(far.missing) - ITEMS_SHOWN),
         unexpected_items=[link_of(one) for one in far.unexpected[:ITEMS_SHOWN]],
         unexpected_left_out=max(0, len(far.unexpected) - ITEMS_SHOWN),
+        dock=dock,
     )
 
 

@@ -11,6 +11,7 @@ from gateway.clock import Clock
 from gateway.http.trade_rows import (
     AdjustmentTaken,
     CountTaken,
+    InspectionTaken,
     ReceiptTaken,
     ReturnTaken,
     SaleTaken,
@@ -20,13 +21,14 @@ from gateway.http.trade_rows import (
 from gateway.ledger.book import lock_site
 from gateway.site_view import SiteViews
 from gateway.storage.engine import Database
-from gateway.trade import adjustments, counts, receipts, returns, sales, transfers
+from gateway.trade import adjustments, counts, inspections, receipts, returns, sales, transfers
 from gateway.trade.holds import Holds, NoHolds
 from gateway.trade.once import once
 from gateway.trade.references import erase_customer
 from gateway.trade.said import (
     Count,
     Delta,
+    Inspection,
     Notice,
     Receipt,
     References,
@@ -79,17 +81,23 @@ class Trade:
         """Take a return. Raises `ForeignItemError`, `UnknownZoneError`."""
         return await self._once(said, actor, lambda work: returns.give_back(work, said, references), ReturnTaken)
 
+    async def inspect(self, said: Inspection, *, actor: str = "") -> tuple[InspectionTaken, bool]:
+        """Take an inspection. Raises `NotReturnedError`, `ShortError`, `ForeignItemError`, `UnknownZoneError`."""
+        return await self._once(said, actor, lambda work: inspections.inspect(work, said), InspectionTaken)
+
     async def announce(self, notice: Notice, *, actor: str = "") -> tuple[ShipmentTaken, bool]:
         """Take an advance shipping notice. Raises `ShipmentExistsError`, `ForeignItemError`."""
         return await self._once(notice, actor, lambda work: receipts.announce(work, notice), ShipmentTaken)
 
-    async def receive(self, said: Receipt, *, actor: str = "") -> tuple[ReceiptTaken, bool]:
-        """Take a receipt.
+    async def receive(
+        self, said: Receipt, *, actor: str = "", sees: Callable[[str], bool] = lambda _: True
+    ) -> tuple[ReceiptTaken, bool]:
+        """Take a receipt. `sees`: whether who receives speaks for another site, too.
 
         Raises `UnknownShipmentError`, `ShipmentStateError`, `NotReceivingError`, `UnknownZoneError`,
         `ForeignItemError`.
         """
-        return await self._once(said, actor, lambda work: receipts.receive(work, said), ReceiptTaken)
+        return await self._once(said, actor, lambda work: receipts.receive(work, said, sees), ReceiptTaken)
 
     async def transfer(self, said: Transfer, *, actor: str = "") -> tuple[ShipmentTaken, bool]:
         """Announce or ship a transfer.

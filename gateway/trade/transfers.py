@@ -1,5 +1,8 @@
 """Transfers: goods leave one site for another. Meanwhile they are `in_transit`, and nobody is promised them.
 
+A transfer may begin as a wish: who wants the goods, or who has them, announces it, and nothing has left yet. What is
+then shipped may differ from it: its lines are replaced by what left, and the audit keeps how much was asked for.
+
 `ship` takes the goods out of the site that sends; `gateway.trade.receipts` takes them in at the other. `cancel` brings
 back what is still on its way. Which items go is named: units by GTIN are units without tags, since nobody could know
 which items left.
@@ -59,25 +62,32 @@ async def transfer(work: Work, said: Transfer) -> ShipmentTaken:
 async def step(work: Work, said: Step) -> ShipmentTaken:
     """Ship a transfer that was announced, or cancel one.
 
-    Raises `UnknownShipmentError`, `ShipmentStateError`, `AlreadySoldError`, `ShortError`.
+    Raises `UnknownShipmentError`, `ShipmentStateError`, `AlreadySoldError`, `ShortError`, `ForeignItemError`.
     """
     await work.enter(said.site)
     row = await shipments.find(work.connection, said.shipment)
     if row.kind != shipments.TRANSFER or row.from_site != said.site:
         raise UnknownShipmentError(said.shipment)
-    lines = await shipments.lines_of(work.connection, said.shipment)
-    elsewhere = await work.elsewhere(said.site, _goods(lines).items)
-    await work.lock({(said.site, line.gtin) for line in lines} | elsewhere.keys)
+    asked = _goods(await shipments.lines_of(work.connection, said.shipment))
+    goods = said.goods if said.goods.quantity else asked
+    await work.enter(row.to_site)
+    work.check_items(row.to_site, goods.items)
+    elsewhere = await work.elsewhere(said.site, goods.items)
+    await work.lock({(said.site, gtin) for gtin in (*asked.gtins, *goods.gtins)} | elsewhere.keys)
     row = await shipments.find(work.connection, said.shipment, lock=True)
+    detail: dict[str, Any] = {"to_site": row.to_site}
     if said.action == SHIP:
         if row.state != shipments.ANNOUNCED:
             raise ShipmentStateError(said.shipment, row.state, "shipped")
-        await _leave(work, said.site, _goods(lines))
+        await _leave(work, said.site, goods)
         work.gone_from(elsewhere)
+        if goods is not asked:
+            await shipments.expect(work.connection, said.shipment, goods)
+            detail |= {"asked": asked.quantity, "units": goods.quantity}
         await shipments.move_on(work.connection, said.shipment, shipments.IN_TRANSIT, work.now_us)
     else:
         await _cancel(work, row)
-    return await _done(work, said.event, said.shipment, f"transfer.{said.action}", {"to_site": row.to_site})
+    return await _done(work, said.event, said.shipment, f"transfer.{said.action}", detail)
 
 
 def _goods(lines: list[Line]) -> Goods:

@@ -24,7 +24,7 @@ from gateway.trade.limits import GOODS_MAX
 from gateway.trade.places import inside
 from gateway.trade.said import ItemName, Said
 from wire.epc import CompanyPrefixes
-from wire.site import OUT, ZoneKind
+from wire.site import OUT, Site, ZoneKind
 
 _ARRIVALS = (ZoneKind.RECEIVING, ZoneKind.BACK_ROOM)
 
@@ -63,6 +63,10 @@ class Work:
         for site in wanted:
             if site not in self._sites:
                 raise UnknownSiteError(site)
+
+    def site(self, site: str) -> Site:
+        """Return the description of a site that was entered."""
+        return self._sites[site].site
 
     def check_items(self, site: str, items: Iterable[ItemName]) -> None:
         """Refuse items that are not under the site's company prefixes. Raises `ForeignItemError`."""

@@ -33,8 +33,10 @@ from lastunit.client.errors import (
     problem_of,
 )
 from lastunit.client.event_parser import LINE_MAX_BYTES, EventParser
+from lastunit.client.orders import OrderCalls, OrderEvent
 from lastunit.client.reservations import ReservationCalls
 from lastunit.client.stock import StockCalls
+from lastunit.client.tasks import TaskCalls
 from lastunit.client.trade import TradeCalls
 from lastunit.client.webhooks import WebhookCalls
 
@@ -50,6 +52,7 @@ __all__ = [
     "LastUnitClient",
     "LastUnitError",
     "NotFoundError",
+    "OrderEvent",
     "ProblemError",
     "ProtocolError",
     "ReservationLine",
@@ -60,7 +63,7 @@ __all__ = [
 ]
 
 
-class LastUnitClient(StockCalls, ReservationCalls, TradeCalls, WebhookCalls):
+class LastUnitClient(StockCalls, ReservationCalls, OrderCalls, TaskCalls, TradeCalls, WebhookCalls):
     """One gateway, and the key that it is asked with. Give `transport` to reach it in another way than by TCP.
 
     `retries` counts writes that were sent again, `resumes` streams that were begun again.

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 
 from gateway.http.reservation_rows import (
+    ConfirmBody,
     Mode,
     PickBody,
     PickMissBody,
@@ -60,9 +61,12 @@ class ReservationCalls(Connection):
         """Return a reservation by its id."""
         return await self._get(f"/v1/reservations/{segment(name)}", Reservation)
 
-    async def confirm(self, name: str) -> Reservation:
-        """Make a hold last: the order stands. Raises `HoldExpiredError`."""
-        return await self._verb(name, "confirm")
+    async def confirm(self, name: str, *, collect_s: int | None = None) -> Reservation:
+        """Make a hold last: the order stands. Raises `HoldExpiredError`.
+
+        `collect_s`: how long a pickup is kept for its buyer, in seconds; without it three days.
+        """
+        return await self._verb(name, "confirm", None if collect_s is None else ConfirmBody(collect_s))
 
     async def release(self, name: str) -> Reservation:
         """Give the units back."""

@@ -20,6 +20,7 @@ from gateway.http.rows import (
     Sites,
     StockSnapshot,
 )
+from gateway.order_event import ORDER
 from lastunit.client.connection import (
     BACKOFF_FIRST_S,
     BACKOFF_MOST_S,
@@ -34,7 +35,48 @@ from lastunit.client.errors import UnavailableError, UnreachableError
 from lastunit.client.event_parser import EventParser
 
 
-class StockCalls(Connection):
+class ChangeCalls(Connection):
+    """The feed of changes, followed over breaks."""
+
+    async def _followed(
+        self, cursor: int | None, site: str | None, thresholds: Sequence[int] | None = None
+    ) -> AsyncGenerator[tuple[str, bytes], None]:
+        """Yield the kind and the body of every event after `cursor`, for ever."""
+        position = "" if cursor is None else str(cursor)
+        crossed = None if thresholds is None else ",".join(map(str, thresholds))
+        delay_s = BACKOFF_FIRST_S
+        while True:
+            parser = EventParser()
+            parser.last_id = position
+            try:
+                async with aclosing(self._stream(parser, site, crossed)) as stream:
+                    async for event in stream:
+                        delay_s = BACKOFF_FIRST_S
+                        yield event
+            except (UnavailableError, UnreachableError, httpx.TransportError):
+                delay_s = min(delay_s * 2, BACKOFF_MOST_S)
+            position = parser.last_id
+            self.resumes += 1
+            await self._sleep(delay_s * self._rng.uniform(0.5, 1.0))
+
+    async def _stream(
+        self, parser: EventParser, site: str | None, thresholds: str | None
+    ) -> AsyncGenerator[tuple[str, bytes], None]:
+        """Yield the events of one connection."""
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": parser.last_id} if parser.last_id else {})
+        timeout = httpx.Timeout(TIMEOUT_S, read=self._silence_s)
+        parameters = given(site=site, thresholds=thresholds)
+        async with self._http.stream(
+            "GET", "/v1/changes", params=parameters, headers=headers, timeout=timeout
+        ) as response:
+            if response.status_code != httpx.codes.OK:
+                raise refusal_of(response, await response.aread())
+            async for chunk in response.aiter_raw():
+                for _, event, data in parser.feed(chunk):
+                    yield event, data
+
+
+class StockCalls(ChangeCalls):
     """Reads of stock. `near` is latitude and longitude in degrees."""
 
     async def availability(self, gtin: str, site: str, *, exclude_hold: str | None = None) -> AvailabilityRow:
@@ -111,42 +153,15 @@ class StockCalls(Connection):
         """Yield every change after `cursor`, once and in order, for ever; None means from now on.
 
         The connection is made again after each break, from the last change that was yielded. With `thresholds` only
-        changes whose `atp` crosses one of them come, and after a break the next one of each SKU.
+        changes whose `atp` crosses one of them come, and after a break the next one of each SKU. Steps of orders are
+        `order_changes`.
 
         Raises:
             CursorLostError: changes are missing; load the stock and go on from its cursor.
             ProblemError: the gateway refused for another reason that trying again does not mend.
             ProtocolError: this is no gateway.
         """
-        position = "" if cursor is None else str(cursor)
-        crossed = None if thresholds is None else ",".join(map(str, thresholds))
-        delay_s = BACKOFF_FIRST_S
-        while True:
-            parser = EventParser()
-            parser.last_id = position
-            try:
-                async with aclosing(self._stream(parser, site, crossed)) as stream:
-                    async for change in stream:
-                        delay_s = BACKOFF_FIRST_S
-                        yield change
-            except (UnavailableError, UnreachableError, httpx.TransportError):
-                delay_s = min(delay_s * 2, BACKOFF_MOST_S)
-            position = parser.last_id
-            self.resumes += 1
-            await self._sleep(delay_s * self._rng.uniform(0.5, 1.0))
-
-    async def _stream(
-        self, parser: EventParser, site: str | None, thresholds: str | None
-    ) -> AsyncGenerator[Change, None]:
-        """Yield the changes of one connection."""
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": parser.last_id} if parser.last_id else {})
-        timeout = httpx.Timeout(TIMEOUT_S, read=self._silence_s)
-        parameters = given(site=site, thresholds=thresholds)
-        async with self._http.stream(
-            "GET", "/v1/changes", params=parameters, headers=headers, timeout=timeout
-        ) as response:
-            if response.status_code != httpx.codes.OK:
-                raise refusal_of(response, await response.aread())
-            async for chunk in response.aiter_raw():
-                for _, _, data in parser.feed(chunk):
+        async with aclosing(self._followed(cursor, site, thresholds)) as events:
+            async for event, data in events:
+                if event != ORDER:
                     yield decoded(data, Change)

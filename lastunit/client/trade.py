@@ -12,12 +12,14 @@ from gateway.http.trade_rows import (
     AuditPage,
     CountTaken,
     Erased,
+    InspectionTaken,
     ItemStory,
     PostingPage,
     ReceiptTaken,
     ReturnTaken,
     SaleTaken,
     ShipmentItems,
+    ShipmentList,
     ShipmentTaken,
     TotalsTaken,
 )
@@ -28,10 +30,12 @@ if TYPE_CHECKING:  # they bring the database's packages with them; who writes a 
         CountBody,
         DeltaBody,
         EraseBody,
+        InspectionBody,
         ReceiptBody,
         ReturnBody,
         SaleBody,
         SetBody,
+        ShipBody,
         ShipmentBody,
         StepBody,
         StockTransferBody,
@@ -51,9 +55,17 @@ class TradeCalls(Connection):
         """Say that goods came back from a shopper."""
         return await self._told("/v1/returns", ReturnTaken, body)
 
+    async def inspect(self, body: "InspectionBody") -> InspectionTaken:
+        """Say what returned goods are: for sale again, or damaged. Raises `ConflictError`: they do not wait for it."""
+        return await self._told("/v1/returns:inspect", InspectionTaken, body)
+
     async def announce(self, body: "ShipmentBody") -> ShipmentTaken:
         """Announce goods of a supplier (ASN)."""
         return await self._told("/v1/shipments", ShipmentTaken, body)
+
+    async def shipments(self, site: str, *, state: str | None = None, limit: int | None = None) -> ShipmentList:
+        """Return shipments to a site and from it: those that are open, or those in a state."""
+        return await self._get("/v1/shipments", ShipmentList, site=site, state=state, limit=limit)
 
     async def shipment(self, name: str) -> ShipmentItems:
         """Return how far a shipment is."""
@@ -67,8 +79,8 @@ class TradeCalls(Connection):
         """Send goods to another site, or announce that."""
         return await self._told("/v1/transfers", ShipmentTaken, body)
 
-    async def ship_stock(self, name: str, body: "StepBody") -> ShipmentTaken:
-        """Say that an announced transfer leaves."""
+    async def ship_stock(self, name: str, body: "ShipBody | StepBody") -> ShipmentTaken:
+        """Say that an announced transfer leaves; with the lines of a `ShipBody`: what really leaves."""
         return await self._told(f"/v1/transfers/{segment(name)}:ship", ShipmentTaken, body)
 
     async def cancel_stock(self, name: str, body: "StepBody") -> ShipmentTaken:

@@ -17,7 +17,11 @@ async def test_many_operations_at_once(rig: TradeRig) -> None:
     for serial in serials:
         work += [rig.sell(serial), rig.sell(serial, site=OTHER)]
     for number in range(6):
-        work += [rig.sell(units=1), rig.give_back(units=1, sellable=True, site=OTHER), rig.sell(units=1, site=OTHER)]
+        work += [
+            rig.sell(units=1),
+            rig.give_back(units=1, disposition="restock", site=OTHER),
+            rig.sell(units=1, site=OTHER),
+        ]
         work += [rig.send(f"T-{number}", goods(S=1)), rig.adjust("damaged", units=-1, site=OTHER)]
     done = await asyncio.gather(*work, return_exceptions=True)
     failures = [one for one in done if isinstance(one, Exception)]

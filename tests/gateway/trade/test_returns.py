@@ -27,7 +27,7 @@ async def test_what_was_sold_here_comes_back_elsewhere(rig: TradeRig) -> None:
     await rig.put("1")
     await rig.sell("1")
     await rig.put("1", zone=OUT, chance=None)
-    await rig.give_back("1", site=OTHER, sellable=True)
+    await rig.give_back("1", site=OTHER, disposition="restock")
     await rig.put("1", site=OTHER)
     assert await rig.atp(OTHER_KEY) == 1
     assert [posting[:3] for posting in await rig.postings()] == [
@@ -72,7 +72,7 @@ async def test_units_without_tags_come_out_of_what_was_sold_here_and_else_from_o
         ("", "outside", "returned_unchecked", 1),
     ]
     assert await rig.atp() == 0
-    await rig.give_back(units=1, sellable=True)
+    await rig.give_back(units=1, disposition="restock")
     assert await rig.atp() == 1
     await rig.check()
 
@@ -85,6 +85,6 @@ async def test_a_zone_that_there_is_not(rig: TradeRig) -> None:
 
 async def test_leaving_the_site_that_had_it_says_nothing_of_an_item_that_is_elsewhere(rig: TradeRig) -> None:
     await rig.put("1")
-    await rig.give_back("1", site=OTHER, sellable=True)
+    await rig.give_back("1", site=OTHER, disposition="restock")
     await rig.put("1", zone=OUT, chance=None)
     assert await rig.states() == {"1": "available"}

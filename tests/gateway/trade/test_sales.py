@@ -130,7 +130,7 @@ async def test_a_sale_told_after_its_return_is_history(rig: TradeRig) -> None:
     await rig.put("1")
     sale = rig.sale("1")
     rig.later(60)
-    await rig.give_back("1", sellable=True)
+    await rig.give_back("1", disposition="restock")
     rig.later(60)
     answer, _ = await rig.trade.sell(sale)
     assert (answer.lines[0].items, answer.lines[0].history) == (1, 1)
@@ -144,7 +144,7 @@ async def test_a_sale_after_the_return_is_a_sale(rig: TradeRig) -> None:
     await rig.put("1")
     await rig.sell("1")
     rig.later(60)
-    await rig.give_back("1", sellable=True)
+    await rig.give_back("1", disposition="restock")
     rig.later(60)
     await rig.sell("1")
     assert await rig.states() == {"1": "sold"}

@@ -188,3 +188,36 @@ async def test_a_held_item_that_is_sent_away_moves_its_hold(rig: TradeRig) -> No
     (now,) = [unit.serial for unit in (await rig.picture()).units if unit.bound]
     assert now != bound
     await rig.check()
+
+
+async def test_who_wants_goods_says_so_and_who_has_them_ships_what_there_is(rig: TradeRig) -> None:
+    await rig.put("1", "2", "3")
+    await rig.wish("T-1", goods(S=3))
+    assert (await rig.atp(), await rig.states()) == (3, {})
+    shipped = await rig.ship("T-1", goods("1", "2"))
+    assert (shipped.shipment.state, shipped.shipment.expected) == ("in_transit", 2)
+    assert (await rig.audits())[-1].detail == b'{"to_site":"store-002","asked":3,"units":2}'
+    assert (await rig.atp(), await rig.states()) == (1, {"1": "in_transit", "2": "in_transit"})
+    came = await rig.receive(goods("1"), shipment="T-1", site=OTHER, complete=True)
+    assert (came.shipment.received, came.shipment.missing) == (1, 1)
+    assert await rig.states() == {"1": "available", "2": "missing"}
+    with pytest.raises(ShipmentStateError, match="received"):
+        await rig.ship("T-1", goods("3"))
+    await rig.check()
+
+
+async def test_a_wish_takes_nothing_before_it_is_shipped(rig: TradeRig) -> None:
+    await rig.put("1")
+    await rig.book(2)
+    await rig.wish("T-1", goods(S=2))
+    said = Receipt(event="in", site=OTHER, at_us=rig.clock(), goods=goods(S=2), shipment="T-1")
+    with pytest.raises(ShipmentStateError, match="announced"):
+        await rig.trade.receive(said, sees=lambda site: site == OTHER)
+    assert (await rig.loose(), await rig.loose(OTHER), await rig.atp()) == ({"available": 2}, {}, 3)
+    with pytest.raises(ShortError, match="2 untagged"):
+        await rig.ship("T-1", goods(S=3))
+    await rig.ship("T-1")
+    assert await rig.loose() == {"in_transit": 2}
+    await rig.trade.receive(said, sees=lambda site: site == OTHER)
+    assert (await rig.loose(), await rig.loose(OTHER)) == ({}, {"available": 2})
+    await rig.check()

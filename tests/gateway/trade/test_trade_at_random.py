@@ -61,18 +61,31 @@ class Chance:
             await self.rig.trade.sell(type(sale)(**{name: getattr(sale, name) for name in FIELDS} | {"goods": of}))
 
     async def returned(self) -> None:
-        sellable = self.random.random() < 0.5
+        disposition = self.random.choice(["restock", "inspect", "inspect", "damaged"])
         of = self.some()
         units = self.random.randint(0 if of else 1, 2)
-        await self.rig.give_back(*of, units=units, site=self.site(), sellable=sellable)
+        await self.rig.give_back(*of, units=units, site=self.site(), disposition=disposition)
+
+    async def inspected(self) -> None:
+        site = self.site()
+        waiting = sorted(serial for serial, state in (await self.rig.states()).items() if state == "returned_unchecked")
+        units = (await self.rig.loose(site)).get("returned_unchecked", 0)
+        parts = [goods(*waiting[:1], S=min(units, 1)), goods(*waiting[1:2])]
+        self.random.shuffle(parts)
+        await self.rig.inspect(*parts, site=site)
 
     async def received(self) -> None:
         await self.rig.receive(goods(*self.some(), S=self.random.randint(0, 3)), site=self.site())
 
     async def sent(self) -> None:
         name = f"T{len(self.transfers)}"
-        await self.rig.send(name, goods(*self.some(), S=self.random.randint(0, 1)))
+        wish = self.random.random() < 0.3
+        await self.rig.send(name, goods(*self.some(), S=self.random.randint(0, 1)), ship=not wish)
         self.transfers.append(name)
+
+    async def shipped(self) -> None:
+        if self.transfers:
+            await self.rig.ship(self.random.choice(self.transfers), goods(*self.some()))
 
     async def arrived(self) -> None:
         if self.transfers:
@@ -125,7 +138,7 @@ FIELDS = ("event", "site", "at_us", "channel", "reservation")
 OPERATIONS: dict[str, Callable[[Chance], Any]] = {
     name: getattr(Chance, name)
     for name in (
-        *("moved", "sold", "returned", "received", "sent", "arrived", "cancelled"),
+        *("moved", "sold", "returned", "inspected", "received", "sent", "shipped", "arrived", "cancelled"),
         *("counted", "adjusted", "set_", "reserved"),
     )
 }

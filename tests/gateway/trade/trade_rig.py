@@ -14,7 +14,21 @@ from gateway.storage.commerce import audit, disposition, posting, untagged
 from gateway.storage.engine import Database
 from gateway.storage.schema import site_input, stock
 from gateway.trade.collect import HeldUnits
-from gateway.trade.said import Count, Delta, Goods, ItemName, Notice, Receipt, Return, Sale, SetRow, SetTo, Transfer
+from gateway.trade.said import (
+    Count,
+    Delta,
+    Goods,
+    Inspection,
+    ItemName,
+    Notice,
+    Receipt,
+    Return,
+    Sale,
+    SetRow,
+    SetTo,
+    Step,
+    Transfer,
+)
 from gateway.trade.trade import Trade
 from tests.gateway.holds.rig import KEY, Rig
 from tests.gateway.small_store import SECOND_US, SHIRT_M, SHIRT_S, SITE, T0_US
@@ -54,6 +68,18 @@ class TradeRig(Rig):
         of = goods(*serials, S=units)
         answer, _ = await self.trade.give_back(Return(goods=of, **self._more(more)))
         return answer
+
+    async def inspect(self, restock: Goods = Goods(), damaged: Goods = Goods(), **more: Any) -> Any:  # noqa: B008
+        said = Inspection(restock=restock, damaged=damaged, **self._more(more))
+        return (await self.trade.inspect(said))[0]
+
+    async def wish(self, name: str, of: Goods, **more: Any) -> Any:
+        """Announce a transfer to the other site."""
+        return await self.send(name, of, ship=False, **more)
+
+    async def ship(self, name: str, of: Goods = Goods(), **more: Any) -> Any:  # noqa: B008
+        said = Step(shipment=name, action="ship", goods=of, **self._more(more))
+        return (await self.trade.step(said))[0]
 
     async def announce(self, name: str, of: Goods, **more: Any) -> Any:
         return (await self.trade.announce(Notice(shipment=name, goods=of, **self._more(more))))[0]
