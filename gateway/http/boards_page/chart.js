@@ -108,10 +108,11 @@ export class LineChart {
       const place = left + ((at - from) / (to - from)) * (width - left - right);
       if (place > left + 12 && place < width - right - 12) drawn.append(svg("text", { class: "tick", x: place, y: height - 6, "text-anchor": "middle" }, clockText(at, from, to)));
     }
+    const words = []; // drawn last: no line hides them
     for (const [mark, name] of marks.map((value, index) => [value, index === 0 ? "look" : "act"])) {
       if (mark < least || mark > most) continue;
       drawn.append(svg("line", { class: `mark-line mark-${name}`, x1: left, x2: width - right, y1: y(mark), y2: y(mark) }));
-      drawn.append(svg("text", { class: `tick mark-word mark-${name}`, x: width - right, y: y(mark) + (levels.more ? 13 : -5), "text-anchor": "end" }, name));
+      words.push(svg("text", { class: `tick mark-word mark-${name}`, x: width - right, y: y(mark) + (levels.more ? 13 : -5), "text-anchor": "end" }, name));
     }
     this.shown.forEach((line, number) => {
       for (const run of runs(line.values)) {
@@ -119,7 +120,7 @@ export class LineChart {
       }
     });
     this.cross = svg("line", { class: "cross", y1: top, y2: height - bottom, visibility: "hidden" });
-    drawn.append(this.cross);
+    drawn.append(...words, this.cross);
     this.frame.replaceChildren(drawn);
     this.#legend();
   }
@@ -180,5 +181,6 @@ export function strips({ from, to, step, words, lines }) {
     }
     list.append(element("li", "strip-row", {}, element("span", "strip-name", {}, line.name), drawn));
   }
-  return list;
+  const ends = element("p", "strip-times", { "aria-hidden": "true" }, element("span", "", {}, clockText(from, from, to)), element("span", "", {}, "now"));
+  return element("div", "", {}, list, ends);
 }

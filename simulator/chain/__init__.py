@@ -1,0 +1,1 @@
+"""A chain of stores in compressed time: shoppers, orders, staff and goods by the minute, without radio."""
