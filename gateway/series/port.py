@@ -1,6 +1,6 @@
 """The port of the time series: where points go, and where figures over time come from.
 
-Two adapters pass one contract (`tests/gateway/series/test_contract.py`): the embedded store in the gateway's own
+Two adapters pass one contract (`tests/gateway/series/test_series_contract.py`): the embedded store in the gateway's own
 database (`gateway.series.embedded`), and InfluxDB (`gateway.series.outbox`, `influx`, `influxql`). Writing is part of
 the caller's transaction in both: points and the cursor that they follow from are written together or not at all. What
 leaves for a server leaves later (`Sending`), and nobody waits for that.

@@ -32,12 +32,25 @@ class Command:
         return f"{self.file}:{self.line}: {self.text}"
 
 
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines with their numbers; those that end in a backslash go on in the next."""
+    begun, first = "", 0
+    for number, line in enumerate(text.splitlines()):
+        first = first if begun else number
+        begun += line.strip() if begun else line
+        if begun.endswith("\\"):
+            begun = begun[:-1]
+        else:
+            yield first, begun
+            begun = ""
+
+
 def commands_of(path: Path) -> Iterator[Command]:
     """Yield the commands in a document's fenced blocks: lines that begin with one of our programs, also after `$ `."""
     whole = path.read_text(encoding="utf-8")
     for block in _FENCE.finditer(whole):
         first = whole.count("\n", 0, block.start("text")) + 1
-        for number, line in enumerate(block["text"].splitlines()):
+        for number, line in _lines(block["text"]):
             text = line.removeprefix("$ ").strip()
             if text.partition(" ")[0] in _PROGRAMS:
                 yield Command(str(path.relative_to(ROOT)), first + number, text)

@@ -112,7 +112,7 @@ export class LineChart {
     for (const [mark, name] of marks.map((value, index) => [value, index === 0 ? "look" : "act"])) {
       if (mark < least || mark > most) continue;
       drawn.append(svg("line", { class: `mark-line mark-${name}`, x1: left, x2: width - right, y1: y(mark), y2: y(mark) }));
-      words.push(svg("text", { class: `tick mark-word mark-${name}`, x: width - right, y: y(mark) + (levels.more ? 13 : -5), "text-anchor": "end" }, name));
+      words.push(svg("text", { class: `tick mark-word mark-${name}`, x: left + 2, y: y(mark) + (levels.more ? 13 : -5) }, name));
     }
     this.shown.forEach((line, number) => {
       for (const run of runs(line.values)) {

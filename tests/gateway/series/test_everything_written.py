@@ -25,7 +25,7 @@ LATER = {
     "series_store": {"failures", "over_limit", "unfit", "refused", "dropped", "send_failures"},
     "series_store_server": {"waiting_points", "waiting_bytes", "waiting_s", "sent"},
 }
-"""Fields that need a failure, or a server: `test_outage.py` and `test_process.py` have them."""
+"""Fields that need a failure, or a server: `test_series_outage.py` and `test_process.py` have them."""
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Key figures: what a person looks at first, from the embedded time series."""
