@@ -232,6 +232,7 @@ class Gateway:
                 webhooks=self.push.desk,
                 feeds=self.push.feeds,
                 refill=self.refill,
+                figures=self.series.reader,
                 requests=self.series.requests,
             )
             application = self._http(self.queries, self.feed, services=services)
@@ -241,6 +242,7 @@ class Gateway:
         self._spawn("sweeper", self.channels.sweeper.run())
         self._spawn("task_sweeper", self.channels.task_sweeper.run())
         self._spawn("fades", self.channels.fades.run())
+        self._spawn("unserved", self.channels.unserved.run())
         self._spawn("pairing", self.channels.pairing.run())
         self._spawn("exceptions", self.exceptions.run())
         self._spawn("replenishment", self.replenishment.run())
@@ -271,6 +273,7 @@ class Gateway:
             ("sweeper", self.channels.sweeper.stop),
             ("task_sweeper", self.channels.task_sweeper.stop),
             ("fades", self.channels.fades.stop),
+            ("unserved", self.channels.unserved.stop),
             ("exceptions", self.exceptions.stop),
             ("replenishment", self.replenishment.stop),
             ("relay", self.relay.stop),

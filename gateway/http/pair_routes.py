@@ -190,9 +190,9 @@ class _Devices:
         """Spend a code."""
         _check_origin(request)
         body = await body_of(request, PairBody, BODY_MAX_BYTES)
+        before = await self.asking(request)  # first: while nobody can tell, the code stays good
         with refused():
             done = await self._pairing.pair(body.site, body.code, body.name, address_of(request.scope))
-        before = await self.asking(request)
         if before is not None:  # one device, one key: that of before is in no cookie any more
             with refused():
                 await self._pairing.end(before[1].key, done.screen.key)

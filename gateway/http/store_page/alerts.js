@@ -19,25 +19,28 @@ export class AlertsView {
     this.cards = new Map();
     this.zoneNodes = new Map();
     this.alarms = new Map();
+    this.waiting = 0; // open ones in all: of many only the newest are here
     this.title = element("h2", "view-title", { id: "alerts-title", tabindex: "-1" }, "Alerts");
     this.sum = element("p", "view-sum");
     this.zonesSay = element("p", "good");
     this.zones = element("ul", "cards", { "aria-label": "Zones that nobody reads" });
     this.alarmsSay = element("p", "good");
     this.list = element("ul", "cards", { "aria-label": "Alarms" });
+    this.more = element("p", "soft");
     this.notedList = element("ul", "cards", { "aria-label": "Alarms that somebody took note of" });
     this.notedSum = element("summary");
     this.noted = element("details", "how", {}, this.notedSum, this.notedList);
     root.replaceChildren(
       element("header", "view-head", {}, this.title, this.sum),
       element("section", "group", { "aria-labelledby": "zones-title" }, element("header", "group-head", {}, element("h3", "group-title", { id: "zones-title" }, "Readers")), this.zonesSay, this.zones),
-      element("section", "group", { "aria-labelledby": "alarms-title" }, element("header", "group-head", {}, element("h3", "group-title", { id: "alarms-title" }, "Alarms")), this.alarmsSay, this.list, this.noted));
+      element("section", "group", { "aria-labelledby": "alarms-title" }, element("header", "group-head", {}, element("h3", "group-title", { id: "alarms-title" }, "Alarms")), this.alarmsSay, this.list, this.more, this.noted));
     show(this.noted, false);
+    show(this.more, false);
   }
 
   /** How many things want somebody. */
   get count() {
-    return this.zoneNodes.size + this.alarms.size - this.quiet;
+    return this.zoneNodes.size + this.waiting;
   }
 
   get quiet() {
@@ -67,12 +70,16 @@ export class AlertsView {
     show(this.zonesSay, this.zonesSay.textContent !== "");
   }
 
-  /** Take the alarms that are not over; null when this gateway has none of that kind. */
-  putAlarms(rows) {
+  /** Take the alarms that are not over; null when this gateway has none of that kind. `waiting`: open ones in all. */
+  putAlarms(rows, waiting = 0) {
+    this.waiting = waiting;
     this.alarms = new Map((rows ?? []).map((alarm) => [alarm.id, alarm]));
     keepingFocus(this.root, () => this.#arrange(rows ?? []), this.title);
-    show(this.alarmsSay, rows !== null && rows.every((alarm) => alarm.state !== "open"));
+    show(this.alarmsSay, rows !== null && waiting === 0);
     setText(this.alarmsSay, "Nothing is wrong.");
+    const unseen = waiting - (this.alarms.size - this.quiet);
+    show(this.more, unseen > 0);
+    setText(this.more, `and ${unseen} older ones`);
     show(this.noted, this.quiet > 0);
     setText(this.notedSum, `Noted by somebody: ${this.quiet}`);
     for (const id of [...this.cards.keys()]) if (!this.alarms.has(id)) this.cards.delete(id);
@@ -125,7 +132,7 @@ export class AlertsView {
       try {
         const now = await this.api.post(`/v1/exceptions/${encodeURIComponent(alarm.id)}:acknowledge`, { by: this.person.name || this.person.device });
         this.say.shortly("Noted.");
-        this.putAlarms([...this.alarms.values()].map((other) => (other.id === now.id ? now : other)));
+        this.putAlarms([...this.alarms.values()].map((other) => (other.id === now.id ? now : other)), this.waiting - Number(this.alarms.get(now.id)?.state === "open"));
         this.changed?.();
       } catch (failed) {
         note.removeAttribute("aria-disabled");

@@ -224,9 +224,9 @@ class Screen {
     await this.nobody.load();
     if (this.noAlarms) return;
     try {
-      const asked = new URLSearchParams({ site, limit: "100" });
-      const answer = await api.get(`/v1/exceptions?${asked}`, PULSE_TIMEOUT_MS);
-      this.alerts.putAlarms((answer.rows ?? answer.exceptions ?? answer.alarms ?? []).filter((alarm) => alarm.state !== "cleared"));
+      const asked = (state) => api.get(`/v1/exceptions?${new URLSearchParams({ site, state, limit: "100" })}`, PULSE_TIMEOUT_MS);
+      const [open, noted] = [await asked("open"), await asked("acknowledged")]; // many of the one must not hide the other
+      this.alerts.putAlarms([...open.alarms, ...noted.alarms], open.open);
     } catch (error) {
       this.noAlarms = error.status === 404; // this gateway has none
       if (this.noAlarms) this.alerts.putAlarms(null);

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.base import AXE_SCRIPT
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from playwright.async_api import Locator, Page, ViewportSize, expect
+from sqlalchemy import update
 
 from gateway.http.boards_routes import boards_files
+from gateway.storage.series import series_name
 from tests.gateway.figures.chain import Chain, open_chain
 from tests.servers.browser import PHONE, Browser, Scheme, artefact
 from wire import measurements as m
@@ -157,12 +159,17 @@ async def test_what_changes_is_shown_without_a_reload_and_focus_stays(chain: Cha
 
 
 async def test_figures_that_stand_still_are_said_to(chain: Chain, browser: Browser) -> None:
+    """The gateway answers, and nobody wrote for some minutes."""
     async with browser.page(address(chain, WORKS)) as page:
         await drawn(page)
         await expect(page.locator("#notice")).to_be_hidden()
-        await page.evaluate("Date.now = ((real) => () => real() + 200000)(Date.now.bind(Date))")
-        await expect(page.locator("#notice")).to_contain_text("The figures stand still since 3")
+        async with chain.database.write() as connection:
+            await connection.execute(update(series_name).values(last_us=series_name.c.last_us - 230 * 1_000_000))
+        chain.clock.skip(6)
+        await ask_now(page)
+        await expect(page.locator("#notice")).to_contain_text("The figures stand still since 4\u00a0min")
         await expect(page.locator("body")).to_have_attribute("data-old", "true")
+        await expect(page.locator("#verdict-text")).to_contain_text("not known")
         assert "grayscale" in await page.locator("#board").evaluate("node => getComputedStyle(node).filter")
 
 
