@@ -14,6 +14,7 @@ import pytest
 from gateway.config import GatewayConfig
 from gateway.presence.model import encode_model
 from tests.docs.commands import DOCS, ROOT, Command, commands_of
+from tests.dashboards.documented_grafana import TOKEN, DocumentedGrafana
 from tests.gateway.small_model import small_model
 from tests.servers.mosquitto import Mosquitto, free_port
 from wire.site_file import parse_site
@@ -31,15 +32,18 @@ WAIT_S = 60.0
 class Shop:
     """A folder as a store engineer has it: a site file, a catalogue, readers that answer, a broker."""
 
-    def __init__(self, folder: Path, broker: Mosquitto) -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, grafana: DocumentedGrafana) -> None:
         self.folder = folder
         self.broker = broker
+        self.grafana = grafana
         text = (ROOT / "simulator" / "sites" / "main-street.yaml").read_text(encoding="utf-8")
         while "127.0.0.1:0" in text:
             text = text.replace("127.0.0.1:0", f"127.0.0.1:{free_port()}", 1)
         (folder / "store-001.yaml").write_text(text, encoding="utf-8")
         (folder / "store-001-model.json").write_bytes(encode_model(small_model(parse_site(text))))
         (folder / "epcs.txt").write_text("3066C4409047E140075BCD15\n")
+        (folder / "grafana-token").write_text(TOKEN)
+        (folder / "deploy").symlink_to(ROOT / "deploy")
         self._running: list[tuple[Command, subprocess.Popen[bytes]]] = []
         self._env = os.environ | {
             "LASTUNIT_GATEWAY_BROKER_URL": broker.url,
@@ -55,6 +59,7 @@ class Shop:
     def run(self, command: Command) -> None:
         """Run a command as it stands, with our broker's and gateway's addresses in the place of the docs'."""
         text = re.sub(r"mqtts?://[a-z0-9.]+:1883", self.broker.url, command.text)
+        text = text.replace("https://grafana.example.com", self.grafana.url)
         if command.program == "curl":
             text = self._asked(text)
         kind = self._kind(command)
@@ -113,10 +118,10 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    with Mosquitto(tmp_path / "broker") as broker:
+    with Mosquitto(tmp_path / "broker") as broker, DocumentedGrafana() as grafana:
         folder = tmp_path / "shop"
         folder.mkdir()
-        shop = Shop(folder, broker)
+        shop = Shop(folder, broker, grafana)
         yield shop
         shop.close()
 
