@@ -178,7 +178,7 @@ def rule_json(rule: Rule, folder: str, runbooks: str = RUNBOOKS) -> dict[str, An
         "folderUID": folder,
         "condition": "C",
         "data": [_asked(rule), _newest(), _limit(rule.limit)],
-        "for": f"{rule.lasting_s}s",
+        "for": lasting(rule.lasting_s),
         "noDataState": "Alerting" if rule.silence_is_bad else "OK",
         "execErrState": "Error",
         "labels": {"severity": rule.severity.value, "project": "lastunit"},
@@ -190,6 +190,14 @@ def rule_json(rule: Rule, folder: str, runbooks: str = RUNBOOKS) -> dict[str, An
         },
     }
     return stamped_rule(body)
+
+
+def lasting(seconds: int) -> str:
+    """Return a time as Grafana tells it when it is read back: `5m` and not `300s` (Prometheus' model.Duration)."""
+    hours, rest = divmod(seconds, 3_600)
+    minutes, rest = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
 def group_json(folder: str, runbooks: str = RUNBOOKS) -> dict[str, Any]:

@@ -19,6 +19,9 @@ FOLDER: Final = "folderUid"
 SECRETS: Final = "secureJsonData"
 """Passwords of a data source: Grafana takes them and never tells them."""
 
+UID_PREFIX: Final = "lastunit-"
+"""How the uid of every board of ours begins."""
+
 TAG: Final = "lastunit"
 """Tag of every board of ours: by it boards that we no longer have are found."""
 

@@ -28,6 +28,7 @@ _NO_TOKEN: Final = 401
 _MENDS: Final = {
     _NO_TOKEN: "the token is not known there: make one under Administration > Service accounts, role Admin or Editor",
     403: "the token may not do this: its service account needs the role Admin (data sources) or Editor (the rest)",
+    409: "something of this name is there under another uid: rename or delete it there, and push again",
     412: "somebody else has a thing of this name there, or changed it just now: look, and push again",
 }
 
@@ -41,7 +42,8 @@ class HttpGrafana:
     def __init__(self, url: str, token: str) -> None:
         parsed = urlsplit(url)
         if parsed.scheme not in {"http", "https"} or not parsed.hostname or "@" in parsed.netloc:
-            raise PushError(f"{url}: expected http://host:port or https://host[/path], without a user or token in it")
+            told = url.rpartition("@")[2]  # before it may stand a password
+            raise PushError(f"{told}: expected http://host:port or https://host[/path], without a user or token in it")
         prefix = parsed.path.strip("/")
         self._url = url
         self._api: Any = GrafanaApi(  # the package is untyped within

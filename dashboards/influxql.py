@@ -81,7 +81,9 @@ class Question:
     """What a panel asks. `by`: the tags that tell its rows or lines apart; `only`: tags with fixed values.
 
     Tags with a variable are narrowed by it, if the measurement has them and `choose` names their tag. `when`: only
-    series whose newest value of a field is this.
+    series whose newest value of a field is this. `zero`: one number, and it is 0 when no series fits `only`, `when` and
+    the variables, as long as a site of those that are chosen tells anything of the measurement: nothing to do is not
+    unknown.
     Raises `ValueError` that names the field or tag that does not fit.
     """
 
@@ -92,6 +94,7 @@ class Question:
     choose: tuple[Tag, ...] = (Tag.SITE, Tag.DEPARTMENT)
     only: tuple[tuple[Tag, tuple[str, ...]], ...] = ()
     when: tuple[str, int] | None = None
+    zero: bool = False
 
     def __post_init__(self) -> None:
         named = self.measurement.name
@@ -104,6 +107,12 @@ class Question:
             self._check(Column(self.when[0], "when", within=Fold.LAST))
         for column in self.columns:
             self._check(column)
+        if self.zero and (self.span is Span.OVER or self.by or len(self.columns) > 1 or not self._adds_up()):
+            raise ValueError(f"{named}: only one sum, count or highest value can be 0 for want of series")
+
+    def _adds_up(self) -> bool:
+        column = self.columns[0]
+        return column.across in {Fold.SUM, Fold.COUNT, Fold.MAX} and not column.per
 
     def _check(self, column: Column) -> None:
         for name in column.fields:
@@ -128,6 +137,8 @@ class Question:
 
     def influxql(self) -> str:
         """Return it as InfluxQL, with Grafana's macros."""
+        if self.zero:
+            return self._or_zero()
         named, series = quoted(self.measurement.name), self.measurement.tags
         group = self._group(self.by, self._fill())
         if self.when is None and (set(series) == set(self.by) or self._only_deltas()):
@@ -141,6 +152,20 @@ class Question:
         terms += [] if self.when is None else [self._condition(*self.when)]
         bound = f" WHERE {' AND '.join(terms)}" if terms else ""
         return _select(outer, f"({inner})", bound + group)
+
+    def _or_zero(self) -> str:
+        """Two sources, the series that fit and zeros of all that there are; InfluxQL joins them: they have one name."""
+        named, column = quoted(self.measurement.name), self.columns[0]
+        across = Fold.SUM if column.across is Fold.COUNT else column.across
+        inner = _select(self._within(), named, self._where() + self._group(self.measurement.tags, "none"))
+        fold = f"count({quoted(f'w_{column.field}')})" if column.across is Fold.COUNT else quoted(f"w_{column.field}")
+        bound = "" if self.when is None else f" WHERE {self._condition(*self.when)}"
+        fits = _select([f'{fold} AS "n"'], f"({inner})", bound)
+        gauges = [one.name for one in self.measurement.fields if one.how is How.GAUGE]
+        always = column.field if column.field in gauges or not gauges else gauges[0]
+        chosen = tuple(tag for tag in self.choose if tag is Tag.SITE)
+        none = _select([f'count({quoted(always)}) * 0 AS "n"'], named, self._narrowed(chosen, ()))
+        return _select([_expression(across, "n", (), column.name)], f"({fits}), ({none})", "")
 
     def _condition(self, name: str, value: int) -> str:
         boolean = self.measurement.field(name).type is FieldType.BOOLEAN
@@ -166,14 +191,17 @@ class Question:
         return [f"{fold}({quoted(name)}) AS {quoted(f'w_{name}')}" for name, fold in folds.items()]
 
     def _where(self) -> str:
+        return self._narrowed(self.choose, self.only)
+
+    def _narrowed(self, choose: tuple[Tag, ...], only: tuple[tuple[Tag, tuple[str, ...]], ...]) -> str:
         if self.span is Span.NOW:
             terms = [f"time > now() - {LOOK_BACK * INTERVAL_S[self.measurement.cadence]}s"]
         else:
             terms = ["$timeFilter"]
-        for tag in self.choose:
+        for tag in choose:
             if tag in self.measurement.tags:
                 terms.append(f"{quoted(tag)} =~ /^${VARIABLES[tag]}$/")
-        for tag, values in self.only:
+        for tag, values in only:
             either = " OR ".join(f"{quoted(tag)} = {text(value)}" for value in values)
             terms.append(f"({either})")
         return f" WHERE {' AND '.join(terms)}"

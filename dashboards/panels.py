@@ -15,7 +15,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heatmap_model
 from grafana_foundation_sdk.models import text as text_model
 
-from dashboards.influxql import Column, Fold, Question, Span
+from dashboards.influxql import LOOK_BACK, Column, Fold, Question, Span
 from dashboards.target import InfluxQlTarget, data_source
 from dashboards.theme import NO_DATA, PLAIN, UNITS, Colour, Levels, mappings, thresholds
 from wire.measurement import INTERVAL_S, Field, How, Tag
@@ -98,8 +98,12 @@ def big(
     width: int = 4,
     link: Link | None = None,
     unit: str = "",
+    nothing: str = NO_DATA,
 ) -> Sized:
-    """One number that says whether to act. `said`: what it is, and what to do when it is not good."""
+    """One number that says whether to act. `said`: what it is, and what to do when it is not good.
+
+    `nothing`: what it says without data.
+    """
     column = question.columns[0]
     panel = (
         stat.Panel()
@@ -114,7 +118,7 @@ def big(
         .graph_mode(common_model.BigValueGraphMode.NONE)
         .text_mode(common_model.BigValueTextMode.VALUE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .no_value(NO_DATA)
+        .no_value(nothing)
     )
     if link is not None:
         panel.data_links([data_link(link)])
@@ -314,8 +318,8 @@ def words(markdown: str, *, width: int = _FULL, height: int = 3) -> Sized:
 
 
 def step_s(question: Question) -> int:
-    """Return the least time between two values: no step is shorter than what the gateway writes."""
-    return max(INTERVAL_S[question.measurement.cadence], 60)
+    """Return the least time between two values: twice what the gateway writes by, so that none is without a point."""
+    return max(LOOK_BACK * INTERVAL_S[question.measurement.cadence], 60)
 
 
 def data_link(link: Link) -> build.DashboardLink:

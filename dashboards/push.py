@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from dashboards.artefact import TAG, Artefact, Kind, canonical
+from dashboards.artefact import TAG, UID_PREFIX, Artefact, Kind, canonical
 from dashboards.difference import differences, listed
 
 
@@ -157,7 +157,7 @@ class _Run:
 
     def left_over(self, kept: set[str], *, prune: bool) -> None:
         for uid, title in sorted(self._grafana.boards_with(TAG)):
-            if uid in kept:
+            if uid in kept or not uid.startswith(UID_PREFIX):  # a copy that somebody made of ours has our tag, too
                 continue
             board = Artefact(Kind.BOARD, uid, title, {})
             if not prune:

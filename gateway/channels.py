@@ -36,6 +36,7 @@ from gateway.tasks.fades import Fades
 from gateway.tasks.orders import OrderTasks
 from gateway.tasks.resourcing import Resourcing
 from gateway.tasks.sweeper import TaskSweeper
+from gateway.tasks.unserved import Unserved
 from gateway.trade.collect import HeldUnits
 from gateway.trade.reads import TradeReads
 from gateway.trade.trade import Trade
@@ -44,7 +45,8 @@ from gateway.trade.trade import Trade
 class Channels:
     """The parts that channels meet. `services` are for the HTTP side.
 
-    `sweeper`, `task_sweeper` and `pairing` are to be run. `wake` tells the fold that the log of a site grew.
+    `sweeper`, `task_sweeper`, `fades`, `unserved` and `pairing` are to be run. `wake` tells the fold that the log of a
+    site grew.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Channels:
         resourcing = Resourcing(database, clock, follow_up, next_best, committed=committed)
         holds.ask(resourcing)
         self.fades = Fades(database, clock, new_id, resourcing, committed=committed)
+        self.unserved = Unserved(database, clock, resourcing)
         self._held_orders = HeldOrders(database, clock, new_id, follow_up=follow_up, committed=committed)
         self._tasks = Tasks(database, clock, holds, elsewhere=resourcing, told=tell_order, committed=committed)
         self._boards = Boards(database, clock, self._tasks.waiting)
@@ -113,7 +116,8 @@ class Channels:
         keys = {} if access is None else access.counters()
         sourcing = self._quotes.counters() | self._orders.counters()
         tasks = self._tasks.counters() | self._boards.counters() | self.task_sweeper.counters()
-        tasks |= self.fades.counters() | self._resourcing.counters() | self._held_orders.counters()
+        tasks |= self.fades.counters() | self.unserved.counters()
+        tasks |= self._resourcing.counters() | self._held_orders.counters()
         alarms = self._alarms.counters() | self.alarm_boards.counters()
         mine = self._holds.counters() | self.sweeper.counters() | self.pairing.counters()
         return mine | sourcing | tasks | alarms | keys

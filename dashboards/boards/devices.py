@@ -19,25 +19,38 @@ _NOW: Final = Section(
     (
         big(
             "Edges that are not there",
-            Question(EDGE, (Column("online", "edges", Fold.COUNT),), Span.NOW, choose=_SITE, when=("online", 0)),
+            Question(
+                EDGE, (Column("online", "edges", Fold.COUNT),), Span.NOW, choose=_SITE, when=("online", 0), zero=True
+            ),
             none_is_good(1, word="all there"),
             "Boxes in stores that said goodbye or whose link broke. Act: power and network of the box.",
         ),
         big(
             "Devices down",
-            Question(DEVICE, (Column("up", "devices", Fold.COUNT),), Span.NOW, choose=_DEVICE, when=("up", 0)),
+            Question(
+                DEVICE, (Column("up", "devices", Fold.COUNT),), Span.NOW, choose=_DEVICE, when=("up", 0), zero=True
+            ),
             none_is_good(1, word="all up"),
             "Readers and scanners that do not answer. Act: power and cable; `lastunit edge doctor` on the box.",
         ),
         big(
             "Refused",
-            Question(DEVICE, (Column("up", "devices", Fold.COUNT),), Span.NOW, choose=_DEVICE, when=("up", 1)),
+            Question(
+                DEVICE, (Column("up", "devices", Fold.COUNT),), Span.NOW, choose=_DEVICE, when=("up", 1), zero=True
+            ),
             none_is_good(1, word="none"),
             "Readers that are there and serve somebody else. Act: find who holds the connection.",
         ),
         big(
             "Quiet antennas",
-            Question(ANTENNA, (Column("works", "antennas", Fold.COUNT),), Span.NOW, choose=_DEVICE, when=("works", 1)),
+            Question(
+                ANTENNA,
+                (Column("works", "antennas", Fold.COUNT),),
+                Span.NOW,
+                choose=_DEVICE,
+                when=("works", 1),
+                zero=True,
+            ),
             none_is_good(3, word="none"),
             "Antennas that read far less than they used to. Act: cable, a moved shelf, metal in front.",
         ),
@@ -52,6 +65,7 @@ _NOW: Final = Section(
             Question(GAPS, (Column("observations", "lost"),), Span.TOTAL, choose=_SITE),
             none_is_good(1_000, word="none"),
             "In this time, as far as they are known: each gap is said aloud.",
+            nothing="none known",
         ),
     ),
 )

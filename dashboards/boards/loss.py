@@ -20,31 +20,31 @@ _NOW: Final = Section(
     (
         big(
             "Critical alarms",
-            Question(EXCEPTIONS, (Column("open", "alarms"),), Span.NOW, choose=_SITE, only=_CRITICAL),
+            Question(EXCEPTIONS, (Column("open", "alarms"),), Span.NOW, choose=_SITE, only=_CRITICAL, zero=True),
             none_is_good(1, word="none"),
             "Nobody has acknowledged them. Act: they are on the store screen, with their evidence.",
         ),
         big(
             "All open alarms",
-            Question(EXCEPTIONS, (Column("open", "alarms"),), Span.NOW, choose=_SITE),
+            Question(EXCEPTIONS, (Column("open", "alarms"),), Span.NOW, choose=_SITE, zero=True),
             none_is_good(20, word="none"),
             "Alarms of every kind that nobody has acknowledged.",
         ),
         big(
             "Oldest alarm",
-            Question(EXCEPTIONS, (Column("oldest_s", "age", Fold.MAX),), Span.NOW, choose=_SITE),
+            Question(EXCEPTIONS, (Column("oldest_s", "age", Fold.MAX),), Span.NOW, choose=_SITE, zero=True),
             less_is_better(_DAY_S / 3, _DAY_S),
             "How long the oldest of them waits. Act: above a day nobody looks at them.",
         ),
         big(
             "Left without a sale",
-            Question(EXCEPTIONS, (Column("raised", "alarms"),), Span.TOTAL, choose=_SITE, only=_LEFT),
+            Question(EXCEPTIONS, (Column("raised", "alarms"),), Span.TOTAL, choose=_SITE, only=_LEFT, zero=True),
             none_is_good(5, word="none"),
             "Items that left in this time, and no till, transfer or order knows of them.",
         ),
         big(
             "Not for sale",
-            Question(DISPOSITION, (Column("units", "units"),), Span.NOW, choose=_SITE),
+            Question(DISPOSITION, (Column("units", "units"),), Span.NOW, choose=_SITE, zero=True),
             none_is_good(50, word="none"),
             "Units in transit, returned and not checked, damaged, missing, or left unsold.",
         ),

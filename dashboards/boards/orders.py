@@ -8,7 +8,17 @@ from dashboards.influxql import Column, Fold, Question, Span
 from dashboards.panels import bars, big, lines, rows
 from dashboards.theme import less_is_better, more_is_better, none_is_good
 from wire.measurement import Tag
-from wire.measurements import BACKLOG, BOOKS, CALIBRATION, PROMISE, RESERVATION_FLOW, RESERVATIONS, STOCK_SKU, TASK_FLOW
+from wire.measurements import (
+    BACKLOG,
+    BOOKS,
+    CALIBRATION,
+    PROMISE,
+    RESERVATION_FLOW,
+    RESERVATIONS,
+    SITE,
+    STOCK_SKU,
+    TASK_FLOW,
+)
 
 _SITE: Final = (Tag.SITE,)
 _PICK: Final = ((Tag.TASK, ("pick",)),)
@@ -21,19 +31,19 @@ _NOW: Final = Section(
     (
         big(
             "Without goods",
-            Question(RESERVATIONS, (Column("wanting", "units"),), Span.NOW, choose=_SITE),
+            Question(SITE, (Column("wanting", "units"),), Span.NOW, choose=_SITE),
             none_is_good(1, word="none"),
             "Units of active holds that were lost and have no successor. Act: offer the buyer something else.",
         ),
         big(
             "Steps overdue",
-            Question(BACKLOG, (Column("overdue", "tasks"),), Span.NOW, only=_ORDER),
+            Question(BACKLOG, (Column("overdue", "tasks"),), Span.NOW, only=_ORDER, zero=True),
             none_is_good(5, word="none overdue"),
             "Picks, packings and handings over whose time is over. Act: they are on the store screen.",
         ),
         big(
             "Oldest step",
-            Question(BACKLOG, (Column("oldest_s", "age", Fold.MAX),), Span.NOW, only=_ORDER),
+            Question(BACKLOG, (Column("oldest_s", "age", Fold.MAX),), Span.NOW, only=_ORDER, zero=True),
             less_is_better(_HOUR_S, 4 * _HOUR_S),
             "How long the oldest step of an order waits.",
         ),

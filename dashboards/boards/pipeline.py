@@ -33,7 +33,7 @@ _NOW: Final = Section(
         ),
         big(
             "Server errors",
-            Question(API, (Column("requests", "requests"),), Span.TOTAL, choose=(), only=_ERRORS),
+            Question(API, (Column("requests", "requests"),), Span.TOTAL, choose=(), only=_ERRORS, zero=True),
             none_is_good(1, word="none"),
             "Requests of this time that were answered by 5xx.",
         ),
@@ -45,7 +45,7 @@ _NOW: Final = Section(
         ),
         big(
             "Webhooks that fail",
-            Question(PUSH, (Column("webhooks_failing", "webhooks"),), Span.NOW, choose=()),
+            Question(PUSH, (Column("webhooks_failing", "webhooks", Fold.MAX),), Span.NOW, choose=()),
             none_is_good(1, word="none"),
             "Channels that do not take what is told to them.",
         ),
@@ -215,10 +215,10 @@ _OUT: Final = Section(
                 Question(
                     PUSH,
                     (
-                        Column("webhooks", "addresses"),
-                        Column("webhooks_failing", "fail"),
-                        Column("dead_letters", "refused for good"),
-                        Column("behind", "changes behind, the slowest"),
+                        Column("webhooks", "addresses", Fold.MAX),
+                        Column("webhooks_failing", "fail", Fold.MAX),
+                        Column("dead_letters", "refused for good", Fold.MAX),
+                        Column("behind", "changes behind, the slowest", Fold.MAX),
                     ),
                     Span.OVER,
                     choose=(),

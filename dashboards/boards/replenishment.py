@@ -8,7 +8,7 @@ from dashboards.influxql import Column, Fold, Question, Span
 from dashboards.panels import big, lines, matrix, rows
 from dashboards.theme import less_is_better, more_is_better, none_is_good
 from wire.measurement import Tag
-from wire.measurements import BACKLOG, FLOOR, SIZE_GAP, SIZE_GAP_RUN, STOCK_SKU, TASK_FLOW, ZONE
+from wire.measurements import BACKLOG, FLOOR, SIZE_GAP, SIZE_GAP_RUN, STOCK_SKU, STOCK_ZONE, TASK_FLOW, ZONE
 
 _REFILL: Final = ((Tag.TASK, ("refill",)),)
 _BEHIND: Final = ("shown", 1)
@@ -27,19 +27,19 @@ _NOW: Final = Section(
         ),
         big(
             "Oldest refill",
-            Question(BACKLOG, (Column("oldest_s", "age", Fold.MAX),), Span.NOW, only=_REFILL),
+            Question(BACKLOG, (Column("oldest_s", "age", Fold.MAX),), Span.NOW, only=_REFILL, zero=True),
             less_is_better(1_800, _HOUR_S),
             "How long the oldest refill task waits. Act: above an hour nobody is working on them.",
         ),
         big(
             "Overdue",
-            Question(BACKLOG, (Column("overdue", "tasks"),), Span.NOW, only=_REFILL),
+            Question(BACKLOG, (Column("overdue", "tasks"),), Span.NOW, only=_REFILL, zero=True),
             none_is_good(5, word="none overdue"),
             "Refill tasks whose time is over.",
         ),
         big(
             "Size gaps",
-            Question(SIZE_GAP, (Column("runs", "runs"),), Span.NOW),
+            Question(SIZE_GAP, (Column("runs", "runs"),), Span.NOW, zero=True),
             none_is_good(10, word="no gaps"),
             "Styles in a colour of which shoppers miss sizes: core sizes, too few sizes, or all of them.",
         ),
@@ -51,7 +51,7 @@ _NOW: Final = Section(
         ),
         big(
             "Blind zones",
-            Question(ZONE, (Column("looked", "zones", Fold.COUNT),), Span.NOW, when=("looked", 0)),
+            Question(ZONE, (Column("looked", "zones", Fold.COUNT),), Span.NOW, when=("looked", 0), zero=True),
             none_is_good(1, word="all seen"),
             "Zones that nobody looks at: no refill is asked for or closed there. Act: look at Devices.",
             link=way(STOCK_TRUTH),
@@ -115,6 +115,20 @@ _WHAT: Final = Section(
             "With several sites or styles chosen, the worst of them stands here.",
             down=Tag.COLOUR,
             across=Tag.SIZE,
+        ),
+        rows(
+            "Where the chosen styles lie",
+            Question(
+                STOCK_ZONE,
+                (Column("units", "Units"),),
+                Span.NOW,
+                by=(Tag.SITE, Tag.ZONE, Tag.ZONE_KIND),
+                choose=(Tag.SITE, Tag.DEPARTMENT, Tag.STYLE),
+            ),
+            "Tagged units that are believed to be there, by zone.",
+            sort="Units",
+            width=24,
+            height=7,
         ),
     ),
 )

@@ -8,7 +8,7 @@ from dashboards.influxql import Column, Fold, Question, Span
 from dashboards.panels import bars, big, lines, rows, states
 from dashboards.theme import less_is_better, more_is_better, none_is_good
 from wire.measurement import Tag
-from wire.measurements import ACCURACY, BOOKS, CONFIDENCE, DIFFERENCE, FOLD, MOVEMENTS, SITE, STOCK_ZONE, ZONE
+from wire.measurements import ACCURACY, BOOKS, CONFIDENCE, DIFFERENCE, FOLD, MOVEMENTS, SITE, ZONE
 
 _SITE: Final = (Tag.SITE,)
 _ZONE: Final = (Tag.SITE, Tag.ZONE)
@@ -166,7 +166,7 @@ _SURE: Final = Section(
         ),
         lines(
             "Units by zone",
-            [Question(STOCK_ZONE, (Column("units", "units"),), Span.OVER, by=(Tag.ZONE,), choose=_ZONE)],
+            [Question(ZONE, (Column("units", "units"),), Span.OVER, by=(Tag.ZONE,), choose=_ZONE)],
             "A step that nobody carried is a reader that fell silent, or one that began to hear through a wall.",
             alias="$tag_zone",
         ),

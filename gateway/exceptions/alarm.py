@@ -107,10 +107,12 @@ class Alarm:
 def name_of(kind: Kind, *parts: str) -> str:
     """Return the name of an alarm: its kind, and what it is about; too long a one ends in a digest of the whole.
 
-    >>> name_of(Kind.SIZE_GAP, "Oxford", "navy")
-    'size_gap/Oxford/navy'
+    A stroke in a part (styles, colours and serials may have one) is written otherwise: no two things have one name.
+
+    >>> name_of(Kind.SIZE_GAP, "Oxford", "navy/white")
+    'size_gap/Oxford/navy%2Fwhite'
     """
-    name = "/".join((kind.value, *parts))
+    name = "/".join((kind.value, *(part.replace("%", "%25").replace("/", "%2F") for part in parts)))
     if len(name) <= SOURCE_CHARS:
         return name
     digest = blake2b(name.encode("utf-8", "replace"), digest_size=12).hexdigest()

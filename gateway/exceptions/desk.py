@@ -118,7 +118,9 @@ async def _page(
         query = query.where(alarm.c.kind == kind.value)
     if before is not None:
         query = query.where(alarm.c.id < storable(before))
-    rows = await connection.execute(query.order_by(alarm.c.id.desc()).limit(limit))
+    few = LIVE.issuperset(states)  # then their index is the right one, and not that of the ids, of 90 days
+    newest = alarm.c.id.concat("").desc() if few else alarm.c.id.desc()
+    rows = await connection.execute(query.order_by(newest).limit(limit))
     return [alarm_of(row) for row in rows.mappings()]
 
 

@@ -74,13 +74,14 @@ class LastRead:
 class Silence:
     """What antennas do not read, as of `now_us`: of each zone its items and those read lately, and the silent ones.
 
-    `believed`: units of each (GTIN, zone) with silent ones.
+    `believed`: units of each (GTIN, zone) with silent ones. `whole`: `silent` has all those of zones that are read.
     """
 
     now_us: int
     zones: Mapping[str, tuple[int, int]]
     silent: tuple[LastRead, ...]
     believed: Mapping[tuple[str, str], int]
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 
 from gateway.exceptions.facts import ItemName, LastRead, Sighting, Silence
-from gateway.exceptions.limits import FOUND_MAX, LOOKED_US, UNREAD_US
+from gateway.exceptions.limits import FOUND_MAX, LOOKED_US, READ_SHARE, UNREAD_US
 from gateway.fold.state import NEVER, FoldState, ItemKey, Presence
 from gateway.presence import snapshot
 from gateway.presence.model import Model
@@ -85,7 +85,8 @@ class SiteReads:
     def silence(self) -> Silence:
         """Return what is inside and was neither read nor named for `UNREAD_US`, those silent longest first.
 
-        At most `FOUND_MAX` of them are told of by name.
+        At most `FOUND_MAX` of them are told of by name, those in zones that are read before the others: of a room whose
+        reader is off everything is silent.
         """
         inside = [number for number, place in enumerate(self._places) if place not in {NEVER, OUT}]
         zones = Counter(self._places[number] for number in inside)
@@ -93,7 +94,11 @@ class SiteReads:
         read = Counter(self._places[number] for number in inside if lately[number])
         heard = np.maximum(self._read, self._told)
         old = (heard > 0) & (heard <= self.now_us - UNREAD_US)
-        silent = sorted((int(heard[number]), number) for number in inside if old[number])[:FOUND_MAX]
+        unread = {zone for zone, items in zones.items() if read[zone] < READ_SHARE * items}
+        silent = sorted(
+            (self._places[number] in unread, int(heard[number]), number) for number in inside if old[number]
+        )
+        whole = len(silent) <= FOUND_MAX or silent[FOUND_MAX][0]
         found = tuple(
             LastRead(
                 ItemName(*self._items[number]),
@@ -101,12 +106,12 @@ class SiteReads:
                 int(self._read[number]),
                 int(self._told[number]),
             )
-            for _, number in silent
+            for _, _, number in silent[:FOUND_MAX]
         )
         gtins = {one.name.gtin for one in found}
         cells = ((self._items[number].gtin, self._places[number]) for number in inside)
         believed = Counter(cell for cell in cells if cell[0] in gtins)
-        return Silence(self.now_us, {zone: (zones[zone], read[zone]) for zone in zones}, found, dict(believed))
+        return Silence(self.now_us, {zone: (zones[zone], read[zone]) for zone in zones}, found, dict(believed), whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class ExceptionsProcess:
         self._reads = LastReads(database)
         self._watched: dict[str, SiteWatch] = {}
         self._left_out: dict[tuple[str, str], int] = {}
-        self._prune_us = 0
+        self._pruned_us = 0
         self._looking = asyncio.Lock()
         self._stop = asyncio.Event()
 
@@ -128,11 +128,11 @@ class ExceptionsProcess:
         while await watch.follow() == MOVES_PAGE and not self._stop.is_set():
             pass
         causes = [await watch.left()]
-        if full or self._clock() - watch.full_us >= FULL_PASS_US:
+        if full or abs(self._clock() - watch.full_us) >= FULL_PASS_US:  # abs: a clock may be put back
             causes += await watch.full()
             watch.full_us = self._clock()
             self.figures.alarm_full_passes += 1
-        if full or self._clock() - watch.reads_us >= READS_PASS_US:
+        if full or abs(self._clock() - watch.reads_us) >= READS_PASS_US:
             causes += await watch.by_reads()
             watch.reads_us = self._clock()
         return sum([await self._settle(site, each) for each in causes])
@@ -156,8 +156,8 @@ class ExceptionsProcess:
     async def _prune(self) -> None:
         """Forget what was cleared long ago, now and then."""
         now_us = self._clock()
-        if now_us < self._prune_us:
+        if abs(now_us - self._pruned_us) < PRUNE_EVERY_US:
             return
-        self._prune_us = now_us + PRUNE_EVERY_US
+        self._pruned_us = now_us
         async with self._database.write() as connection:
             self.figures.alarms_pruned += await prune_alarms(connection, now_us - KEPT_US)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -75,14 +75,19 @@ async def departures(connection: AsyncConnection, site: str, now_us: int) -> lis
     ]
 
 
+def _is_one_of(gtin: Column[str], other: Column[str], wanted: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
+    """Return the condition that a row is one of these. By pairs alone SQLite uses no index: it reads whole tables."""
+    return and_(gtin.in_({name for name, _ in wanted}), tuple_(gtin, other).in_(wanted))
+
+
 async def states_of(connection: AsyncConnection, names: Collection[ItemName]) -> dict[ItemName, str]:
     """Return what items are to commerce; those without a row are left out."""
     wanted = sorted(names)
     found: dict[ItemName, str] = {}
     for low in range(0, len(wanted), MANY):
-        key = tuple_(disposition.c.gtin, disposition.c.serial)
         query = select(disposition.c.gtin, disposition.c.serial, disposition.c.state)
-        rows = await connection.execute(query.where(key.in_(wanted[low : low + MANY])))
+        named = _is_one_of(disposition.c.gtin, disposition.c.serial, wanted[low : low + MANY])
+        rows = await connection.execute(query.where(named))
         found |= {ItemName(row.gtin, row.serial): row.state for row in rows}
     return found
 
@@ -111,9 +116,9 @@ async def misplaced(connection: AsyncConnection, site: Site) -> list[Misplaced]:
     items: dict[tuple[str, str], list[tuple[str, int, float | None]]] = defaultdict(list)
     names = list(wrong)
     for low in range(0, len(names), MANY):
-        key = tuple_(item.c.gtin, item.c.zone)
+        lies_there = _is_one_of(item.c.gtin, item.c.zone, names[low : low + MANY])
         query = select(item.c.gtin, item.c.zone, item.c.serial, item.c.since_us, item.c.probability)
-        query = query.where(item.c.site == site.id, key.in_(names[low : low + MANY])).order_by(item.c.serial)
+        query = query.where(item.c.site == site.id, lies_there).order_by(item.c.serial)
         for row in await connection.execute(query):
             items[row.gtin, row.zone].append((row.serial, row.since_us, row.probability))
     return [
@@ -151,8 +156,11 @@ async def nameless(connection: AsyncConnection, site: str) -> list[Nameless]:
     ]
 
 
-async def twofold(connection: AsyncConnection, site: str) -> dict[ItemName, list[str]]:
-    """Return items that this site and others believe to have inside, with the others: at most `FOUND_MAX`."""
+async def twofold(connection: AsyncConnection, site: str) -> tuple[dict[ItemName, list[str]], bool]:
+    """Return items that this site and others believe to have inside, with the others, and whether these are all.
+
+    At most `FOUND_MAX` (item, other site).
+    """
     here, there = aliased(item, name="here"), aliased(item, name="there")
     same = and_(there.c.gtin == here.c.gtin, there.c.serial == here.c.serial, there.c.site != here.c.site)
     query = (
@@ -163,9 +171,10 @@ async def twofold(connection: AsyncConnection, site: str) -> dict[ItemName, list
         .limit(FOUND_MAX)
     )
     found: dict[ItemName, list[str]] = defaultdict(list)
-    for row in await connection.execute(query):
+    rows = (await connection.execute(query)).all()
+    for row in rows:
         found[ItemName(row.gtin, row.serial)].append(row.site)
-    return dict(found)
+    return dict(found), len(rows) < FOUND_MAX
 
 
 async def first_move(connection: AsyncConnection, site: str) -> int:
@@ -188,9 +197,8 @@ async def inside_of(connection: AsyncConnection, site: str, names: Collection[It
     wanted: Sequence[ItemName] = sorted(names)
     found: set[ItemName] = set()
     for low in range(0, len(wanted), MANY):
-        key = tuple_(item.c.gtin, item.c.serial)
         query = select(item.c.gtin, item.c.serial).where(item.c.site == site, item.c.zone != OUT)
-        rows = await connection.execute(query.where(key.in_(wanted[low : low + MANY])))
+        rows = await connection.execute(query.where(_is_one_of(item.c.gtin, item.c.serial, wanted[low : low + MANY])))
         found |= {ItemName(row.gtin, row.serial) for row in rows}
     return found
 

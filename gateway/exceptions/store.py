@@ -48,7 +48,7 @@ async def open_alarms(
     named = sorted(kind.value for kind in kinds)
     query = (
         select(alarm)
-        .where(alarm.c.site == site, alarm.c.state.in_(_LIVE), alarm.c.kind.in_(named))
+        .where(alarm.c.site == site, alarm.c.dedup.is_not(None), alarm.c.state.in_(_LIVE), alarm.c.kind.in_(named))
         .order_by(alarm.c.dedup)
         .limit(LIVE_MAX * len(named))
     )

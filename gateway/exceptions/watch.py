@@ -15,7 +15,7 @@ from gateway.exceptions.alarm import Alarm, Kind, NewAlarm, name_of
 from gateway.exceptions.clone import Elsewhere, Jumps, travel_us
 from gateway.exceptions.facts import ItemName, Sighting
 from gateway.exceptions.last_reads import LastReads
-from gateway.exceptions.limits import FOUND_MAX, MOVES_PAGE, TILL_SILENT_US
+from gateway.exceptions.limits import FOUND_MAX, LEFT_US, MOVES_PAGE, TILL_SILENT_US
 from gateway.exceptions.store import Causes, open_alarms
 from gateway.exceptions.together import Pair, Together, pair_name
 from gateway.geo import distance_km
@@ -74,8 +74,11 @@ class SiteWatch:
         for name, dedup in names.items():
             state = states.get(name, AVAILABLE)
             reasons[dedup] = _LONG_AGO if state == LEFT_UNSOLD else _BECAME.get(state, f"it is {state}")
-        reason = "it did not leave unsold"
-        return Causes(Kind.LEFT_UNSOLD, alarms, reason, reasons, complete=len(found) < FOUND_MAX)
+        keep: set[str] = set()
+        if len(found) == FOUND_MAX:  # older ones were not looked at: those that still count as lost stay for their week
+            lost = {name for name, reason in reasons.items() if reason == _LONG_AGO}
+            keep = lost & {one.dedup for one in gone if one.first_us > now_us - LEFT_US}
+        return Causes(Kind.LEFT_UNSOLD, alarms, "it did not leave unsold", reasons, keep=keep)
 
     def _is_till_silent(self, sales: int, now_us: int) -> bool:
         """Whether no sale was told lately; a process that begins takes it that there was one a moment ago."""
@@ -158,7 +161,7 @@ class SiteWatch:
             view = await self._views.one(connection, self.site)
             if view is None or view.now_us < self._clock() - FOLD_DEAD_S * 1e6:
                 return []
-            twofold = await reader.twofold(connection, self.site)
+            twofold, all_found = await reader.twofold(connection, self.site)
             places = await self._views.load(connection, {other for others in twofold.values() for other in others})
         mine = await self._reads.of(self.site, twofold)
         sights: dict[ItemName, list[Sighting]] = {name: [] for name in twofold}
@@ -179,14 +182,12 @@ class SiteWatch:
         clones = self._elsewhere.look(sights, between_us, products) + self._jumps.alarms(products, now_us)
         kept = [name_of(Kind.CLONE, *name) for name in twofold]
         reason = "it is no more at two places at a time"
-        causes = [Causes(Kind.CLONE, clones, reason, keep=kept, complete=len(twofold) < FOUND_MAX)]
+        causes = [Causes(Kind.CLONE, clones, reason, keep=kept, complete=all_found)]
         if silence is not None:
             alarms, unsaid = detect.never_read(self.site, silence, looks, products)
             keep = [one.dedup or "" for one in unread if one.zone in unsaid]
-            complete = len(silence.silent) < FOUND_MAX
-            causes.append(
-                Causes(Kind.NEVER_READ, alarms, "they were read again, or are gone", keep=keep, complete=complete)
-            )
+            reason = "they were read again, or are gone"
+            causes.append(Causes(Kind.NEVER_READ, alarms, reason, keep=keep, complete=silence.whole))
         return causes
 
 

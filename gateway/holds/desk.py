@@ -21,7 +21,14 @@ from gateway.holds.alternatives import with_alternatives
 from gateway.holds.asked import Asked, Made, Who
 from gateway.holds.batch import Batches, Lock, TakenError
 from gateway.holds.elsewhere import Elsewhere
-from gateway.holds.errors import BusyError, KeyReusedError, TooManyHoldsError, UnknownHoldError
+from gateway.holds.errors import (
+    BusyError,
+    ExpiredError,
+    KeyReusedError,
+    TooManyHoldsError,
+    UnknownHoldError,
+    WrongStateError,
+)
 from gateway.holds.follow_up import FollowUp, nothing_follows
 from gateway.holds.ids import NewId
 from gateway.holds.life import State, Verb, allowed
@@ -166,7 +173,8 @@ class Holds:
     async def pick_miss(self, who: Who, name: str, item: ItemName) -> tuple[Reservation, bool]:
         """Say that an item was not found; what its site does not have is asked for elsewhere, before this returns.
 
-        Raises `ItemNotHeldError` too.
+        Said again it is a repeat, even if nothing is left of the reservation since: another site serves it. Raises
+        `ItemNotHeldError` too.
         """
         done = True
 
@@ -174,12 +182,22 @@ class Holds:
             nonlocal done
             done = await verbs.pick_miss(work, item)
 
-        answer, replayed = await self._change(who, name, Verb.PICK_MISS, act)
+        try:
+            answer, replayed = await self._change(who, name, Verb.PICK_MISS, act)
+        except (ExpiredError, WrongStateError):
+            if not await self._missed_before(who, name, item):
+                raise
+            return await self.get(who, name), True
         lacking = sorted({line.site for line in answer.lines if line.substitution_needed})
         if self._elsewhere is not None:
             for site in lacking:
                 await self._elsewhere.serve(name, site)
         return await self.get(who, name) if lacking else answer, replayed or not done
+
+    async def _missed_before(self, who: Who, name: str, item: ItemName) -> bool:
+        async with self._database.read() as connection:
+            held = await read_hold(connection, name)
+            return held is not None and held.seen_by(who) and await verbs.missed_before(connection, held, item)
 
     async def fulfil(self, who: Who, name: str) -> tuple[Reservation, bool]:
         """Hand it over. Raises `NothingHeldError` too."""

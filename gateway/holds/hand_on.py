@@ -2,7 +2,8 @@
 
 The rows of stock of all these reservations are locked in key order, then the reservations in the order of their ids.
 The units leave the one that lacks them, and the others are confirmed: nobody serves them twice, and nobody not at all.
-When the first got its units back meanwhile, or one of the others is over, nothing is handed on.
+When the first got its units back meanwhile, or one of the others is over, nothing is handed on, and what the others
+hold for it is given back at once.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ from gateway.storage.commerce import reservation
 
 HANDED_ON: Final = "moved_to_another_site"
 CONFIRMED: Final = "confirmed"
+RELEASED: Final = "released"
 _ACTIVE: Final = frozenset({State.CONFIRMED, State.PICKED})
 
 
@@ -46,13 +48,14 @@ async def hand_on(
     locked = await lock_skus(connection, keys, now_us)
     found = {name: await read_hold(connection, name, lock=True) for name in names}
     gives, takes = found[giver], [held for name in takers if (held := found[name]) is not None]
-    if gives is None or len(takes) != len(takers) or not all(_give_up(gives, name) for name in loses):
-        return False
-    if not _fits(gives, site, takes, now_us):
-        return False
     shelves = {
         name: shelf_of(view) for name, view in (await views.load(connection, {key.site for key in keys})).items()
     }
+    gone = gives is None or len(takes) != len(takers) or not all(_give_up(gives, name) for name in loses)
+    if gives is None or gone or not _fits(gives, site, takes, now_us):
+        await _give_back(connection, takes, now_us)
+        await retell(connection, locked, shelves, RELEASED, now_us)
+        return False
     order = gives.order_id or gives.id
     for held in takes:
         await write_state(connection, held, now_us, state=State.CONFIRMED.value, order_id=order)
@@ -92,6 +95,14 @@ def _fits(gives: Held, site: str, takes: Sequence[Held], now_us: int) -> bool:
         for line in held.lines:
             have[line.key.gtin] += line.quantity
     return gives.state in _ACTIVE and +lacks == +have
+
+
+async def _give_back(connection: AsyncConnection, takes: Sequence[Held], now_us: int) -> None:
+    """Release what nobody confirmed: it was held for this only."""
+    waiting = [held for held in takes if held.state is State.HELD]
+    await let_go(connection, [held.id for held in waiting])
+    for held in waiting:
+        await write_state(connection, held, now_us, state=State.RELEASED.value, swept=True)
 
 
 async def _give(connection: AsyncConnection, gives: Held, site: str, now_us: int) -> None:

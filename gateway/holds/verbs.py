@@ -230,7 +230,7 @@ async def pick_miss(work: Work, name: ItemName, *, damaged: bool = False) -> boo
     held = work.held
     line = held.line_of(*name)
     if line is None:
-        if await missed_before(work, name):
+        if await missed_before(work.connection, held, name):
             return False
         raise ItemNotHeldError(held.id, *name)
     because = Because(PICK_MISS, held.id, work.who.key)
@@ -239,6 +239,7 @@ async def pick_miss(work: Work, name: ItemName, *, damaged: bool = False) -> boo
     zone = "" if damaged else await _zone_of(work, line.key.site, name)
     if zone:
         work.missed.append(Missed(line.key.site, zone, name))
+    work.at = line.key.site
     line.items = [(serial, picked) for serial, picked in line.items if serial != name[1]]
     line.substitution_needed += 1
     await unbind(work.connection, [name])
@@ -262,20 +263,21 @@ async def untagged_miss(work: Work, line: Line, *, damaged: bool = False) -> Non
     line.substitution_needed += line.untagged
     line.untagged = 0
     assert moved <= line.substitution_needed
+    work.at = line.key.site
     await write_line(work.connection, work.held, line)
     await work.write(State.CONFIRMED if work.held.state is State.PICKED else work.held.state)
 
 
-async def missed_before(work: Work, name: ItemName) -> bool:
-    """Whether it was said for this reservation that this item was not found, or was damaged."""
+async def missed_before(connection: AsyncConnection, held: Held, name: ItemName) -> bool:
+    """Whether it was said for a reservation that this item was not found, or was damaged."""
     said = select(posting.c.id).where(
         posting.c.gtin == name[0],
         posting.c.serial == name[1],
-        posting.c.site.in_(work.held.sites),
+        posting.c.site.in_(held.sites),
         posting.c.cause == PICK_MISS,
-        posting.c.source == work.held.id,
+        posting.c.source == held.id,
     )
-    return (await work.connection.execute(said.limit(1))).first() is not None
+    return (await connection.execute(said.limit(1))).first() is not None
 
 
 async def fulfil(work: Work, only: str = "") -> None:

@@ -33,12 +33,14 @@ _NOT_FOUND: Final = frozenset({"counted", "placed"})
 class Consequences:
     """What is to be posted: states of items, units that are owed from now on, and units whose item is known.
 
-    `taken_back`: units whose item was known, and is not any more; they are posted before `placed`.
+    `taken_back`: units whose item was known, and is not any more; they are posted before `placed`. `corrected`: items
+    that were a guess until somebody named them; they are ours again before their `states` are posted.
     """
 
     states: dict[ItemName, StateChange] = field(default_factory=dict)
     sold_by_sku: list[tuple[str, int, Because]] = field(default_factory=list)
     taken_back: list[tuple[str, Because]] = field(default_factory=list)
+    corrected: list[StateChange] = field(default_factory=list)
     placed: list[tuple[str, Because]] = field(default_factory=list)
 
 
@@ -103,8 +105,12 @@ class _Reckoning:
         """Take a piece of evidence."""
         because = Because(line.kind.value, line.source, "", line.at_us)
         for serial in line.serials:
-            self.guessed.pop((line.gtin, serial), None)
-            self._let((line.gtin, serial), SOLD if line.kind is EvidenceKind.SALE else AVAILABLE, because)
+            name = (line.gtin, serial)
+            if line.kind is EvidenceKind.SALE and name in self.guessed:  # the sale that it was taken for is another one
+                self._take_back(name, because)
+                self.found.corrected.append(self.found.states[name])
+            self.guessed.pop(name, None)
+            self._let(name, SOLD if line.kind is EvidenceKind.SALE else AVAILABLE, because)
         if line.kind is EvidenceKind.SALE and not line.serials:
             self._sale_by_sku(line.gtin, -line.units, because)
 

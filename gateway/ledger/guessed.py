@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import and_, select, tuple_
+from sqlalchemy import and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ledger.accounts import UNPLACED
@@ -16,7 +16,8 @@ async def guessed_sales(connection: AsyncConnection, site: str, names: Collectio
     """Return those of these sold items whose newest posting names no event and nobody: it followed from a movement.
 
     True: a unit that was owed was taken for theirs in the same commit (it left `unplaced` for the same reason, at the
-    same instant), and is owed again when the guess is taken back.
+    same instant), and is owed again when the guess is taken back. Of several guesses of one instant the first ones got
+    such units, as they are posted in that order.
     """
     wanted = sorted(names)
     found: dict[ItemName, bool] = {}
@@ -27,12 +28,13 @@ async def guessed_sales(connection: AsyncConnection, site: str, names: Collectio
         for name, row in newest.items():
             if row.debit != SOLD or row.source or row.actor or row.site != site:
                 continue
-            placed = select(posting.c.id).where(
-                posting.c.site == site,
-                posting.c.gtin == row.gtin,
-                posting.c.serial == "",
-                and_(posting.c.debit == UNPLACED, posting.c.cause == row.cause),
+            alike = select(func.count()).where(
+                and_(posting.c.site == site, posting.c.gtin == row.gtin),
+                and_(posting.c.cause == row.cause, posting.c.source == ""),
                 and_(posting.c.happened_us == row.happened_us, posting.c.recorded_us == row.recorded_us),
             )
-            found[name] = (await connection.execute(placed.limit(1))).first() is not None
+            placed = alike.where(posting.c.serial == "", posting.c.debit == UNPLACED)
+            before = alike.where(posting.c.serial != "", posting.c.debit == SOLD, posting.c.id < row.id)
+            units, guesses = await connection.scalar(placed) or 0, await connection.scalar(before) or 0
+            found[name] = guesses < units
     return found

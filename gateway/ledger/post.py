@@ -127,7 +127,8 @@ async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked
     by_sku = [line for line in lines if line.kind is EvidenceKind.SALE and not line.serials]
     left = await _left_unsold(connection, at.site, by_sku)
     loose = await _untagged(connection, at.site, by_sku)
-    guessed = await guessed_sales(connection, at.site, _seen_again(facts.movements, states, elsewhere))
+    asked = _maybe_guessed(lines, facts.movements, states)
+    guessed = await guessed_sales(connection, at.site, asked - elsewhere)
     found = consequences(
         states,
         unplaced,
@@ -146,15 +147,17 @@ async def _follow(connection: AsyncConnection, at: Posting, facts: Facts, locked
         await post_untagged(connection, key, 1, (UNPLACED, SOLD), because=because, now_us=at.now_us)
     for gtin, because in found.placed:
         await _place(connection, SkuKey(at.site, gtin), because, at.now_us)
+    await set_states(connection, at.site, found.corrected, at.now_us)
     await set_states(connection, at.site, list(found.states.values()), at.now_us)
 
 
-def _seen_again(
-    movements: Sequence[Movement], states: Mapping[ItemName, str], elsewhere: Collection[ItemName]
+def _maybe_guessed(
+    lines: Sequence[BookLine], movements: Sequence[Movement], states: Mapping[ItemName, str]
 ) -> set[ItemName]:
-    """Return items that are sold here, and are seen inside all the same."""
+    """Return items that are sold, and are seen inside or sold by name all the same."""
     names = {(moved.gtin, moved.serial) for moved in movements if moved.debit != OUT}
-    return {name for name in names - set(elsewhere) if states.get(name) == SOLD}
+    names |= {(line.gtin, serial) for line in lines if line.kind is EvidenceKind.SALE for serial in line.serials}
+    return {name for name in names if states.get(name) == SOLD}
 
 
 async def _inside_others(

@@ -96,7 +96,7 @@ def judge_run(
                 wakes.append(verdict.again_us)
             if verdict.outcome is Outcome.DISPUTE:
                 serials = {unit.serial for unit in read.units if unit.zone in task.from_zones}
-                refused = Refused(now_us, named.serials | serials)
+                refused = in_vain(Refused(now_us, named.serials | serials), refused, read.units)
             came = len(came_of(task, read.moves, places, rules.close.sure))
             left = after(task, verdict, came)
             if left is not None:
@@ -109,6 +109,17 @@ def judge_run(
     if decisions.wake_us is not None:
         wakes.append(decisions.wake_us)
     return JudgedRun(key, decisions, verdicts, gap, _sizes(gap), min(wakes, default=None))
+
+
+def in_vain(newest: Refused, before: Refused | None, units: Iterable[Unit]) -> Refused:
+    """Return what somebody looked for in vain, the last time and `before`: what has not moved since either.
+
+    Otherwise people would be sent to and fro between two back rooms.
+    """
+    if before is None:
+        return newest
+    still = {unit.serial for unit in units if unit.since_us <= before.at_us}
+    return replace(newest, serials=newest.serials | before.serials & still)
 
 
 def homes_of(run: Iterable[Facts], places: Places) -> frozenset[str]:

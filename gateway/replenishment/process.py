@@ -172,10 +172,13 @@ class Replenishment:
                     )
                 if fence is not None:
                     held[site] = fence
+        went_back = self._held_us is not None and now_us < self._held_us
         self._held_us = now_us
         before, self._fences = self._fences, held
         for site in before.keys() - held.keys():
             self._drop(site)
+        if went_back:
+            self._put_back()
         new = [site for site, fence in held.items() if before.get(site) != fence]
         for site in new:
             self.counted.refill_leases_taken += 1
@@ -196,6 +199,13 @@ class Replenishment:
             committed=self._committed,
             step=self._step,
         )
+
+    def _put_back(self) -> None:
+        """Begin all sites anew: the clock was put back, and what was remembered is of times that are still to come."""
+        self._resting_us.clear()
+        self._catalogue_us = 0
+        for site in self.works:
+            self._begin(site)
 
     def _drop(self, site: str) -> None:
         self.works.pop(site, None)

@@ -15,7 +15,7 @@ from gateway.holds.life import ACTIVE
 from gateway.holds.life import State as HoldState
 from gateway.ledger.picture import AVAILABLE
 from gateway.replenishment.close import Move
-from gateway.replenishment.judging import Facts, Standing
+from gateway.replenishment.judging import Facts, Standing, in_vain
 from gateway.replenishment.limits import MOVES_MAX, REFUSED_MAX, TASKS_MAX
 from gateway.replenishment.places import Place, places_of
 from gateway.replenishment.stock import Held, Refused, Unit
@@ -66,8 +66,9 @@ async def read_page(
     await _read_moves(connection, site, {gtin: tasks for gtin, tasks in standing.items() if gtin in set(wanted)}, facts)
     for ended in await ended_in_vain(connection, site, now_us - rest_us):
         read = facts.get(ended.gtin)
-        if read is not None and read.refused is None:
-            read.refused = looked_for(ended, read.units)
+        if read is not None:
+            found = looked_for(ended, read.units)
+            read.refused = found if read.refused is None else in_vain(read.refused, found, read.units)
     return Page(places, facts, tasks, standing)
 
 
@@ -178,7 +179,7 @@ async def _read_moves(
         query = (
             select(movement)
             .where(movement.c.site == site, movement.c.gtin == gtin, movement.c.decided_us >= since_us)
-            .order_by(movement.c.m.desc())
+            .order_by((movement.c.m + 0).desc())  # by `m` itself SQLite reads the site's whole ledger backwards
             .limit(MOVES_MAX)
         )
         facts[gtin].moves = [

@@ -97,7 +97,7 @@ class V2Sender:
     def __init__(self, url: str, bucket: str, org: str, token: str = "", *, ca_file: Path | None = None) -> None:
         try:
             from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - an optional extra
-            from influxdb_client.client.write_api import SYNCHRONOUS  # noqa: PLC0415
+            from influxdb_client.service.write_service import WriteService  # noqa: PLC0415
         except ImportError as error:
             raise ServerError("series_url needs the extra `influx`: pip install 'lastunit[influx]'") from error
         self._client: Any = InfluxDBClient(
@@ -109,7 +109,7 @@ class V2Sender:
             retries=False,
             ssl_ca_cert=None if ca_file is None else str(ca_file),
         )
-        self._write: Any = self._client.write_api(write_options=SYNCHRONOUS)
+        self._write: Any = WriteService(self._client.api_client)
         self._bucket, self._org = bucket, org
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="series")
 
@@ -122,13 +122,15 @@ class V2Sender:
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
         try:
-            self._write.write(bucket=self._bucket, org=self._org, record=lines, write_precision="us")
+            _, status, _ = self._write.post_write_with_http_info(
+                self._org, self._bucket, lines, precision="us", content_type="text/plain; charset=utf-8"
+            )
         except ApiException as error:
             wait = None if error.headers is None else _seconds(error.headers.get("Retry-After"))
             return Answer(int(error.status or 0), str(error.body or error.reason)[:SHOWN_CHARS], wait)
-        except (HTTPError, OSError) as error:
+        except (HTTPError, OSError, ValueError) as error:  # a page of a proxy in another encoding, a bad address
             return Answer(0, repr(error)[:SHOWN_CHARS])
-        return Answer(204)
+        return Answer(int(status))
 
     async def close(self) -> None:
         """Close connections; a request that runs ends by its own time limit."""

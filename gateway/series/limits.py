@@ -14,6 +14,7 @@ LIVE_EVERY_S: Final = 10.0
 MINUTE_S: Final = 60.0
 RESTATE_S: Final = 300.0
 HOURLY_S: Final = 3_600.0
+DAY_S: Final = 86_400.0
 """How often the looks are taken; `wire.measurement.Cadence` promises them to the boards."""
 
 POLL_S: Final = 0.5

@@ -65,7 +65,10 @@ class SeriesCache:
 
 @dataclass(slots=True)
 class Draft:
-    """The points of one look at one instant. `again`: all of them were said before. `unfit`: left out, and why."""
+    """The points of one look at one instant. `again`: all of them were said before. `unfit`: left out, and why.
+
+    `at_us` only goes up; `now_us` is the clock, which ages are measured by: it may have been set back meanwhile.
+    """
 
     at_us: int
     cache: SeriesCache
@@ -76,6 +79,11 @@ class Draft:
     why: str = ""
     undo: list[Callable[[], None]] = field(default_factory=list)
     """What a look that remembers something in memory does when its points were not written."""
+    now_us: int = -1
+
+    def __post_init__(self) -> None:
+        if self.now_us < 0:
+            self.now_us = self.at_us
 
     def add(self, measurement: Measurement, values: Values, *tags: str) -> None:
         """Add a point; `tags` in the order of the measurement's, empty ones are not known."""

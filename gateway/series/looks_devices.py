@@ -43,7 +43,7 @@ class EdgeLook:
             known = 0 if site not in views else len(views[site].site.devices)
             count = {"edges_online": 0, "devices_up": 0, "devices": known}
             for row in mine:
-                one = _Edge(row, decode_state(row.body), _online(row, draft.at_us), seen.body.get(row.edge, {}))
+                one = _Edge(row, decode_state(row.body), _online(row, draft.now_us), seen.body.get(row.edge, {}))
                 body[row.edge] = one.remembered()
                 _edge(draft, memory, one)
                 if one.before.get("received_us") != row.received_us:
@@ -82,26 +82,45 @@ class _Edge(NamedTuple):
     online: int
     before: dict[str, Any]
 
+    @property
+    def is_anew(self) -> bool:
+        """Whether it is another run of its program: what a run counts began at 0."""
+        was = self.before.get("started_us", 0)
+        return bool(was and self.state.started_us and was != self.state.started_us)
+
+    @property
+    def counts_before(self) -> dict[str, int]:
+        """What it had counted. Its outbox counts since the outbox's file began."""
+        counts: dict[str, int] = self.before.get("counts", {})
+        return {name: 0 if self.is_anew and name != "evicted" else value for name, value in counts.items()}
+
+    def device_before(self, device: str) -> dict[str, int]:
+        """Return what a device had counted."""
+        if self.is_anew:
+            return {"reads": 0, "errors": 0}
+        found: dict[str, int] = self.before.get("devices", {}).get(device, {})
+        return found
+
     def remembered(self) -> dict[str, Any]:
         """Return what to remember. A last will was written when the connection began: its counts say nothing."""
         now = {"received_us": self.row.received_us, "online": self.online}
         if self.row.what == "death":
             return self.before | now
         devices = {one.device: {"reads": one.reads, "errors": one.errors} for one in self.state.devices}
-        return now | {"counts": _counts(self.state), "devices": devices}
+        return now | {"counts": _counts(self.state), "devices": devices, "started_us": self.state.started_us}
 
 
 def _edge(draft: Draft, memory: Memory, edge: _Edge) -> None:
     row, state, online, before = edge
-    values: dict[str, Any] = {"online": online, "said_age_s": max(0, draft.at_us - row.received_us) / 1e6}
+    values: dict[str, Any] = {"online": online, "said_age_s": max(0, draft.now_us - row.received_us) / 1e6}
     if row.what != "death":
-        values |= memory.deltas(before.get("counts", {}), _counts(state))
+        values |= memory.deltas(edge.counts_before, _counts(state))
         values |= {
             "outbox_rows": state.outbox_rows,
             "outbox_bytes": state.outbox_bytes,
             "outbox_oldest_s": float(state.outbox_oldest_s),
             "disk": _DISK[state.disk],
-            "uptime_s": max(0, draft.at_us - state.started_us) / 1e6 if state.started_us else None,
+            "uptime_s": max(0, draft.now_us - state.started_us) / 1e6 if state.started_us else None,
         }
     draft.add(m.EDGE, values, row.site, row.edge)
     was = before.get("online")
@@ -116,9 +135,8 @@ def _devices(draft: Draft, memory: Memory, edge: _Edge, view: SiteView | None) -
     zones: dict[tuple[str, int], str] = {}
     if view is not None:
         zones = {(device.id, own.port): own.zone for device in view.site.devices for own in device.antennas}
-    before = edge.before.get("devices", {})
     for one in edge.state.devices:
-        _device(draft, memory, edge.row, one, before.get(one.device, {}))
+        _device(draft, memory, edge.row, one, edge.device_before(one.device))
         for own in one.antennas:
             _antenna(draft, edge.row, one, own, zones.get((one.device, own.port), ""))
 
@@ -126,7 +144,7 @@ def _devices(draft: Draft, memory: Memory, edge: _Edge, view: SiteView | None) -
 def _device(draft: Draft, memory: Memory, row: Any, one: DeviceHealth, before: dict[str, int]) -> None:
     values: dict[str, Any] = {
         "up": _UP[one.state],
-        "since_s": max(0, draft.at_us - one.since_us) / 1e6,
+        "since_s": max(0, draft.now_us - one.since_us) / 1e6,
         "reads_per_min": float(one.reads_per_min),
         "temperature_c": one.temperature_c,
         "clock": _CLOCK[one.clock or "unknown"],

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.clock import Clock
 from gateway.http.reservation_rows import item_link
 from gateway.ledger.accounts import OUTSIDE, UNPLACED
-from gateway.ledger.picture import AVAILABLE, SOLD
+from gateway.ledger.picture import AVAILABLE, DAMAGED, IN_TRANSIT, LEFT_UNSOLD, MISSING, RETURNED, SOLD
 from gateway.series.limits import EVENTS_AT_ONCE, LEDGER_ROWS_AT_ONCE, LIVE_EVERY_S, SETTLE_S
 from gateway.series.look import Draft, Memory, Values
 from gateway.series.looks_stock import band_of
@@ -30,6 +30,9 @@ _PICKED: Final = {"fulfil": True, "pick_miss": False}
 """Causes of postings after which it is known whether a held item was there."""
 
 _NO_STATE: Final = frozenset({AVAILABLE, SOLD, OUTSIDE, UNPLACED})
+
+_NOT_FOR_SALE: Final = dict.fromkeys((IN_TRANSIT, RETURNED, DAMAGED, MISSING, LEFT_UNSOLD), 0)
+"""States that are told though no unit is in them."""
 
 
 class MovementsLook:
@@ -79,7 +82,7 @@ async def _new_rows(
     """Return rows after a number, up to the first that is so young that one before it may still be on its way."""
     query = select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
     rows = (await connection.execute(query)).all()
-    settled_us = draft.at_us - int(SETTLE_S * 1e6)
+    settled_us = draft.now_us - int(SETTLE_S * 1e6)
     young = next((number for number, row in enumerate(rows) if row.recorded_us > settled_us), len(rows))
     return rows[:young]
 
@@ -98,7 +101,7 @@ class PostingsLook:
             newest = await _newest(connection, posting)
             balances = await _balances(connection, newest)
             memory.move("postings", seen, newest + 1, {"balances": balances})
-            self._dispositions(draft, balances)
+            await self._dispositions(connection, draft, balances)
             return
         rows = await _new_rows(connection, posting, seen.position - 1, draft, LEDGER_ROWS_AT_ONCE)
         balances = seen.body["balances"]
@@ -113,12 +116,16 @@ class PostingsLook:
             draft.add(m.POSTINGS, {"units": units}, *key)
         if rows:
             memory.move("postings", seen, rows[-1].id + 1, {"balances": balances})
-        self._dispositions(draft, balances)
+        await self._dispositions(connection, draft, balances)
         await _calibrate(connection, draft, [row for row in rows if row.cause in _PICKED and row.serial])
 
     @staticmethod
-    def _dispositions(draft: Draft, balances: Mapping[str, Mapping[str, int]]) -> None:
-        for site, mine in sorted(balances.items()):
+    async def _dispositions(
+        connection: AsyncConnection, draft: Draft, balances: Mapping[str, Mapping[str, int]]
+    ) -> None:
+        sites = await connection.scalars(select(site_table.c.site))
+        for site in sorted({*sites, *balances}):
+            mine = {**_NOT_FOR_SALE, **balances.get(site, {})}
             for state, units in sorted(mine.items()):
                 draft.add(m.DISPOSITION, {"units": max(0, units)}, site, state)
 

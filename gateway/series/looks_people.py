@@ -6,6 +6,8 @@ from typing import Any, Final
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.exceptions.alarm import Kind as AlarmKind
+from gateway.exceptions.alarm import Severity
 from gateway.holds.ids import uuid7
 from gateway.holds.life import ACTIVE
 from gateway.series.limits import HOLD_LOOK_BACK_S, LIVE_EVERY_S, MINUTE_S, SETTLE_S
@@ -14,6 +16,7 @@ from gateway.storage.alarms import alarm
 from gateway.storage.commerce import reservation, reservation_line
 from gateway.storage.schema import site as site_table
 from gateway.storage.work import task
+from gateway.tasks.life import Kind as TaskKind
 from wire import measurements as m
 
 _WAITING: Final = ("open", "claimed")
@@ -37,17 +40,22 @@ class BacklogLook:
     alone = True
 
     async def look(self, connection: AsyncConnection, draft: Draft) -> None:
-        """Write `backlog`; where the last task went, zeros once."""
+        """Write `backlog`; where the last task went, zeros once; kinds of which a site has none, always."""
         query = select(task).where(task.c.state.in_(_WAITING), task.c.dedup.is_not(None))
         sums: dict[tuple[str, ...], dict[str, Any]] = {}
         for row in await connection.execute(query):
             mine = sums.setdefault((row.site, row.department, row.kind), _nothing())
             mine[row.state] += 1
-            mine["overdue"] += row.due_us < draft.at_us
+            mine["overdue"] += row.due_us < draft.now_us
             mine["units"] += row.quantity
-            mine["oldest_s"] = max(mine["oldest_s"], _age_s(draft.at_us, row.created_us))
+            mine["oldest_s"] = max(mine["oldest_s"], _age_s(draft.now_us, row.created_us))
         for key, values in sorted(sums.items()):
             draft.add(m.BACKLOG, values, *key)
+        waits = {(site, kind) for site, _, kind in sums}
+        for site in await connection.scalars(select(site_table.c.site)):
+            for kind in TaskKind:
+                if (site, kind.value) not in waits:
+                    draft.add(m.BACKLOG, _nothing(), site, "", kind.value)
         for gone in await Memory(connection, draft).vanished("backlog", sums):
             draft.add(m.BACKLOG, _nothing(), *gone)
 
@@ -115,7 +123,7 @@ class HoldsLook:
 
     @staticmethod
     async def _open(connection: AsyncConnection, draft: Draft) -> None:
-        lasting = (reservation.c.state != "held") | (reservation.c.expires_us > draft.at_us)
+        lasting = (reservation.c.state != "held") | (reservation.c.expires_us > draft.now_us)
         query = (
             select(
                 *(reservation_line.c.site, reservation.c.channel, reservation.c.mode, reservation.c.state),
@@ -134,7 +142,7 @@ class HoldsLook:
                 "holds": row.holds,
                 "units": int(row.units),
                 "wanting": int(row.wanting),
-                "oldest_s": _age_s(draft.at_us, row.oldest_us),
+                "oldest_s": _age_s(draft.now_us, row.oldest_us),
             }
         for key, values in sorted(found.items()):
             draft.add(m.RESERVATIONS, values, *key)
@@ -204,7 +212,7 @@ class AlarmsLook:
             mine = found.setdefault((row.site, row.kind, row.severity), _no_alarms())
             mine[row.state] = row.n
             if row.state == "open":
-                mine["oldest_s"] = _age_s(draft.at_us, row.oldest_us)
+                mine["oldest_s"] = _age_s(draft.now_us, row.oldest_us)
         held = {tuple(key) for key in seen.body.get("keys", ())}
         keys = sorted(found)
         for gone in sorted(held - found.keys()):
@@ -219,6 +227,11 @@ class AlarmsLook:
             for row in await connection.execute(began):
                 found.setdefault((row.site, row.kind, row.severity), _no_alarms())["raised"] = row.n
         memory.move("exceptions", seen, until_us, {"keys": keys})
+        told = {(site, kind) for site, kind, _ in found}
+        for site in await connection.scalars(select(site_table.c.site)):
+            for kind in AlarmKind:  # that there is none is said, too: a board cannot tell it from silence
+                if (site, kind.value) not in told:
+                    found[site, kind.value, Severity.WARNING.value] = _no_alarms()
         for key, values in sorted(found.items()):
             draft.add(m.EXCEPTIONS, values, *key)
 

@@ -219,7 +219,7 @@ class StoreLook:
         values: dict[str, Any] = {"took_ms": self._took_ms()}
         if self._waiting is not None:
             found = await self._waiting(connection)
-            age_us = 0 if found.oldest_us is None else max(0, draft.at_us - found.oldest_us)
+            age_us = 0 if found.oldest_us is None else max(0, draft.now_us - found.oldest_us)
             values |= {
                 "waiting_points": found.points,
                 "waiting_bytes": found.size_bytes,

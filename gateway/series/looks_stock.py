@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.clock import Clock
 from gateway.relay import last_seq
 from gateway.replenishment.places import Role, places_of, role_of
-from gateway.series.limits import CHANGES_AT_ONCE, LIVE_EVERY_S, MINUTE_S, RESTATE_S, SKUS_AT_ONCE, STOCK_EVERY_S
+from gateway.series.limits import CHANGES_AT_ONCE, DAY_S, LIVE_EVERY_S, MINUTE_S, RESTATE_S, SKUS_AT_ONCE, STOCK_EVERY_S
 from gateway.series.look import Draft
 from gateway.series.shelf import Shelved, Shelves
 from gateway.site_view import SiteView, SiteViews
@@ -33,15 +33,19 @@ class StockLook:
         self._shelves = shelves
         self._cursor = 0
         self._whole_us: int | None = None
+        self._news_us: int | None = None
 
     async def look(self, connection: AsyncConnection, draft: Draft) -> None:
         """Write what changed, or everything when it is time."""
-        draft.undo.append(self._again(self._cursor, self._whole_us))
-        shelved = {site: view.sizes for site, view in self._shelves().items()}
-        if self._whole_us is None or draft.at_us - self._whole_us >= RESTATE_S * 1e6:
-            draft.again = self._whole_us is not None
-            self._whole_us = draft.at_us
-            if not draft.again:
+        draft.undo.append(self._again(self._cursor, self._whole_us, self._news_us))
+        if _is_over(self._whole_us, draft.now_us, RESTATE_S):
+            is_first = self._whole_us is None
+            draft.again = not _is_over(self._news_us, draft.now_us, DAY_S)
+            self._whole_us = draft.now_us
+            if not draft.again:  # who keeps what he hears for a month hears it once a day
+                self._news_us = draft.now_us
+            shelved = self._shelved()
+            if is_first:
                 self._cursor = await last_seq(connection)
             for site, view in (await self._views.load(connection)).items():
                 gtins = list(await connection.scalars(select(stock.c.gtin).where(stock.c.site == site)))
@@ -51,6 +55,7 @@ class StockLook:
         rows = (await connection.execute(changed.order_by(change.c.seq).limit(CHANGES_AT_ONCE))).all()
         if not rows:
             return
+        shelved = self._shelved()
         by_site: dict[str, set[str]] = defaultdict(set)
         for row in rows:
             by_site[row.site].add(row.gtin)
@@ -58,9 +63,13 @@ class StockLook:
             await self._write(connection, draft, view, sorted(by_site[site] - {""}), shelved.get(site, {}))
         self._cursor = int(rows[-1].seq)
 
-    def _again(self, cursor: int, whole_us: int | None) -> Callable[[], None]:
+    def _shelved(self) -> dict[str, Mapping[str, Shelved]]:
+        """Return the sizes of each site. It walks through all of them: only when there is something to write."""
+        return {site: view.sizes for site, view in self._shelves().items()}
+
+    def _again(self, cursor: int, whole_us: int | None, news_us: int | None) -> Callable[[], None]:
         def undo() -> None:
-            self._cursor, self._whole_us = cursor, whole_us
+            self._cursor, self._whole_us, self._news_us = cursor, whole_us, news_us
 
         return undo
 
@@ -261,18 +270,22 @@ class ZoneLook:
     async def look(self, connection: AsyncConnection, draft: Draft) -> None:
         """Write `zone`."""
         views = await self._views.load(connection)
-        since = {(row.site, row.zone): row.since_us for row in await connection.execute(select(zone_state))}
+        rows = await connection.execute(select(zone_state))
+        since = {(row.site, row.zone): (row.status == "live", row.since_us) for row in rows}
         units: dict[tuple[str, str], int] | None = None
-        if self._units_us is None or draft.at_us - self._units_us >= MINUTE_S * 1e6:
-            self._units_us = draft.at_us
+        if _is_over(self._units_us, draft.now_us, MINUTE_S):
+            self._units_us = draft.now_us
             units = await _units(connection)
         for site, view in views.items():
             kinds = {zone.id: zone.kind.value for zone in view.site.zones}
             for zone, look in sorted(view.looks.items()):
+                is_live, since_us = since.get((site, zone), (look.live, draft.now_us))
+                if is_live and not look.live:  # the site's fold has stopped: nobody looks since then
+                    since_us = view.now_us
                 values: dict[str, Any] = {
                     "looked": int(look.live),
-                    "look_age_s": _age_s(draft.at_us, look.as_of_us) if look.as_of_us else None,
-                    "state_age_s": _age_s(draft.at_us, since.get((site, zone), draft.at_us)),
+                    "look_age_s": _age_s(draft.now_us, look.as_of_us) if look.as_of_us else None,
+                    "state_age_s": _age_s(draft.now_us, since_us),
                     "units": None if units is None else units.get((site, zone), 0),
                 }
                 draft.add(m.ZONE, values, site, zone, kinds.get(zone, ""))
@@ -286,3 +299,8 @@ async def _units(connection: AsyncConnection) -> dict[tuple[str, str], int]:
 
 def _age_s(now_us: int, then_us: int) -> float:
     return max(0, now_us - then_us) / 1e6
+
+
+def _is_over(since_us: int | None, now_us: int, lasting_s: float) -> bool:
+    """Whether a time is over that began at `since_us`; a clock that was set back ends it."""
+    return since_us is None or not 0 <= now_us - since_us < lasting_s * 1e6

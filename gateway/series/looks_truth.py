@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+import structlog
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +31,8 @@ from gateway.storage.schema import site as site_table
 from gateway.storage.site_register import decode_site
 from wire import measurements as m
 from wire.site import OUT
+
+_log: Final = structlog.get_logger("gateway.series")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,10 @@ class BooksLook:
 
     def __init__(self, checker: Checker) -> None:
         self._checker = checker
+        self.failures = 0
+        """Checks that failed."""
         self._found: dict[str, tuple[int, Truth]] = {}
+        self._tried_us: dict[str, int] = {}
         self._running: tuple[str, asyncio.Task[Truth]] | None = None
         self._differences_us: dict[str, int] = {}
         self._begun_us: int | None = None
@@ -104,12 +110,13 @@ class BooksLook:
         sites = sorted(await connection.scalars(select(site_table.c.site)))
         self._take(draft.at_us)
         self._begun_us = draft.at_us if self._begun_us is None else self._begun_us
-        due = [site for site in sites if draft.at_us - self._checked_us(site) >= HOURLY_S * 1e6]
+        due = [site for site in sites if draft.at_us - self._tried(site) >= HOURLY_S * 1e6]
         due = due if draft.at_us - self._begun_us >= MINUTE_S * 1e6 else []  # who starts has better things to do
         if due and self._running is None:
-            first = min(due, key=self._checked_us)
+            first = min(due, key=self._tried)
+            self._tried_us[first] = draft.at_us
             self._running = first, asyncio.ensure_future(self._checker(first))
-        oversold = await oversold_units(connection, draft.at_us)
+        oversold = await oversold_units(connection, draft.now_us)
         for site in sites:
             at_us, truth = self._found.get(site, (0, None))
             values: dict[str, int | float | None] = {"oversold": oversold.get(site, 0)}
@@ -127,14 +134,19 @@ class BooksLook:
         if self._running is not None:
             await asyncio.wait([self._running[1]])
 
-    def _checked_us(self, site: str) -> int:
-        return self._found[site][0] if site in self._found else -(2**62)
+    def _tried(self, site: str) -> int:
+        return self._tried_us.get(site, -(2**62))
 
     def _take(self, now_us: int) -> None:
-        """Take the result of a check that is over. Raises what it raised."""
+        """Take the result of a check that is over. One that failed is counted, and tried in an hour."""
         if self._running is None or not self._running[1].done():
             return
         (site, task), self._running = self._running, None
+        error = task.exception()
+        if error is not None:
+            self.failures += 1
+            _log.warning("books_check_failed", site=site, error=str(error)[:500])
+            return
         self._found[site] = now_us, task.result()
 
 

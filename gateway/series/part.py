@@ -129,6 +129,7 @@ class SeriesPart:
     def counters(self) -> dict[str, int]:
         """Return the counters of the time series."""
         found = self.process.counters() | self.embedded.counters()
+        found["series_failures"] += self.books.failures
         if self.sending is not None and self._outbox is not None:
             found |= self.sending.counters() | {"series_dropped": self._outbox.figures.series_dropped}
         return found

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from wire.errors import WireError
-from wire.measurement import NOT_KNOWN, TAG_MAX_CHARS, FieldType, How, Measurement, Tag, wrong_tag
+from wire.measurement import NOT_KNOWN, TAG_MAX_CHARS, Cadence, FieldType, How, Measurement, Tag, wrong_tag
 
 Value: TypeAlias = int | float | bool | str
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -34,12 +34,13 @@ class PointError(WireError):
 class Series:
     """A measurement with values for its tags. `digest`: 16 bytes that are its own; `line`: how its lines begin."""
 
-    __slots__ = ("checks", "digest", "line", "measurement", "tags")
+    __slots__ = ("checks", "digest", "line", "measurement", "nothing", "tags")
 
     def __init__(self, measurement: Measurement, tags: tuple[tuple[Tag, str], ...]) -> None:
         self.measurement = measurement
         self.tags = tags
         self.checks = _checks_of(measurement)
+        self.nothing = _nothing_of(measurement)
         named = msgspec.json.encode([measurement.name, *[value for _, value in tags]])
         self.digest = blake2b(named, digest_size=16).digest()
         self.line = ",".join([measurement.name, *[f"{key.value}={escaped_tag(value)}" for key, value in tags]])
@@ -107,7 +108,9 @@ def series_of(measurement: Measurement, tags: Mapping[Tag, str]) -> Series:
 def point_of(series: Series, at_us: int, values: Mapping[str, Value | None]) -> Point | None:
     """Return a point; values that are None, and deltas of 0, are left out: None when nothing is left.
 
-    Raises `PointError` for a field that the measurement has not, or a value that is not of its type.
+    A point of what happens (`Cadence.HAPPENS`) has all deltas of its measurement: what is divided by a sum is not known
+    when one of them is missing. Raises `PointError` for a field that the measurement has not, or a value that is not of
+    its type.
     """
     if not 0 <= at_us <= INT_MAX:
         raise PointError(f"measurement {series.measurement.name}: instant {at_us}: expected 0 or more")
@@ -122,7 +125,11 @@ def point_of(series: Series, at_us: int, values: Mapping[str, Value | None]) -> 
         fits, is_delta = check
         if value or not is_delta:
             kept[name] = fits(series, name, value)
-    return Point(series, at_us, kept) if kept else None
+    if not kept:
+        return None
+    for name, nothing in series.nothing.items():
+        kept.setdefault(name, nothing)
+    return Point(series, at_us, kept)
 
 
 def _integer(series: Series, name: str, value: Value) -> int:
@@ -161,3 +168,15 @@ _FITS: Final[Mapping[FieldType, Check]] = {
 def _checks_of(measurement: Measurement) -> Mapping[str, tuple[Check, bool]]:
     """Return, by field, what its values must be, and whether a 0 says nothing."""
     return {field.name: (_FITS[field.type], field.how is How.DELTA) for field in measurement.fields}
+
+
+@cache
+def _nothing_of(measurement: Measurement) -> dict[str, Value]:
+    """Return the deltas of what happens, all 0."""
+    if measurement.cadence is not Cadence.HAPPENS:
+        return {}
+    return {
+        field.name: 0.0 if field.type is FieldType.FLOAT else 0
+        for field in measurement.fields
+        if field.how is How.DELTA
+    }

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.clock import Clock
 from gateway.limits import LEASE_TTL_S
 from gateway.series.cardinality import Cardinality
-from gateway.series.limits import CHUNK_POINTS, POLL_S, PRUNE_EVERY_S
+from gateway.series.limits import CHUNK_POINTS, POLL_S, PRUNE_EVERY_S, PRUNE_ROWS
 from gateway.series.look import Draft, Look, SeriesCache, write_moves
 from gateway.series.point import Point
 from gateway.series.port import Sink
@@ -136,10 +136,11 @@ class SeriesProcess:
         await self._hold()
         taken = []
         for number, look in enumerate(self.looks):
-            now_us = self._clock()
-            if now_us < self._due_us[number] or (look.alone and self._fence is None) or self._stopping.is_set():
+            now_us, every_us = self._clock(), int(look.every_s * 1e6)
+            is_early = 0 < self._due_us[number] - now_us <= every_us  # else it is due, or the clock was set back
+            if is_early or (look.alone and self._fence is None) or self._stopping.is_set():
                 continue
-            self._due_us[number] = now_us + int(look.every_s * 1e6)
+            self._due_us[number] = now_us + every_us
             draft = await self._take(look)
             if draft is not None:
                 taken.append(draft)
@@ -154,8 +155,9 @@ class SeriesProcess:
     async def _take(self, look: Look) -> Draft | None:
         """Take one look; return what is to be written, None when that is nothing."""
         began = time.monotonic()
-        self._at_us = max(self._clock(), self._at_us + 1)
-        draft = Draft(self._at_us, self._cache)
+        now_us = self._clock()
+        self._at_us = max(now_us, self._at_us + 1)
+        draft = Draft(self._at_us, self._cache, now_us=now_us)
         self.figures.series_looks += 1
         try:
             async with self._database.read() as connection:
@@ -236,12 +238,13 @@ class SeriesProcess:
     async def _prune(self) -> None:
         """Let sinks forget what is old, a little at a time."""
         now_us = self._clock()
-        if self._fence is None or now_us - self._pruned_us < PRUNE_EVERY_S * 1e6:
+        if self._fence is None or 0 <= now_us - self._pruned_us < PRUNE_EVERY_S * 1e6:
             return
         self._pruned_us = now_us
         for sink in self.sinks:
             async with self._database.write() as connection:
-                await sink.prune(connection, now_us)
+                if await sink.prune(connection, now_us) >= PRUNE_ROWS:  # there is more: go on with the next turn
+                    self._pruned_us = 0
 
 
 def _groups(drafts: Sequence[Draft]) -> Iterator[list[Draft]]:

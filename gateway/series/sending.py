@@ -1,6 +1,6 @@
 """What becomes of a batch that was sent: it is there, it waits, it is smaller next time, or it is refused. Pure.
 
-* Accepted (2xx): forgotten here.
+* Accepted (204): forgotten here. No other success is one: a page of somebody else answers 200.
 * *Later*: nobody answered, the server is overloaded (429), is not well (5xx), or does not let us in (401, 403, 404). It
   is tried again after a pause that doubles, with jitter, or as long as the server asks. Nothing is lost: keys and
   buckets are mended by people. So is a 400 that says nothing of lines.
@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from gateway.series.limits import RETRY_AFTER_MAX_S, RETRY_CAP_S, RETRY_FIRST_S
 
+_TAKEN: Final = 204
 _TOO_LARGE: Final = 413
 _BAD: Final = frozenset({400, 422})
 
@@ -46,7 +47,7 @@ class Answer(NamedTuple):
 
 def verdict_of(answer: Answer, lines: int) -> Verdict:
     """Return what an answer means for a request of so many lines."""
-    if 200 <= answer.status < 300:
+    if answer.status == _TAKEN:
         return Verdict.TAKEN
     if answer.status == _TOO_LARGE or (answer.status in _BAD and _OF_LINES.search(answer.text)):
         return Verdict.SPLIT if lines > 1 else Verdict.REFUSED

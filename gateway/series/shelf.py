@@ -127,18 +127,22 @@ class ShelfLook:
         for gap in worst:
             key = (gap.department, gap.kind.value)
             runs_before, oldest_s = sums.get(key, (0, 0.0))
-            sums[key] = runs_before + 1, max(oldest_s, max(0, draft.at_us - gap.since_us) / 1e6)
+            sums[key] = runs_before + 1, max(oldest_s, max(0, draft.now_us - gap.since_us) / 1e6)
             if len(runs) < GAPS_RUNS_MAX:
                 runs[gap.department, gap.style, gap.colour, gap.kind.value] = gap
         for gone in await memory.vanished(f"size_gap/{site}", sums):
             draft.add(m.SIZE_GAP, {"runs": 0, "oldest_s": 0.0}, site, *gone)
+        for none in sorted(
+            {kind.value for kind in GapKind} - {name for _, name in sums}
+        ):  # that there is none is said, too
+            draft.add(m.SIZE_GAP, {"runs": 0, "oldest_s": 0.0}, site, "", none)
         for kind, (count, oldest_s) in sorted(sums.items()):
             draft.add(m.SIZE_GAP, {"runs": count, "oldest_s": oldest_s}, site, *kind)
         for gone in await memory.vanished(f"size_gap_run/{site}", runs):
             draft.add(m.SIZE_GAP_RUN, {"open": False, "missing": 0, "core_missing": 0, "age_s": 0.0}, site, *gone)
         for name, gap in sorted(runs.items()):
             values = {"open": True, "sizes": gap.sizes, "missing": gap.missing, "core_missing": gap.core_missing}
-            draft.add(m.SIZE_GAP_RUN, values | {"age_s": max(0, draft.at_us - gap.since_us) / 1e6}, site, *name)
+            draft.add(m.SIZE_GAP_RUN, values | {"age_s": max(0, draft.now_us - gap.since_us) / 1e6}, site, *name)
 
 
 def _floor(counts: Mapping[SizeState, int]) -> dict[str, int | float | None]:

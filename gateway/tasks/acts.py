@@ -58,6 +58,7 @@ async def act_on(work: Work, task: Task, act: Act, said: Said) -> str | None:
         raise TaskStateError(task.id, task.state.value, act.value, ["of an order that is not over"])
     if act is Act.CANNOT:
         return await _cannot(work, task, said)
+    work.at = task.site
     match task.kind:
         case Kind.PICK:
             return await _picked(work, task, said)
@@ -102,7 +103,7 @@ async def _picked(work: Work, task: Task, said: Said) -> str:
 async def _missed_before(work: Work, items: tuple[ItemName, ...]) -> bool:
     """Whether all these items were said to be missing before."""
     for name in items:
-        if work.held.line_of(*name) is not None or not await verbs.missed_before(work, name):
+        if work.held.line_of(*name) is not None or not await verbs.missed_before(work.connection, work.held, name):
             return False
     return True
 

@@ -136,7 +136,7 @@ class Tasks:
         """
         answer, replayed = await self._act(who, name, Act.CANNOT, said)
         self.figures.tasks_cannot += not replayed
-        if self._elsewhere is None or answer.reservation is None or replayed:
+        if self._elsewhere is None or answer.reservation is None:
             return answer, replayed
         if await self._elsewhere.serve(answer.reservation, answer.site):
             answer = await self.get(who, name)

@@ -23,10 +23,11 @@ from gateway.sourcing.plan import Need
 from gateway.sourcing.quotes import Order
 from gateway.storage.commerce import api_key, channel, reservation
 from gateway.storage.engine import Database
+from gateway.tasks.limits import TURN_S
 from gateway.tasks.next_best import Lacking
 
-TTL_S: Final = 60
-"""How long the next site keeps the units unconfirmed: they are handed on within the request, or not at all."""
+TTL_S: Final = TURN_S
+"""How long the next site keeps the units unconfirmed: they are handed on in this turn, or not at all."""
 
 
 class Sourced:
@@ -43,11 +44,12 @@ class Sourced:
             who = await _owner(connection, lacking)
             view = await self._views.one(connection, lacking.site)
         place = None if view is None else view.site.location
-        name = f" elsewhere/{lacking.reservation}/{lacking.site}/{lacking.version}/{lacking.turn}"
+        digest = hashlib.sha256(msgspec.msgpack.encode(lacking)).digest()
+        name = f" elsewhere/{lacking.reservation}/{lacking.site}/{lacking.version}/{lacking.turn}/{digest[:8].hex()}"
         asked = Asked(
             who=who,
             name=name,
-            sha256=hashlib.sha256(msgspec.msgpack.encode(lacking)).digest(),
+            sha256=digest,
             wishes=(),
             mode=lacking.mode,
             ttl_s=TTL_S,

@@ -25,7 +25,7 @@ from gateway.clock import Clock
 from gateway.exceptions.alarm import Kind as AlarmKind
 from gateway.exceptions.alarm import NewAlarm, Severity, name_of
 from gateway.exceptions.store import Causes, is_settled, live_counts, settle_causes
-from gateway.holds.batch import bind
+from gateway.holds.batch import TakenError, bind
 from gateway.holds.errors import HoldError
 from gateway.holds.fading import kept_for_sure, swaps
 from gateway.holds.ids import NewId
@@ -122,7 +122,7 @@ class Fades:
         while not self._stop.is_set():
             try:
                 await self.sweep()
-            except (SQLAlchemyError, OSError, HoldError) as error:
+            except (SQLAlchemyError, OSError, HoldError, TakenError) as error:
                 self.figures.hold_fade_failures += 1
                 _log.warning("hold_fade_sweep_failed", error=str(error)[:500])
             try:
@@ -132,7 +132,7 @@ class Fades:
 
     async def sweep(self) -> int:
         """Move what can be moved, and say what cannot; return how many items were faded when it began."""
-        faded = await self._found()
+        faded, complete = await self._found()
         self.figures.hold_fade_sweeps += 1
         left: list[Faded] = []
         by_key = _by_key(faded)
@@ -144,12 +144,14 @@ class Fades:
         settled = [one for one in left if now_us - self._since_us[one.name] >= FADE_SETTLE_S * 1e6]
         given = await self._elsewhere(settled)
         await self._tell(
-            [one for one in settled if one not in given], keep={one.name for one in left if one not in settled}
+            [one for one in settled if one not in given],
+            keep={one.name for one in left if one not in settled},
+            complete=complete,
         )
         return len(faded)
 
-    async def _found(self) -> list[Faded]:
-        """Return bound items below their channel's confidence, the least sure first."""
+    async def _found(self) -> tuple[list[Faded], bool]:
+        """Return bound items below their channel's confidence, the least sure first, and whether those are all."""
         place = and_(item.c.site == binding.c.site, item.c.gtin == binding.c.gtin, item.c.serial == binding.c.serial)
         looked = and_(zone_state.c.site == item.c.site, zone_state.c.zone == item.c.zone)
         target = func.coalesce(channel.c.target, TARGET)
@@ -169,7 +171,7 @@ class Fades:
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         self.figures.holds_faded_left_out += len(rows) > FADE_MAX
-        return [
+        found = [
             Faded(
                 reservation=row.reservation,
                 line=row.line,
@@ -182,6 +184,7 @@ class Fades:
             )
             for row in rows[:FADE_MAX]
         ]
+        return found, len(rows) <= FADE_MAX
 
     async def _pictures(self, keys: Sequence[SkuKey]) -> tuple[dict[str, Shelf], dict[SkuKey, SkuPicture]]:
         """Return SKUs as they are now, without any lock, and what is to be known of their sites."""
@@ -268,15 +271,19 @@ class Fades:
         lines = tuple(sorted((gtin, wanted) for gtin, wanted in units.items() if wanted))
         return Lacking(held.id, held.key, held.mode, site, lines, held.version, turn)
 
-    async def _tell(self, stays: Sequence[Faded], keep: Collection[str]) -> None:
-        """Make the alarms of all sites those of items that stay; `keep`: names of which it is not decided yet."""
+    async def _tell(self, stays: Sequence[Faded], keep: Collection[str], *, complete: bool) -> None:
+        """Make the alarms of all sites those of items that stay; `keep`: names of which it is not decided yet.
+
+        Not `complete`: there are more than were looked at.
+        """
         async with self._database.read() as connection:
             open_at = {site for site, kind, _, _ in await live_counts(connection) if kind is AlarmKind.HOLD_FADED}
         by_site: dict[str, list[NewAlarm]] = defaultdict(list)
         for one in stays:
             by_site[one.key.site].append(_alarm(one))
         for site in sorted(open_at | by_site.keys()):
-            causes = Causes(AlarmKind.HOLD_FADED, by_site.get(site, []), _SURE_AGAIN, keep=keep)
+            mine = by_site.get(site, [])
+            causes = Causes(AlarmKind.HOLD_FADED, mine, _SURE_AGAIN, keep=keep, complete=complete)
             async with self._database.read() as connection:
                 if await is_settled(connection, site, causes, self._clock()):
                     continue

@@ -52,6 +52,23 @@ FADE_MAX: Final = 500
 FADE_MOVES_MAX: Final = 20
 """Orders that one sweep has served elsewhere: each is a quote and two transactions, half a second of work in all."""
 
+TURN_S: Final = 60
+"""Attempts at one lack within this time are one to the next site: the hold that the first made, whichever gateway it
+was, is taken by all. It lasts no shorter."""
+
+UNSERVED_EVERY_S: Final = 1.0
+"""How often lines that nobody serves are looked for: what a till sold is another site's work in a second or two."""
+
+UNSERVED_MAX: Final = 1_000
+"""Lines that one look takes, those of the newest orders first: the others were asked about already, often enough."""
+
+UNSERVED_ASKS_MAX: Final = 20
+"""Orders that one look asks about: as for faded holds, half a second of work in all."""
+
+UNSERVED_AGAIN_S: Final = (60, 5 * 60, 15 * 60, 60 * 60)
+"""After how long an order that nobody could serve is asked about again, the last for ever: goods come with a delivery
+or a return, so soon at first, then once in an hour."""
+
 POLL_S: Final = 1.0
 """How often the boards look for what other processes committed: one query for all sites that are watched."""
 

@@ -41,11 +41,11 @@ class NextBest(Protocol):
         ...
 
 
-def lacking_of(held: Held, site: str) -> Lacking | None:
+def lacking_of(held: Held, site: str, *, turn: int = 0) -> Lacking | None:
     """Return what a reservation lacks at a site, None when it lacks nothing."""
     lines = tuple(
         (line.key.gtin, line.substitution_needed)
         for line in held.lines
         if line.key.site == site and line.substitution_needed
     )
-    return Lacking(held.id, held.key, held.mode, site, lines, held.version) if lines else None
+    return Lacking(held.id, held.key, held.mode, site, lines, held.version, turn) if lines else None

@@ -15,13 +15,14 @@ from gateway.clock import Clock
 from gateway.holds.errors import HoldError
 from gateway.holds.follow_up import FollowUp
 from gateway.holds.hand_on import hand_on
+from gateway.holds.life import State
 from gateway.holds.rows import Held, read_hold
 from gateway.holds.turns import AGAIN, Turns
 from gateway.holds.verbs import ItemName
 from gateway.holds.writer import nothing
 from gateway.site_view import SiteViews
 from gateway.storage.engine import Database
-from gateway.tasks.limits import ACTS_AT_ONCE, ACTS_WAITING_MAX
+from gateway.tasks.limits import ACTS_AT_ONCE, ACTS_WAITING_MAX, TURN_S
 from gateway.tasks.next_best import Lacking, NextBest, lacking_of
 from gateway.tasks.orders import SHIP_FROM_STORE
 
@@ -57,6 +58,7 @@ class Resourcing:
         self._committed = committed
         self._views = SiteViews(clock)
         self._turns = Turns("changes of tasks", ACTS_AT_ONCE, ACTS_WAITING_MAX)
+        self._serving: set[tuple[str, str]] = set()
 
     def counters(self) -> dict[str, int]:
         """Return all counters of this process."""
@@ -64,14 +66,27 @@ class Resourcing:
 
     async def serve(self, reservation: str, site: str) -> bool:
         """Have what an order lacks in a site served by others; return whether they were asked. Never raises."""
-        lacking = await self._lacking(reservation, site)
-        if lacking is None:
-            return False
-        if self.next_best is None:
-            self.figures.pick_misses_unserved += 1
-            return False
+        self._serving.add((reservation, site))
         try:
+            return await self._serve(reservation, site)
+        finally:
+            self._serving.discard((reservation, site))
+
+    def is_serving(self, reservation: str, site: str) -> bool:
+        """Whether a request of this process is at that now."""
+        return (reservation, site) in self._serving
+
+    async def _serve(self, reservation: str, site: str) -> bool:
+        try:
+            lacking = await self.lacking(reservation, site)
+            if lacking is None:
+                return False
+            if self.next_best is None:
+                self.figures.pick_misses_unserved += 1
+                return False
             done = await self.hand(lacking)
+            if not done and (now := await self.lacking(reservation, site)) not in {None, lacking}:
+                done = await self.hand(now)  # another miss came meanwhile
         except (HoldError, *AGAIN) as error:  # the miss is committed: its line says that it needs a substitution
             self.figures.pick_miss_resource_failures += 1
             _log.warning("pick_miss_not_resourced", reservation=reservation, error=str(error)[:500])
@@ -90,11 +105,13 @@ class Resourcing:
         takers = await self.next_best.hold(lacking)
         return bool(takers) and await self._hand_on(lacking, takers, loses)
 
-    async def _lacking(self, reservation: str, site: str) -> Lacking | None:
-        """Return what a reservation lacks that may come from elsewhere."""
+    async def lacking(self, reservation: str, site: str) -> Lacking | None:
+        """Return what a reservation lacks that may come from elsewhere, in the turn of this moment."""
         async with self._database.read() as connection:
             held = await read_hold(connection, reservation)
-        return None if held is None or not may_come_from_elsewhere(held) else lacking_of(held, site)
+        if held is None or not may_come_from_elsewhere(held):
+            return None
+        return lacking_of(held, site, turn=self._clock() // (TURN_S * 1_000_000))
 
     async def _hand_on(self, lacking: Lacking, takers: Sequence[str], loses: Collection[ItemName]) -> bool:
         async def once() -> bool:
@@ -116,5 +133,8 @@ class Resourcing:
 
 
 def may_come_from_elsewhere(held: Held) -> bool:
-    """Whether an order may be served by another site than the one that was chosen for it."""
-    return held.mode == SHIP_FROM_STORE
+    """Whether an order may be served by another site than the one that was chosen for it.
+
+    One that is not confirmed is none yet: nothing of it can be handed on.
+    """
+    return held.mode == SHIP_FROM_STORE and held.state in {State.CONFIRMED, State.PICKED}

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import Select, and_, delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.availability import Policy
@@ -126,23 +126,7 @@ class TaskSweeper:
             .order_by(reservation.c.collect_by_us)
             .limit(SWEEP_MAX)
         )
-        line = and_(
-            reservation_line.c.reservation == task.c.reservation,
-            reservation_line.c.site == task.c.site,
-            reservation_line.c.gtin == task.c.gtin,
-        )
-        lacks = reservation_line.c.quantity == reservation_line.c.substitution_needed
-        found_again = and_(task.c.state == State.CANNOT.value, ~lacks)
-        lost = and_(task.c.state.in_(_WAITING), lacks)
-        over = reservation.c.state.not_in(_KEPT)
-        changed = (
-            select(task.c.reservation)
-            .distinct()
-            .join(reservation_line, line)
-            .join(reservation, reservation.c.id == task.c.reservation)
-            .where(task.c.kind == Kind.PICK.value, task.c.dedup.is_not(None), or_(found_again, lost, over))
-            .limit(SWEEP_MAX)
-        )
+        changed = _changed().limit(SWEEP_MAX)
         async with self._database.read() as connection:
             return list(await connection.scalars(late)), [str(name) for name in await connection.scalars(changed)]
 
@@ -172,6 +156,9 @@ class TaskSweeper:
 
     @staticmethod
     async def _follow(work: Work) -> str:
+        mine = _changed().where(task.c.reservation == work.held.id)
+        if (await work.connection.execute(mine)).first() is None:  # another sweeper was faster: it was told of
+            return ""
         return STOCK_CHANGED if work.held.state.value in _KEPT else work.held.state.value
 
     async def prune(self) -> int:
@@ -190,3 +177,23 @@ class TaskSweeper:
                 await connection.execute(delete(task).where(task.c.id.in_(names)))
         self.figures.tasks_pruned += len(names)
         return len(names)
+
+
+def _changed() -> Select[tuple[str | None]]:
+    """Return the reservations whose tasks are not what they need."""
+    line = and_(
+        reservation_line.c.reservation == task.c.reservation,
+        reservation_line.c.site == task.c.site,
+        reservation_line.c.gtin == task.c.gtin,
+    )
+    lacks = reservation_line.c.quantity == reservation_line.c.substitution_needed
+    found_again = and_(task.c.state == State.CANNOT.value, ~lacks)
+    lost = and_(task.c.state.in_(_WAITING), lacks)
+    over = reservation.c.state.not_in(_KEPT)
+    return (
+        select(task.c.reservation)
+        .distinct()
+        .join(reservation_line, line)
+        .join(reservation, reservation.c.id == task.c.reservation)
+        .where(task.c.kind == Kind.PICK.value, task.c.dedup.is_not(None), or_(found_again, lost, over))
+    )

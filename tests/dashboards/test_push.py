@@ -129,12 +129,12 @@ def test_a_board_in_another_folder_is_brought_home(there: DocumentedGrafana) -> 
 
 def test_boards_that_we_no_longer_have_are_named_and_deleted_when_asked(there: DocumentedGrafana) -> None:
     did(there, artefacts())
-    there.kept.boards["old"] = {"uid": "old", "title": "Old", "tags": [TAG]}
+    there.kept.boards["lastunit-old"] = {"uid": "lastunit-old", "title": "Old", "tags": [TAG]}
     there.kept.boards["theirs"] = {"uid": "theirs", "title": "Theirs", "tags": ["sales"]}
-    assert did(there, artefacts())["old"] is Did.LEFT_OVER
-    assert did(there, artefacts(), dry_run=True, prune=True)["old"] is Did.DELETED
-    assert "old" in there.kept.boards
-    assert did(there, artefacts(), prune=True)["old"] is Did.DELETED
+    assert did(there, artefacts())["lastunit-old"] is Did.LEFT_OVER
+    assert did(there, artefacts(), dry_run=True, prune=True)["lastunit-old"] is Did.DELETED
+    assert "lastunit-old" in there.kept.boards
+    assert did(there, artefacts(), prune=True)["lastunit-old"] is Did.DELETED
     assert set(there.kept.boards) == {"lastunit-refill", "theirs"}
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from gateway.config import GatewayConfig
 from gateway.presence.model import encode_model
-from tests.docs.commands import DOCS, ROOT, Command, commands_of
 from tests.dashboards.documented_grafana import TOKEN, DocumentedGrafana
+from tests.docs.commands import DOCS, ROOT, Command, commands_of
 from tests.gateway.small_model import small_model
 from tests.servers.mosquitto import Mosquitto, free_port
 from wire.site_file import parse_site

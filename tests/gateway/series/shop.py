@@ -38,7 +38,7 @@ from gateway.storage.work import task
 from gateway.tasks.life import Kind, State
 from gateway.tasks.store import NewTask, open_task
 from tests.gateway.holds.rig import KEY, WEB, Rig, serials
-from tests.gateway.small_store import SHIRT_M, SHIRT_S, SITE, ManualClock
+from tests.gateway.small_store import SHIRT_M, SHIRT_S, SITE, T0_US, ManualClock
 from wire.messages import AntennaHealth, DeviceHealth, EdgeState, encode_json
 from wire.site import OUT
 
@@ -173,7 +173,7 @@ def edge_state_of(shop: Shop, *, reads: int, what: Any = "health") -> EdgeState:
         outbox_oldest_s=1.5,
         evicted=reads,
         devices=(device,),
-        started_us=shop.clock() - 60_000_000,
+        started_us=T0_US - 60_000_000,
         observations=reads,
         foreign_reads=reads,
         sold_reads=reads,
