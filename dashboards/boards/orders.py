@@ -15,7 +15,6 @@ from wire.measurements import (
     PROMISE,
     RESERVATION_FLOW,
     RESERVATIONS,
-    SITE,
     STOCK_SKU,
     TASK_FLOW,
 )
@@ -31,7 +30,7 @@ _NOW: Final = Section(
     (
         big(
             "Without goods",
-            Question(SITE, (Column("wanting", "units"),), Span.NOW, choose=_SITE),
+            Question(RESERVATIONS, (Column("wanting", "units"),), Span.NOW, choose=_SITE, zero=True),
             none_is_good(1, word="none"),
             "Units of active holds that were lost and have no successor. Act: offer the buyer something else.",
         ),

@@ -109,7 +109,8 @@ class V2Sender:
             retries=False,
             ssl_ca_cert=None if ca_file is None else str(ca_file),
         )
-        self._write: Any = WriteService(self._client.api_client)
+        made: Any = WriteService  # untyped
+        self._write: Any = made(self._client.api_client)
         self._bucket, self._org = bucket, org
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="series")
 

@@ -146,8 +146,11 @@ class HoldsLook:
             }
         for key, values in sorted(found.items()):
             draft.add(m.RESERVATIONS, values, *key)
+        none = {"holds": 0, "units": 0, "wanting": 0, "oldest_s": 0.0}
         for gone in await Memory(connection, draft).vanished("reservations", found):
-            draft.add(m.RESERVATIONS, {"holds": 0, "units": 0, "wanting": 0, "oldest_s": 0.0}, *gone)
+            draft.add(m.RESERVATIONS, none, *gone)
+        for site in sorted({*await connection.scalars(select(site_table.c.site))} - {key[0] for key in found}):
+            draft.add(m.RESERVATIONS, none, site, "", "", "")
 
     @staticmethod
     async def _flow(connection: AsyncConnection, draft: Draft, from_us: int, until_us: int) -> None:

@@ -37,7 +37,7 @@ def well() -> Iterator[Point]:
     yield point(m.EXCEPTIONS, {"open": 0, "acknowledged": 0, "oldest_s": 0.0}, "clone", "warning")
     yield point(m.SIZE_GAP, {"runs": 0, "oldest_s": 0.0}, "-", "core_gap")
     yield point(m.DISPOSITION, {"units": 0}, "damaged")
-    yield point(m.SITE, {"wanting": 0, "zones_blind": 0})
+    yield point(m.RESERVATIONS, {"holds": 0, "units": 0, "wanting": 0, "oldest_s": 0.0}, "-", "-", "-")
     yield point(m.ZONE, {"looked": 1}, "FLOOR", "sales_floor")
     yield point(m.EDGE, {"online": 2, "outbox_oldest_s": 0.0}, "box-1")
     yield point(m.DEVICE, {"up": 4}, "box-1", "R1", "llrp")

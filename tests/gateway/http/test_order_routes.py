@@ -58,7 +58,9 @@ async def test_a_plain_pick_miss_is_served_by_the_next_store_in_the_same_request
     assert floor.channels.counters()["pick_misses_resourced"] == 1
     print(f"a miss served elsewhere: {1_000 * took_s:.0f} ms")
     again = await floor.http.post(f"{RESERVE}/{name}:pick-miss", json={"item": item_link(SHIRT_S, "1")})
-    assert again.status_code == 409, "it is over here"
+    assert (again.json(), again.headers["Idempotency-Replayed"]) == (missed.json(), "true"), "it is over here"
+    other = await floor.http.post(f"{RESERVE}/{name}:pick-miss", json={"item": item_link(SHIRT_S, "7")})
+    assert other.status_code == 409
     await floor.rig.check()
 
 

@@ -49,6 +49,7 @@ async def test_nothing_to_tell_is_told_again_and_again(shop: Shop) -> None:
             (m.BACKLOG, "overdue"),
             (m.EXCEPTIONS, "open"),
             (m.SIZE_GAP, "runs"),
+            (m.RESERVATIONS, "wanting"),
             (m.DISPOSITION, "units"),
         ):
             found = of(new, measurement)
