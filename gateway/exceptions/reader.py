@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -15,7 +15,7 @@ from gateway.exceptions.limits import EVIDENCE_ITEMS, FOUND_MAX, LEFT_US, MOVES_
 from gateway.ledger.picture import LEFT_UNSOLD
 from gateway.storage.commerce import disposition
 from gateway.storage.schema import item, movement, site_fold, sku, stock, stock_count, unknown_gtin, zone_state
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, has_key
 from wire.site import OUT, Site
 
 _SALES: Final = ("evidence_sale", "scans_sale")
@@ -75,18 +75,13 @@ async def departures(connection: AsyncConnection, site: str, now_us: int) -> lis
     ]
 
 
-def _is_one_of(gtin: Column[str], other: Column[str], wanted: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
-    """Return the condition that a row is one of these. By pairs alone SQLite uses no index: it reads whole tables."""
-    return and_(gtin.in_({name for name, _ in wanted}), tuple_(gtin, other).in_(wanted))
-
-
 async def states_of(connection: AsyncConnection, names: Collection[ItemName]) -> dict[ItemName, str]:
     """Return what items are to commerce; those without a row are left out."""
     wanted = sorted(names)
     found: dict[ItemName, str] = {}
     for low in range(0, len(wanted), MANY):
         query = select(disposition.c.gtin, disposition.c.serial, disposition.c.state)
-        named = _is_one_of(disposition.c.gtin, disposition.c.serial, wanted[low : low + MANY])
+        named = has_key((disposition.c.gtin, disposition.c.serial), wanted[low : low + MANY])
         rows = await connection.execute(query.where(named))
         found |= {ItemName(row.gtin, row.serial): row.state for row in rows}
     return found
@@ -116,7 +111,7 @@ async def misplaced(connection: AsyncConnection, site: Site) -> list[Misplaced]:
     items: dict[tuple[str, str], list[tuple[str, int, float | None]]] = defaultdict(list)
     names = list(wrong)
     for low in range(0, len(names), MANY):
-        lies_there = _is_one_of(item.c.gtin, item.c.zone, names[low : low + MANY])
+        lies_there = has_key((item.c.gtin, item.c.zone), names[low : low + MANY])
         query = select(item.c.gtin, item.c.zone, item.c.serial, item.c.since_us, item.c.probability)
         query = query.where(item.c.site == site.id, lies_there).order_by(item.c.serial)
         for row in await connection.execute(query):
@@ -198,7 +193,7 @@ async def inside_of(connection: AsyncConnection, site: str, names: Collection[It
     found: set[ItemName] = set()
     for low in range(0, len(wanted), MANY):
         query = select(item.c.gtin, item.c.serial).where(item.c.site == site, item.c.zone != OUT)
-        rows = await connection.execute(query.where(_is_one_of(item.c.gtin, item.c.serial, wanted[low : low + MANY])))
+        rows = await connection.execute(query.where(has_key((item.c.gtin, item.c.serial), wanted[low : low + MANY])))
         found |= {ItemName(row.gtin, row.serial) for row in rows}
     return found
 

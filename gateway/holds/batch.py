@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import UNKNOWN, standing
@@ -36,7 +36,7 @@ from gateway.ledger.retell import Locked, Shelf, pictures_of, retell, shelf_of
 from gateway.site_view import SiteViews
 from gateway.storage.commerce import binding, reference, reservation, reservation_line
 from gateway.storage.schema import stock
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, has_key
 
 HELD: Final = "held"
 EXPIRED: Final = "expired"
@@ -151,7 +151,7 @@ class Batches:
         new = sorted(set(keys) - self._known)
         for low in range(0, len(new), MANY):
             query = select(stock.c.site, stock.c.gtin).where(
-                tuple_(stock.c.site, stock.c.gtin).in_(new[low : low + MANY])
+                has_key((stock.c.site, stock.c.gtin), new[low : low + MANY], lead=2)
             )
             found = {SkuKey(row.site, row.gtin) for row in await connection.execute(query)}
             if len(self._known) + len(found) > KNOWN_MAX:

@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import literal_column, select, tuple_
+from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.availability import encode_ladder
@@ -32,7 +32,7 @@ from gateway.ledger.picture import HeldLine, Hold, LineKey, SkuKey, SkuPicture
 from gateway.ledger.retell import Locked, Shelf, lock_skus, row_and_event, write_rows
 from gateway.storage.commerce import binding, reservation, reservation_line
 from gateway.storage.schema import stock
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, has_key
 
 HELD: Final = State.HELD.value
 
@@ -93,7 +93,7 @@ class Memory:
         for low in range(0, len(wanted), MANY):
             query = (
                 select(stock, _XMIN)
-                .where(tuple_(stock.c.site, stock.c.gtin).in_(wanted[low : low + MANY]))
+                .where(has_key((stock.c.site, stock.c.gtin), wanted[low : low + MANY], lead=2))
                 .order_by(stock.c.site.collate("C"), stock.c.gtin)  # as Python sorts: everybody locks in one order
                 .with_for_update()
             )
@@ -138,7 +138,7 @@ async def marks_of(connection: AsyncConnection, keys: Collection[SkuKey]) -> dic
     found: dict[SkuKey, Mark] = {}
     wanted = sorted(keys)
     for low in range(0, len(wanted), MANY):
-        query = select(*columns).where(tuple_(stock.c.site, stock.c.gtin).in_(wanted[low : low + MANY]))
+        query = select(*columns).where(has_key((stock.c.site, stock.c.gtin), wanted[low : low + MANY], lead=2))
         found.update((SkuKey(row.site, row.gtin), mark_of(row)) for row in await connection.execute(query))
     return found
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, delete, select, tuple_, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import iso, iso_or_none
@@ -16,7 +16,7 @@ from gateway.ledger.picture import SkuKey
 from gateway.ledger.retell import Locked, Shelf
 from gateway.storage.commerce import binding, reservation, reservation_line
 from gateway.storage.schema import item
-from gateway.storage.statement import MANY, storable
+from gateway.storage.statement import MANY, has_key, storable
 
 
 @dataclass(slots=True)
@@ -196,7 +196,7 @@ async def lapse(connection: AsyncConnection, locked: Locked, now_us: int) -> lis
     due = [key for key, row in locked.items() if row.next_expiry_us is not None and row.next_expiry_us <= now_us]
     over = select(reservation.c.id).where(reservation.c.state == State.HELD.value, reservation.c.expires_us <= now_us)
     for part in _parts(due):
-        here = tuple_(reservation_line.c.site, reservation_line.c.gtin).in_(part)
+        here = has_key((reservation_line.c.site, reservation_line.c.gtin), part, lead=2)
         lines = update(reservation_line).where(here, reservation_line.c.reservation.in_(over))
         await connection.execute(lines.where(reservation_line.c.untagged > 0).values(untagged=0))
     return due

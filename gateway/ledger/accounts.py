@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ledger.errors import DeskError
 from gateway.ledger.picture import AVAILABLE
 from gateway.storage.commerce import disposition, posting, untagged
 from gateway.storage.schema import stock
-from gateway.storage.statement import MANY, insert_into, upsert_into
+from gateway.storage.statement import MANY, has_key, insert_into, upsert_into
 
 OWN: Final = "own"
 """The owner of goods that nobody else has a claim to; a concession or a supplier goes by its own name."""
@@ -74,7 +74,7 @@ async def states_of(connection: AsyncConnection, items: Iterable[tuple[str, str]
     for low in range(0, len(wanted), MANY):
         query = (
             select(disposition)
-            .where(tuple_(disposition.c.gtin, disposition.c.serial).in_(wanted[low : low + MANY]))
+            .where(has_key((disposition.c.gtin, disposition.c.serial), wanted[low : low + MANY]))
             .order_by(disposition.c.gtin, disposition.c.serial)
             .with_for_update()
         )

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ledger.accounts import UNPLACED
 from gateway.ledger.consequences import ItemName
 from gateway.ledger.picture import SOLD
 from gateway.storage.commerce import posting
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, has_key
 
 
 async def guessed_sales(connection: AsyncConnection, site: str, names: Collection[ItemName]) -> dict[ItemName, bool]:
@@ -22,7 +22,7 @@ async def guessed_sales(connection: AsyncConnection, site: str, names: Collectio
     wanted = sorted(names)
     found: dict[ItemName, bool] = {}
     for low in range(0, len(wanted), MANY):
-        named = tuple_(posting.c.gtin, posting.c.serial).in_(wanted[low : low + MANY])
+        named = has_key((posting.c.gtin, posting.c.serial), wanted[low : low + MANY])
         query = select(posting).where(named).order_by(posting.c.id)
         newest = {(row.gtin, row.serial): row for row in await connection.execute(query)}
         for name, row in newest.items():

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, tuple_, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fold.evidence import EvidenceEntry, encode_evidence
@@ -43,7 +43,7 @@ from gateway.storage import input_log
 from gateway.storage.commerce import disposition, untagged
 from gateway.storage.input_log import Kind, NewEntry
 from gateway.storage.schema import item, movement, stock, stock_count
-from gateway.storage.statement import MANY, insert_into, upsert_into
+from gateway.storage.statement import MANY, has_key, insert_into, upsert_into
 from wire.site import OUT
 
 SITE_CHANGED: Final = "site_changed"
@@ -168,7 +168,7 @@ async def _inside_others(
     found: set[tuple[str, tuple[str, str]]] = set()
     for low in range(0, len(wanted), MANY):
         query = select(item.c.site, item.c.gtin, item.c.serial).where(
-            tuple_(item.c.gtin, item.c.serial).in_(wanted[low : low + MANY]), item.c.site != site, item.c.zone != OUT
+            has_key((item.c.gtin, item.c.serial), wanted[low : low + MANY]), item.c.site != site, item.c.zone != OUT
         )
         found |= {(row.site, (row.gtin, row.serial)) for row in await connection.execute(query)}
     return found

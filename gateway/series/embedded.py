@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.series.limits import HISTORY_MAX_ROWS, NAMES_MAX, PRUNE_ROWS, RETENTION_DAYS
@@ -22,11 +22,12 @@ from gateway.series.port import Latest, Row, by_tags
 from gateway.series.rollup import BUCKET_US, Bucket, bucket_of, decode, encode, merged
 from gateway.storage.engine import Database
 from gateway.storage.series import series_name, series_rollup
-from gateway.storage.statement import MANY, insert_into, storable, upsert_into
+from gateway.storage.statement import MANY, has_key, insert_into, storable, upsert_into
 from wire.measurement import Cadence, Measurement, Tag
 from wire.measurements import CATALOGUE
 
 DAY_US: Final = 86_400_000_000
+_ROW: Final = (series_rollup.c.series, series_rollup.c.bucket_us)
 
 _fields_of: Final = msgspec.json.Decoder(dict[str, Value])
 _tags_of: Final = msgspec.json.Decoder(dict[Tag, str])
@@ -105,7 +106,7 @@ class Embedded:
         keys = sorted(new)
         held: dict[tuple[int, int], Bucket] = {}
         for low in range(0, len(keys), MANY // 2):
-            some = tuple_(series_rollup.c.series, series_rollup.c.bucket_us).in_(keys[low : low + MANY // 2])
+            some = has_key(_ROW, keys[low : low + MANY // 2], lead=2)
             for row in await connection.execute(select(series_rollup).where(some)):
                 held[row.series, row.bucket_us] = decode(row.body)
         rows = []
@@ -175,9 +176,8 @@ class Embedded:
             old = old.where(series_rollup.c.series.in_(own))
             dead = dead.where(series_name.c.measurement == measurement)
         keys = [(row.series, row.bucket_us) for row in await connection.execute(old.limit(PRUNE_ROWS))]
-        key = tuple_(series_rollup.c.series, series_rollup.c.bucket_us)
         for low in range(0, len(keys), MANY // 2):
-            await connection.execute(delete(series_rollup).where(key.in_(keys[low : low + MANY // 2])))
+            await connection.execute(delete(series_rollup).where(has_key(_ROW, keys[low : low + MANY // 2], lead=2)))
         if len(keys) < PRUNE_ROWS:  # only then no rows of theirs are left
             names = list(await connection.scalars(dead.limit(MANY)))
             await connection.execute(delete(series_name).where(series_name.c.id.in_(names)))

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, Select, and_, func, select, tuple_
+from sqlalchemy import Row, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ledger.picture import LEFT_UNSOLD, SOLD
 from gateway.storage.commerce import disposition, posting
 from gateway.storage.schema import item
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, has_key
 from wire.site import OUT
 
 _NAMING: Final = frozenset({"sale", "fulfil"})
@@ -77,7 +77,7 @@ async def sold_of(connection: AsyncConnection, names: Iterable[ItemName]) -> dic
     """Return those of these items that are sold now."""
     found: dict[ItemName, Sold] = {}
     for part in _parts(sorted(set(names))):
-        query = _sold().where(tuple_(disposition.c.gtin, disposition.c.serial).in_(part))
+        query = _sold().where(has_key((disposition.c.gtin, disposition.c.serial), part))
         found |= {sold.name: sold for sold in _read(await connection.execute(query))}
     return found
 
@@ -88,7 +88,7 @@ async def sites_of(connection: AsyncConnection, names: Iterable[ItemName]) -> di
     for part in _parts(sorted(set(names))):
         query = (
             select(posting.c.gtin, posting.c.serial, posting.c.site)
-            .where(tuple_(posting.c.gtin, posting.c.serial).in_(part))
+            .where(has_key((posting.c.gtin, posting.c.serial), part))
             .distinct()
         )
         for row in await connection.execute(query):

@@ -1,8 +1,9 @@
 """The few statements that both databases know by different classes, and text that both can hold."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import ColumnElement, Table, and_, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +26,18 @@ def upsert_into(connection: AsyncConnection, table: Table, *, keep: frozenset[st
         if column.name not in key and column.name not in keep
     }
     return insert.on_conflict_do_update(index_elements=key, set_=replaced)
+
+
+def has_key(
+    columns: Sequence[ColumnElement[Any]], keys: Sequence[Sequence[Any]], *, lead: int = 1
+) -> ColumnElement[bool]:
+    """Return the condition that a row has one of these keys (at most `MANY`) in these columns.
+
+    By whole keys alone SQLite uses no index and reads the table: so the first `lead` columns are said by themselves,
+    too. All combinations of their values are looked up: let there be few.
+    """
+    led = [column.in_({key[at] for key in keys}) for at, column in enumerate(columns[:lead])]
+    return and_(*led, tuple_(*columns).in_(keys))
 
 
 def storable(text: str, max_chars: int | None = None) -> str:

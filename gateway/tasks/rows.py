@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import iso, iso_or_none
@@ -21,7 +21,7 @@ from gateway.ledger.retell import shelf_of
 from gateway.site_view import SiteView, SiteViews
 from gateway.storage.commerce import binding, reservation, reservation_line
 from gateway.storage.schema import item, sku
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, has_key
 from gateway.tasks.life import CLAIM_US, Kind, State
 from gateway.tasks.order import Band, band_of, rank, walk_of
 from gateway.tasks.store import Task
@@ -74,7 +74,7 @@ async def _facts(connection: AsyncConnection, tasks: Sequence[Task]) -> _Facts:
         wanted |= {(site, gtin, serial) for gtin, line in lines.items() for serial, _ in line.items}
     for part in _parts(sorted(wanted)):
         columns = (item.c.site, item.c.gtin, item.c.serial)
-        places = select(*columns, item.c.zone, item.c.sellable, item.c.since_us).where(tuple_(*columns).in_(part))
+        places = select(*columns, item.c.zone, item.c.sellable, item.c.since_us).where(has_key(columns, part, lead=2))
         facts.places |= {(row.site, row.gtin, row.serial): row for row in await connection.execute(places)}
     gtins = {task.gtin for task in tasks} | {gtin for lines in facts.held.values() for gtin in lines}
     for part in _parts(sorted(gtins - {""})):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from gateway.clock import iso
 from gateway.http.trade_rows import ReturnTaken, UnitsOf
@@ -20,7 +20,7 @@ from gateway.ledger.picture import AVAILABLE, DAMAGED, RETURNED, SOLD, SkuKey, S
 from gateway.presence.tracker import EvidenceKind
 from gateway.storage.commerce import disposition
 from gateway.storage.schema import site as site_table
-from gateway.storage.statement import MANY
+from gateway.storage.statement import MANY, has_key
 from gateway.trade.places import inside
 from gateway.trade.references import write_references
 from gateway.trade.said import DAMAGE, INSPECT, RESTOCK, Goods, ItemName, References, Return
@@ -101,7 +101,7 @@ async def _unknown(work: Work, items: tuple[ItemName, ...]) -> int:
     for low in range(0, len(items), MANY):
         part = list(items[low : low + MANY])
         stated = select(disposition.c.gtin, disposition.c.serial).where(
-            tuple_(disposition.c.gtin, disposition.c.serial).in_(part)
+            has_key((disposition.c.gtin, disposition.c.serial), part)
         )
         known |= {(row.gtin, row.serial) for row in await work.connection.execute(stated)}
     for names in (await inside(work.connection, sites, items)).values():

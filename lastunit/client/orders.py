@@ -13,7 +13,6 @@ import msgspec
 
 from gateway.geo import Location
 from gateway.http.reservation_rows import (
-    AUTO,
     ConfirmBody,
     Mode,
     Order,
@@ -27,6 +26,7 @@ from gateway.order_event import ORDER, OrderChange
 from gateway.sourcing.plan import PLANS_MAX
 from lastunit.client.connection import decoded, segment
 from lastunit.client.stock import ChangeCalls
+from wire.site import AUTO
 
 PARTS: Final = "parts"
 

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from sqlalchemy import event, insert
 
 from gateway.exceptions import reader
@@ -90,7 +89,6 @@ async def test_a_look_at_exceptions(sqlite_database: Database) -> None:
     assert await without_index(sqlite_database, seen) == []
 
 
-@pytest.mark.xfail(reason="pairs in an IN list: SQLite reads all items of all sites at each commit", strict=True)
 async def test_a_commit_of_the_ledger(sqlite_database: Database) -> None:
     names = [(SHIRT_S, "1"), (SHIRT_M, "2")]
     with asked(sqlite_database) as seen:
@@ -100,7 +98,6 @@ async def test_a_commit_of_the_ledger(sqlite_database: Database) -> None:
     assert await without_index(sqlite_database, seen) == []
 
 
-@pytest.mark.xfail(reason="as above, at each look of a board of tasks with items", strict=True)
 async def test_a_board_of_tasks(sqlite_database: Database) -> None:
     store = await Store(sqlite_database).stock_up()
     await store.put("1", "2", zone="BACK", chance=0.98)
