@@ -93,6 +93,18 @@ class HeldOrders:
         """Give the units of an order back, as far as it was not handed over; return and raise as `confirm` does."""
         return await self._change(who, name, Verb.RELEASE, verbs.release)
 
+    async def release_with(self, who: Who, name: str) -> None:
+        """Give back what other sites serve in the place of this reservation, and itself; nothing if it goes alone.
+
+        Who ordered knows the first id only: what he takes back by it must not be shipped from elsewhere. Raises as
+        `release` does.
+        """
+        async with self._database.read() as connection:
+            others = select(reservation.c.id).where(reservation.c.order_id == storable(name), reservation.c.id != name)
+            leads = (await connection.scalars(others.limit(1))).first() is not None
+        if leads:
+            await self.release(who, name)
+
     async def _change(self, who: Who, name: str, verb: Verb, act: Act) -> tuple[Order, bool]:
         async def once() -> tuple[Order, bool]:
             async with self._database.write() as connection:

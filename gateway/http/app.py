@@ -187,7 +187,8 @@ def create_app(
     app.state.tail = tail
     strict = [Depends(strict_query)]
     if services.holds is not None:  # first: routes are tried in order, and this one has the least time
-        app.include_router(reservation_routes.routes(services.holds, services.orders), dependencies=strict)
+        reservations = reservation_routes.routes(services.holds, services.orders, services.held_orders)
+        app.include_router(reservations, dependencies=strict)
     app.include_router(availability_routes.routes(queries, clock), dependencies=strict)
     app.include_router(stock_routes.routes(queries), dependencies=strict)
     app.include_router(change_routes.routes(queries, tail), dependencies=strict)

@@ -26,6 +26,7 @@ from gateway.holds.errors import (
     WrongStateError,
 )
 from gateway.holds.limits import BODY_MAX_BYTES, IDEMPOTENCY_KEY_MAX_CHARS, RETRY_AFTER_S
+from gateway.holds.orders import HeldOrders
 from gateway.http import answer, problem, reservation_examples
 from gateway.http.access import Caller, requires
 from gateway.http.answer import JSON
@@ -237,11 +238,14 @@ def _made_documented() -> dict[int | str, dict[str, Any]]:
     } | found
 
 
-def routes(holds: Holds, orders: Orders | None = None) -> APIRouter:
-    """Return the routes to reservations; without `orders` every line names its site."""
+def routes(holds: Holds, orders: Orders | None = None, held_orders: HeldOrders | None = None) -> APIRouter:
+    """Return the routes to reservations; without `orders` every line names its site.
+
+    Without `held_orders` no other site ever serves in a reservation's place.
+    """
     router = APIRouter(tags=["reservations"])
     _add_making(router, holds, orders)
-    _add_verbs(router, holds)
+    _add_verbs(router, holds, held_orders)
     _add_picking(router, holds)
     return router
 
@@ -290,7 +294,7 @@ def _add_making(router: APIRouter, holds: Holds, orders: Orders | None) -> None:
             return answer.uncached(await holds.get(who_is(caller), reservation))
 
 
-def _add_verbs(router: APIRouter, holds: Holds) -> None:
+def _add_verbs(router: APIRouter, holds: Holds, held_orders: HeldOrders | None) -> None:
     def verb(name: str, summary: str, *kinds: Kind, **more: Any) -> Callable[[Any], Any]:
         return router.post(
             f"/v1/reservations/{{reservation}}:{name}",
@@ -317,8 +321,13 @@ def _add_verbs(router: APIRouter, holds: Holds) -> None:
 
     @verb("release", "Give the units back")
     async def release(caller: Holder, reservation: ReservationId) -> Response:
-        """At any time before they are handed over. Of a hold that is over that is true already."""
+        """At any time before they are handed over. Of a hold that is over that is true already.
+
+        What another site serves in its place is given back with it.
+        """
         with refused():
+            if held_orders is not None:
+                await held_orders.release_with(who_is(caller), reservation)
             return _answered(await holds.release(who_is(caller), reservation))
 
     @verb(

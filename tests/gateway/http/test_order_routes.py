@@ -64,6 +64,21 @@ async def test_a_plain_pick_miss_is_served_by_the_next_store_in_the_same_request
     await floor.rig.check()
 
 
+async def test_who_takes_an_order_back_by_its_first_id_takes_back_what_others_serve(floor: Floor) -> None:
+    await floor.rig.put("1")
+    await floor.rig.put("2", site=EAST)
+    name = await floor.order("ship_from_store")
+    await floor.http.post(f"{RESERVE}/{name}:pick-miss", json={"item": item_link(SHIRT_S, "1")})
+    assert parts(await floor.http.get(f"/v1/orders/{name}")) == [("confirmed", [EAST]), ("released", [SITE.id])]
+    for _ in range(2):
+        gone = await floor.http.post(f"{RESERVE}/{name}:release")
+        assert (gone.status_code, gone.json()["state"]) == (200, "released")
+        order = await floor.http.get(f"/v1/orders/{name}")
+        assert sorted(parts(order)) == sorted([("released", [EAST]), ("released", [SITE.id])])
+        assert await floor.tasks(EAST) == []
+    await floor.rig.check()
+
+
 async def test_a_pickup_stays_and_says_where_else(floor: Floor) -> None:
     await floor.rig.put("1")
     await floor.rig.put("2", site=EAST)
