@@ -49,11 +49,10 @@ class Air:
     def set_inventory(self, antenna: int, session: int | None, *, single_target: bool | None) -> None:
         """Say how an antenna inventories.
 
-        In session 0 a tag answers every look, and in any session with a dual target, which asks for flags A and B in
-        turn; in session 2 or 3 with a single target only the first.
+        In session 0 a tag answers every look, in session 2 or 3 with a single target only the first.
         """
         if session is not None:
-            self.loud[antenna] = session == 0 or single_target is False
+            self.loud[antenna] = session == 0
             self.silent_target[antenna] = session >= 2 and bool(single_target)
 
     def look(

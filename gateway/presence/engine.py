@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from gateway.presence import leaving
 from gateway.presence.air import Air
 from gateway.presence.changes import Span, tell_changes
-from gateway.presence.fingerprint import EXCESS_DB, SLOTS, Compared, Fingerprints, free_chance
+from gateway.presence.fingerprint import EXCESS_DB, SLOTS, Compared, Fingerprints
 from gateway.presence.heard import Heard, Moment
 from gateway.presence.intake import usable_reads
 from gateway.presence.item_state import GONE, UNPLACED, item_columns
@@ -44,7 +44,7 @@ from gateway.presence.waking import Waking
 from gateway.presence.witness import Witness
 from wire.site import Site, ZoneKind
 
-REVISION: Final = 4
+REVISION: Final = 3
 """Raise it with every change of a rule or constant that changes decisions."""
 
 WARM_US: Final = 900_000_000
@@ -236,7 +236,7 @@ class Engine:
         active = (state["seen_us"] > 0) & (state["zone"] != GONE)
         active[row[state["seen_us"][row] == 0]] = True
         rows = np.flatnonzero(active)
-        free = free_chance(state["muted_us"], row[~self.air.loud[antenna]], now, self.physics)
+        free = now - state["muted_us"] >= self.physics.quiet_s * 1e6
         added = np.zeros(state.rows)
         place = self.prints.slots_of(row, antenna)
         tested = self.prints.compared(heard, place)
@@ -251,7 +251,7 @@ class Engine:
         self.prints.add(heard, place)
         state["missed"][row] = 0
         state["can_s"][rows] += seconds
-        state["can_free_s"][rows] += free[rows] * seconds
+        state["can_free_s"][rows] += np.where(free[rows], seconds, 0)
         self._watch(heard, weight, free, seconds)
         broken = self.prints.settle_doubt(rows, added[rows], now)
         self.breaks += len(broken)
@@ -276,7 +276,7 @@ class Engine:
 
     # -- the quick part
 
-    def _watch(self, heard: Heard, weight: NDArray[np.float64], free: NDArray[np.float64], seconds: float) -> None:
+    def _watch(self, heard: Heard, weight: NDArray[np.float64], free: NDArray[np.bool_], seconds: float) -> None:
         """Follow the items that may be on their way."""
         state, physics = self.state, self.physics
         alert = (state["doubt"] > physics.alert_at) & (self.now_us - state["seen_us"] < WATCHED_US)
@@ -298,7 +298,7 @@ class Engine:
         missed = np.zeros((len(rows), len(weight)), np.float32)
         missed[:, weight > 0] = weight[weight > 0]
         if self.quick.mutes:
-            missed[:, ~self.air.loud] *= free[rows, None].astype(np.float32)
+            missed[np.ix_(~free[rows], ~self.air.loud)] = 0
         mine = heard.only(where[heard.row] >= 0)
         mine = mine._replace(row=where[mine.row])
         missed[mine.row, mine.antenna] = 0

@@ -2,8 +2,7 @@
 
 An item keeps slots, one for each antenna that heard it, with two sets of sufficient statistics: the *segment* (since
 the item was last moved) and the *candidate* (what came since the newest doubt). Each holds reads, their summed RSSI,
-hits and looks. A look counts by the chance that the tag was free to answer (Gen2 session 1: none within `quiet_s` of a
-read, unless the tag answers all the same: then it was free until it did).
+hits and looks. A look counts only when the tag was free to answer (Gen2 session 1: not within `quiet_s` of a read).
 
 Doubt is a CUSUM of log likelihood ratios: does this read, this hit, this miss come from the fingerprint, or from
 somewhere else? Without doubt the candidate joins the segment, so that the segment never holds suspicious data. When
@@ -181,24 +180,21 @@ class Fingerprints:
         self,
         weight: NDArray[np.float64],
         rows: NDArray[np.int64],
-        free: NDArray[np.float64],
+        free: NDArray[np.bool_],
         hit: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
         """Take the looks of one window; return the doubt that hits and misses add, shape [rows].
 
-        `weight` per antenna, `rows` that count, the chance that each was `free` to answer, which slots were `hit`
-        [rows, SLOTS].
+        `weight` per antenna, `rows` that count, whether each was `free` to answer, which slots were `hit` [rows,
+        SLOTS].
         """
         state, air, physics = self._state, self._air, self._physics
         slot = state["slot"][rows]
         looked = np.where(slot >= 0, weight[slot], 0.0)
         loud = air.loud[slot] & (slot >= 0)
-        chance = np.where(loud, 1.0, free[:, None])
-        row, place = np.nonzero((looked > 0) & (chance > 0))
+        row, place = np.nonzero((looked > 0) & (free[:, None] | loud))
         where = rows[row], place
-        antenna, was_hit = slot[row, place], hit[row, place]
-        whole, chance = looked[row, place], chance[row, place]
-        share = whole * chance
+        antenna, share, was_hit = slot[row, place], looked[row, place], hit[row, place]
         often = np.clip((state["seg_hits"][where] + 0.1) / (state["seg_looks"][where] + 1), 0.001, 0.95).astype(
             np.float64
         )
@@ -206,9 +202,7 @@ class Fingerprints:
         rarely = np.minimum(fair, 0.12)
         known = state["seg_reads"][where] > 0
         doubt = physics.miss_weight * np.where(
-            was_hit,
-            np.where(known, np.log(rarely / fair), 0.0),
-            whole * (np.log1p(-chance * rarely) - np.log1p(-chance * fair)),
+            was_hit, np.where(known, np.log(rarely / fair), 0.0), share * (np.log1p(-rarely) - np.log1p(-fair))
         )
         expected = np.where(~was_hit & (fair > 0.1), fair * share, 0.0)
         state["missed"][rows] += np.bincount(row, expected, minlength=len(rows)).astype(np.float32)
@@ -253,20 +247,6 @@ class Fingerprints:
         state["doubt"][rows] = 0
         state["seg_us"][rows] = state["can_us"][rows] if keep_candidate else now_us
         state["can_us"][rows] = now_us
-
-
-def free_chance(
-    muted_us: NDArray[np.int64], answered: NDArray[np.int64], now_us: int, physics: Physics
-) -> NDArray[np.float64]:
-    """Return the chance that each tag was free to answer in this window, shape [rows], Gen2 session 1.
-
-    `muted_us`: its newest read before this window. Who was read less than `quiet_s` ago is silent; but rows that
-    `answered` in this window were free until they did, and half of the looks come before that. Without it a tag that
-    one antenna reads again and again would never be missed by any other.
-    """
-    free = (now_us - muted_us >= physics.quiet_s * 1e6).astype(np.float64)
-    free[answered] = np.maximum(free[answered], physics.answered)
-    return free
 
 
 def free_share(free_s: NDArray[Any], whole_s: NDArray[Any]) -> NDArray[np.float64]:

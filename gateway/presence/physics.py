@@ -31,7 +31,6 @@ class Physics:
         break_at: CUSUM level (log odds) at which a fingerprint is broken.
         miss_weight: weight of hits and misses against RSSI in the CUSUM.
         quiet_s: Gen2 session 1: after a read a tag may be silent for so long.
-        answered: what looks are worth in a window in which a tag answers though it ought to be silent.
         stay, stay_later: prior weight that a broken item is where it was, at the break and when forgetting the way.
         walk_m: scale of the distance that goods are carried; `walk_flat` of it anywhere.
         forget_s: after a break what was read on the way is forgotten, at these ages.
@@ -49,7 +48,6 @@ class Physics:
     break_at: float = 6.0
     miss_weight: float = 0.5
     quiet_s: float = 5.0
-    answered: float = 0.5
     stay: float = 0.5
     stay_later: float = 0.8
     walk_m: float = 4.0
