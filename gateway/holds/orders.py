@@ -100,7 +100,8 @@ class HeldOrders:
         `release` does.
         """
         async with self._database.read() as connection:
-            others = select(reservation.c.id).where(reservation.c.order_id == storable(name), reservation.c.id != name)
+            first = storable(name)
+            others = select(reservation.c.id).where(reservation.c.order_id == first, reservation.c.id != first)
             leads = (await connection.scalars(others.limit(1))).first() is not None
         if leads:
             await self.release(who, name)
