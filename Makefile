@@ -15,7 +15,7 @@ help: ## list the targets
 demo: $(DEMO_VENV)/.ready ## a whole store on this machine; ARGS="--seconds 60 --json" to end by itself
 	@$(DEMO_VENV)/bin/lastunit demo $(ARGS)
 
-test: $(VENV)/.ready servers ## the whole test suite, about ten minutes on two cores
+test: $(VENV)/.ready servers ## the whole test suite, about a quarter of an hour on two cores
 	@$(BIN)/python -m pytest -m "not proof" --hypothesis-profile ci -n 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/.ready ## ruff, mypy strict, import rules
