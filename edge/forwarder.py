@@ -141,7 +141,8 @@ class Forwarder:
             return True
         self._drained.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._drained.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._drained.wait()
         return not self.delivery.held_rows()
 
     async def flush_deletes(self) -> None:

@@ -110,7 +110,8 @@ class Intake:
     async def flush(self, timeout_s: float) -> bool:
         """Wait until everything that was offered is durable; False when the disk does not take it in time."""
         try:
-            await asyncio.wait_for(self._idle.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
         except TimeoutError:
             return False
         return True

@@ -176,6 +176,7 @@ def _start(drivers: Mapping[str, Driver], file: ReadsFile) -> None:
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:
     try:
-        await asyncio.wait_for(stopping.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
     except TimeoutError:
         return

@@ -59,7 +59,8 @@ class ChangeFeed:
         until = loop.time() + timeout_s
         while self._last_seq <= after_seq and (left := until - loop.time()) > 0:
             try:
-                await asyncio.wait_for(self._news.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._news.wait()
             except TimeoutError:
                 break
         return self._last_seq
@@ -182,7 +183,8 @@ class Relay:
             if last:
                 break
             try:
-                await asyncio.wait_for(self._news.wait(), self._poll_s)
+                async with asyncio.timeout(self._poll_s):
+                    await self._news.wait()
             except TimeoutError:
                 continue
             finally:

@@ -171,7 +171,8 @@ class LlrpDriver:
                 continue
             pause_s = self._backoff.failed(pace)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._stopping.wait()
 
     async def _attempt(self) -> Pace | None:
         """Connect and carry one session to its end; return how to pause after it, None where that was a pause."""

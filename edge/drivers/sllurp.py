@@ -200,7 +200,8 @@ class SllurpDriver:
                 self._standing.enter("down", f"our own error: {type(error).__name__}: {error}")
             pause_s = self._backoff.failed(self._pace())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._stopping.wait()
 
     def _pace(self) -> Pace:
         """Return how to pause after an attempt: a reader that says no is asked once a second at the most."""
@@ -236,7 +237,7 @@ class SllurpDriver:
             child.stdin.write(json.dumps(self._settings).encode() + b"\n")
             if self._stopping.is_set():
                 child.stdin.close()
-            while line := await asyncio.wait_for(child.stdout.readline(), CHILD_SILENCE_S):
+            while line := await next_line(child.stdout):
                 over |= self._take(line)
         except TimeoutError:
             self._standing.enter("down", f"the sllurp process said nothing for {CHILD_SILENCE_S:g} s: killed")
@@ -368,10 +369,17 @@ class SllurpDriver:
         self._looking = tuple(port for port in self._ports if port not in unplugged)
 
 
+async def next_line(lines: asyncio.StreamReader) -> bytes:
+    """Return a process's next line, empty at its end. Raises `TimeoutError` after `CHILD_SILENCE_S`."""
+    async with asyncio.timeout(CHILD_SILENCE_S):
+        return await lines.readline()
+
+
 async def _code(child: asyncio.subprocess.Process) -> str:
     """Return how a process ended that closed its output, in words; it may still be about to."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(child.wait(), STOP_TIMEOUT_S)
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await child.wait()
     return "it closed its output" if child.returncode is None else f"exit code {child.returncode}"
 
 
@@ -380,7 +388,8 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     if child.stdin is not None:
         child.stdin.close()
     try:
-        await asyncio.wait_for(child.wait(), STOP_TIMEOUT_S / 2)
+        async with asyncio.timeout(STOP_TIMEOUT_S / 2):
+            await child.wait()
     except (TimeoutError, asyncio.CancelledError):
         with suppress(ProcessLookupError):
             child.kill()

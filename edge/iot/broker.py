@@ -129,7 +129,8 @@ class BrokerLink:
         client.disconnect()
         if polite:
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self.closed), LEAVE_TIMEOUT_S)
+                async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                    await asyncio.shield(self.closed)
         self._left = True
         self._shut()
         await asyncio.to_thread(client.loop_stop)

@@ -94,7 +94,8 @@ class JsonReader:
             pace = await self._attempt()
             pause_s = self._backoff.failed(pace)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._stopping.wait()
 
     async def _attempt(self) -> Pace:
         """Carry one session to its end; return how to pause after it."""

@@ -203,7 +203,8 @@ class SerialSupervisor:
 
     async def _wait(self, for_s: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), for_s)
+            async with asyncio.timeout(for_s):
+                await self._stopping.wait()
 
     async def _pause(self, for_s: float) -> None:
         """Pause; while nothing is plugged in, only until something is."""

@@ -142,7 +142,8 @@ class MqttUplink:
             self.publish_state(farewell)
             if self._now is not None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._now.all_confirmed.wait(), _LEAVE_S)
+                    async with asyncio.timeout(_LEAVE_S):
+                        await self._now.all_confirmed.wait()
         self._listener = None
         self._stopping.set()
         await self._task
@@ -173,7 +174,8 @@ class MqttUplink:
                 self._pause.worked(lasted_s)
             self._watch_flapping(lasted_s)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._pause.after(self._unopened))
+                async with asyncio.timeout(self._pause.after(self._unopened)):
+                    await self._stopping.wait()
 
     def _survive(self, reason: str) -> None:
         """After something that nobody foresaw: the connection is over, like any other."""
@@ -277,7 +279,8 @@ class MqttUplink:
         client.disconnect()
         polite_s = _LEAVE_S if self._connected and not connection.closed.done() else 0.0
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(connection.closed), polite_s)
+            async with asyncio.timeout(polite_s):
+                await asyncio.shield(connection.closed)
         sock: Any = client.socket()
         if sock is not None:
             with suppress(OSError):

@@ -91,7 +91,8 @@ class ExceptionsProcess:
                 self.figures.alarm_failures += 1
                 _log.warning("alarms_failed", error=str(error)[:500])
             try:
-                await asyncio.wait_for(self._stop.wait(), self._pass_s)
+                async with asyncio.timeout(self._pass_s):
+                    await self._stop.wait()
             except TimeoutError:
                 continue
 

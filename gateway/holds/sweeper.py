@@ -88,7 +88,8 @@ class Sweeper:
                 self.figures.hold_sweep_failures += 1
                 _log.warning("hold_sweep_failed", error=str(error)[:500])
             try:
-                await asyncio.wait_for(self._stop.wait(), self._every_s)
+                async with asyncio.timeout(self._every_s):
+                    await self._stop.wait()
             except TimeoutError:
                 continue
 

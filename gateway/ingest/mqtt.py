@@ -171,7 +171,8 @@ class MqttSource:
 
     async def _pause(self, delay_s: float) -> None:
         try:
-            await asyncio.wait_for(self._closing.wait(), delay_s)
+            async with asyncio.timeout(delay_s):
+                await self._closing.wait()
         except TimeoutError:
             return
 

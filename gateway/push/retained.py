@@ -357,6 +357,7 @@ class RetainedStock:
 
     async def _pause(self, delay_s: float) -> None:
         try:
-            await asyncio.wait_for(self._stopping.wait(), delay_s)
+            async with asyncio.timeout(delay_s):
+                await self._stopping.wait()
         except TimeoutError:
             return

@@ -97,7 +97,8 @@ class WebhookProcess:
                     self.figures.webhooks_read_errors += 1
                     _log.warning("webhooks_unreadable", error=repr(error))
                 try:
-                    await asyncio.wait_for(self._stopping.wait(), self._poll_s)
+                    async with asyncio.timeout(self._poll_s):
+                        await self._stopping.wait()
                 except TimeoutError:
                     continue
         finally:

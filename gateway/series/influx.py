@@ -114,7 +114,8 @@ class Sending:
         event = self._stopping if self._failures else self._woken
         if pause and not self._stopping.is_set():
             try:
-                await asyncio.wait_for(event.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await event.wait()
             except TimeoutError:
                 return
 

@@ -126,7 +126,8 @@ class SeriesProcess:
                 _log.warning("series_failed", error=str(error)[:500])
             asked = time.monotonic() + self._poll_s
             try:
-                await asyncio.wait_for(self._stopping.wait(), self._poll_s)
+                async with asyncio.timeout(self._poll_s):
+                    await self._stopping.wait()
             except TimeoutError:
                 self._lag.add(time.monotonic() - asked)
         await self._release()

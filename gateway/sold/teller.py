@@ -250,7 +250,8 @@ class SoldTeller:
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:
         try:
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
         except TimeoutError:
             return
 

@@ -126,7 +126,8 @@ class Fades:
                 self.figures.hold_fade_failures += 1
                 _log.warning("hold_fade_sweep_failed", error=str(error)[:500])
             try:
-                await asyncio.wait_for(self._stop.wait(), self._every_s)
+                async with asyncio.timeout(self._every_s):
+                    await self._stop.wait()
             except TimeoutError:
                 continue
 

@@ -124,7 +124,8 @@ class Unserved:
                 self.figures.unserved_sweep_failures += 1
                 _log.warning("unserved_sweep_failed", error=str(error)[:500])
             try:
-                await asyncio.wait_for(self._stop.wait(), self._every_s)
+                async with asyncio.timeout(self._every_s):
+                    await self._stop.wait()
             except TimeoutError:
                 continue
 

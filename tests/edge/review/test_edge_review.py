@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 
 from edge import sllurp_child
+from edge.drivers import sllurp
 from edge.drivers.port import What
 from edge.drivers.sllurp import SllurpDriver
 from edge.drivers.standing import Standing
@@ -173,6 +175,18 @@ async def test_the_only_antenna_that_was_plugged_in_again_looks_again() -> None:
 
     await until(credited, lambda: f"time that it inventoried: {looked} ms")
     await driver.stop()
+
+
+async def test_a_stop_that_comes_with_a_line_is_not_forgotten() -> None:
+    """A process that speaks all the time has a line for every moment, that of the stop included."""
+    lines = asyncio.StreamReader()
+    waiting = asyncio.ensure_future(sllurp.next_line(lines))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    lines.feed_data(b"{}\n")
+    waiting.cancel()
+    await asyncio.wait({waiting}, timeout=5)
+    assert waiting.cancelled()
 
 
 def test_no_power_is_not_full_power() -> None:
