@@ -19,6 +19,7 @@ from gateway.exceptions.limits import FULL_PASS_US, KEPT_US, MOVES_PAGE, PASS_S,
 from gateway.exceptions.store import Causes, is_settled, prune_alarms, settle_causes
 from gateway.exceptions.watch import SiteWatch
 from gateway.holds.ids import NewId
+from gateway.rounds import Rounds
 from gateway.storage.engine import Database
 
 _log: Final = structlog.get_logger("gateway.exceptions")
@@ -59,13 +60,12 @@ class ExceptionsProcess:
         self._new_id = new_id
         self._holds = holds
         self._committed = committed
-        self._pass_s = pass_s
+        self._rounds = Rounds(pass_s)
         self._reads = LastReads(database)
         self._watched: dict[str, SiteWatch] = {}
         self._left_out: dict[tuple[str, str], int] = {}
         self._pruned_us = 0
         self._looking = asyncio.Lock()
-        self._stop = asyncio.Event()
 
     def counters(self) -> dict[str, int]:
         """Return all counters."""
@@ -79,22 +79,19 @@ class ExceptionsProcess:
 
     def stop(self) -> None:
         """Let `run` end."""
-        self._stop.set()
+        self._rounds.stop()
 
     async def run(self) -> None:
         """Look until `stop`."""
-        while not self._stop.is_set():
-            try:
-                await self.look()
-                await self._prune()
-            except (SQLAlchemyError, OSError) as error:
-                self.figures.alarm_failures += 1
-                _log.warning("alarms_failed", error=str(error)[:500])
-            try:
-                async with asyncio.timeout(self._pass_s):
-                    await self._stop.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run(self._round, self._failed)
+
+    async def _round(self) -> None:
+        await self.look()
+        await self._prune()
+
+    def _failed(self, error: Exception) -> None:
+        self.figures.alarm_failures += 1
+        _log.warning("alarms_failed", error=str(error)[:500])
 
     async def look(self, *, full: bool = False) -> int:
         """Look at each site that is ours once (`full`: at everything); return how many alarms came or went.
@@ -112,7 +109,7 @@ class ExceptionsProcess:
         if not held:
             self._reads.forget(())
         for site in sorted(held):
-            if self._stop.is_set():
+            if self._rounds.stopping:
                 break
             try:
                 changed += await self._site(site, full=full)
@@ -126,7 +123,7 @@ class ExceptionsProcess:
         watch = self._watched.get(site)
         if watch is None:
             watch = self._watched[site] = SiteWatch(site, self._database, self._reads, self._clock)
-        while await watch.follow() == MOVES_PAGE and not self._stop.is_set():
+        while await watch.follow() == MOVES_PAGE and not self._rounds.stopping:
             pass
         causes = [await watch.left()]
         if full or abs(self._clock() - watch.full_us) >= FULL_PASS_US:  # abs: a clock may be put back

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.clock import Clock
 from gateway.fold.site_fold import FoldRules, SiteFold
 from gateway.limits import FOLD_POLL_S, LEASE_TTL_S, RETRY_CAP_S, RETRY_FIRST_S, STOP_DRAIN_S, TICK_S
+from gateway.rounds import pause
 from gateway.steps import Step, pass_by
 from gateway.storage import input_log, lease
 from gateway.storage.engine import Database
@@ -127,7 +128,7 @@ class FoldProcess:
             except (SQLAlchemyError, OSError) as error:
                 self.figures.beat_failures += 1
                 _log.warning("beat_failed", error=str(error))
-            await self._pause(self._times.tick_s)
+            await pause(self._stopping, self._times.tick_s)
 
     async def _beat(self) -> None:
         """Renew or take every lease and log a tick for each site that is held, in one transaction."""
@@ -165,7 +166,7 @@ class FoldProcess:
         """Wake sites whose log grew in another process."""
         seen: dict[str, int] = {}
         while not self._stopping.is_set():
-            await self._pause(self._times.poll_s)
+            await pause(self._stopping, self._times.poll_s)
             try:
                 async with self._database.read() as connection:
                     newest = await input_log.last_numbers(connection)
@@ -207,7 +208,7 @@ class FoldProcess:
                 self._drop(site)
                 where = "".join(traceback.format_tb(error.__traceback__)[-TRACE_FRAMES:])
                 _log.error("fold_failed", site=site, error=repr(error), retry_s=delay_s, where=where)
-                await self._pause(delay_s)
+                await pause(self._stopping, delay_s)
                 delay_s = min(2 * delay_s, RETRY_CAP_S)
                 self.wake(site)
         await self._last_checkpoint(site)
@@ -258,10 +259,3 @@ class FoldProcess:
             await fold.take_checkpoint()
         except (SQLAlchemyError, OSError) as error:
             _log.warning("last_checkpoint_failed", site=site, error=str(error))
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return

@@ -5,14 +5,12 @@ the dead, and tells the channels, within a second; and it forgets what was over 
 side by side: each locks the rows of stock first, in key order, and ends what is still there to be ended.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.holds.batch import EXPIRED
@@ -22,6 +20,7 @@ from gateway.holds.limits import KEPT_S, LINES_MAX, PRUNE_EVERY_S, PRUNE_MAX, SW
 from gateway.holds.rows import let_go
 from gateway.holds.writer import nothing
 from gateway.ledger.retell import lock_skus, retell, shelf_of
+from gateway.rounds import Rounds
 from gateway.site_view import SiteViews
 from gateway.storage.commerce import reference, reservation, reservation_line
 from gateway.storage.engine import Database
@@ -61,10 +60,10 @@ class Sweeper:
         self._database = database
         self._clock = clock
         self._views = SiteViews(clock)
-        self._every_s = every_s
+        self._rounds = Rounds(every_s)
+        self._prune_us = 0
         self._at_once = at_once
         self._committed = committed
-        self._stop = asyncio.Event()
 
     def counters(self) -> dict[str, int]:
         """Return all counters."""
@@ -72,26 +71,22 @@ class Sweeper:
 
     def stop(self) -> None:
         """Let `run` end."""
-        self._stop.set()
+        self._rounds.stop()
 
     async def run(self) -> None:
         """Sweep until `stop`."""
-        next_prune_us = 0
-        while not self._stop.is_set():
-            try:
-                while await self.sweep() and not self._stop.is_set():
-                    pass
-                if self._clock() >= next_prune_us:
-                    next_prune_us = self._clock() + int(PRUNE_EVERY_S * 1e6)
-                    await self.prune()
-            except (SQLAlchemyError, OSError) as error:
-                self.figures.hold_sweep_failures += 1
-                _log.warning("hold_sweep_failed", error=str(error)[:500])
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await self._stop.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run(self._round, self._failed)
+
+    async def _round(self) -> None:
+        while await self.sweep() and not self._rounds.stopping:
+            pass
+        if self._clock() >= self._prune_us:
+            self._prune_us = self._clock() + int(PRUNE_EVERY_S * 1e6)
+            await self.prune()
+
+    def _failed(self, error: Exception) -> None:
+        self.figures.hold_sweep_failures += 1
+        _log.warning("hold_sweep_failed", error=str(error)[:500])
 
     async def sweep(self) -> int:
         """End up to `at_once` holds in one transaction; return how many."""

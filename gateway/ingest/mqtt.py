@@ -24,6 +24,7 @@ from gateway.clock import Clock
 from gateway.ingest.intake import Intake
 from gateway.ingest.port import Delivery, SourceFigures
 from gateway.limits import INTAKE_MAX_MESSAGES, PUBLISH_TIMEOUT_S, RECONNECT_CAP_S, RECONNECT_FIRST_S
+from gateway.rounds import pause
 from wire.topics import FROM_EDGE, every_edge
 
 _log: Final = structlog.get_logger("gateway.mqtt")
@@ -115,7 +116,7 @@ class MqttSource:
             except MqttError as error:
                 self._say_down(error)
             delay_s = RECONNECT_FIRST_S if self.figures.connects > connects else min(2 * delay_s, RECONNECT_CAP_S)
-            await self._pause(self._rng.uniform(0, delay_s))
+            await pause(self._closing, self._rng.uniform(0, delay_s))
 
     async def _one_connection(self) -> None:
         async with self._new_client() as client:
@@ -168,13 +169,6 @@ class MqttSource:
             timeout=_CONNECT_TIMEOUT_S,
             **extra,
         )
-
-    async def _pause(self, delay_s: float) -> None:
-        try:
-            async with asyncio.timeout(delay_s):
-                await self._closing.wait()
-        except TimeoutError:
-            return
 
     def _say_down(self, error: MqttError) -> None:
         """Log once when the broker is gone, not at every attempt."""

@@ -43,6 +43,7 @@ from gateway.push.publisher import Publisher
 from gateway.push.rendering import Renderings, view_of
 from gateway.push.webhook_store import policies_of
 from gateway.relay import last_seq
+from gateway.rounds import pause
 from gateway.stock_event import STOCK
 from gateway.storage import lease
 from gateway.storage.engine import Database
@@ -161,16 +162,16 @@ class RetainedStock:
                 is_well = False
             delay_s = RETAINED_RETRY_S if is_well else min(2 * delay_s, RETAINED_RETRY_CAP_S)
             if not is_well:
-                await self._pause(delay_s)
+                await pause(self._stopping, delay_s)
         await self._release()
 
     async def _once(self) -> bool:
         """Publish what there is, or wait for it; return whether all went well."""
         if not await self._hold():
-            await self._pause(self._poll_s)
+            await pause(self._stopping, self._poll_s)
             return True
         if not self._publisher.connected:
-            await self._pause(self._poll_s)
+            await pause(self._stopping, self._poll_s)
             return True
         self._look_at_broker()
         try:
@@ -354,10 +355,3 @@ class RetainedStock:
             self.figures.retained_read_errors += 1
             _log.warning("release_failed", error=repr(error))
         self._fence = None
-
-    async def _pause(self, delay_s: float) -> None:
-        try:
-            async with asyncio.timeout(delay_s):
-                await self._stopping.wait()
-        except TimeoutError:
-            return

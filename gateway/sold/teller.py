@@ -25,6 +25,7 @@ from gateway.clock import Clock
 from gateway.ingest.births import EdgeName
 from gateway.limits import RETRY_CAP_S, RETRY_FIRST_S
 from gateway.push.publisher import Publisher
+from gateway.rounds import pause
 from gateway.sold.guesses import Guesses
 from gateway.sold.limits import ITEMS_MAX, LATELY_US, PAGE_ITEMS, POLL_S, POSTINGS_MAX
 from gateway.sold.listeners import Listeners
@@ -115,10 +116,10 @@ class SoldTeller:
             except (SQLAlchemyError, OSError) as error:
                 self.figures.sold_failures += 1
                 _log.warning("sold_failed", error=repr(error), retry_s=delay_s)
-                await self._pause(self._stopping, delay_s)
+                await pause(self._stopping, delay_s)
                 delay_s = min(2 * delay_s, RETRY_CAP_S)
                 continue
-            await self._pause(self._news, self._poll_s)
+            await pause(self._news, self._poll_s)
 
     async def _once(self) -> None:
         self._look_at_leases()
@@ -247,13 +248,6 @@ class SoldTeller:
         self.figures.sold_missed += 1
         self._listeners.missed(name, self._clock())
         return False
-
-    async def _pause(self, event: asyncio.Event, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await event.wait()
-        except TimeoutError:
-            return
 
 
 def _pages(sold: Sequence[Sold]) -> list[Sequence[Sold]]:

@@ -10,7 +10,6 @@ Only items that a tracker speaks of, in zones that somebody looks at: what nobod
 may sweep side by side: a swap is made under the lock of its SKU, units are handed on once, an alarm has one name.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,6 @@ from typing import Final
 
 import structlog
 from sqlalchemy import and_, func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.availability import TARGET
 from gateway.clock import Clock
@@ -35,6 +33,7 @@ from gateway.holds.turns import AGAIN
 from gateway.holds.writer import nothing
 from gateway.ledger.picture import SkuKey, SkuPicture
 from gateway.ledger.retell import HOLD_MOVED, Shelf, lock_skus, pictures_of, retell, shelf_of
+from gateway.rounds import PASSING, Rounds
 from gateway.site_view import SiteViews
 from gateway.storage.commerce import binding, channel, reservation
 from gateway.storage.engine import Database
@@ -103,11 +102,10 @@ class Fades:
         self._new_id = new_id
         self._resourcing = resourcing
         self._views = SiteViews(clock)
-        self._every_s = every_s
+        self._rounds = Rounds(every_s)
         self._committed = committed
         self._since_us: dict[str, int] = {}
         self._asked: dict[tuple[str, str], int] = {}
-        self._stop = asyncio.Event()
 
     def counters(self) -> dict[str, int]:
         """Return all counters, and how many items are faded now."""
@@ -115,21 +113,15 @@ class Fades:
 
     def stop(self) -> None:
         """Let `run` end."""
-        self._stop.set()
+        self._rounds.stop()
 
     async def run(self) -> None:
         """Sweep until `stop`."""
-        while not self._stop.is_set():
-            try:
-                await self.sweep()
-            except (SQLAlchemyError, OSError, HoldError, TakenError) as error:
-                self.figures.hold_fade_failures += 1
-                _log.warning("hold_fade_sweep_failed", error=str(error)[:500])
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await self._stop.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run(self.sweep, self._failed, survives=(*PASSING, HoldError, TakenError))
+
+    def _failed(self, error: Exception) -> None:
+        self.figures.hold_fade_failures += 1
+        _log.warning("hold_fade_sweep_failed", error=str(error)[:500])
 
     async def sweep(self) -> int:
         """Move what can be moved, and say what cannot; return how many items were faded when it began."""

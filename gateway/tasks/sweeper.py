@@ -10,14 +10,12 @@
 Several processes may sweep side by side: each change is made under the locks that everybody takes, once.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
 from sqlalchemy import Select, and_, delete, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.availability import Policy
 from gateway.clock import Clock
@@ -28,6 +26,7 @@ from gateway.holds.errors import BusyError, UnknownHoldError
 from gateway.holds.ids import uuid7
 from gateway.holds.life import State as HoldState
 from gateway.holds.verbs import Work
+from gateway.rounds import PASSING, Rounds
 from gateway.storage.commerce import reservation, reservation_line
 from gateway.storage.engine import Database
 from gateway.storage.work import task
@@ -66,8 +65,8 @@ class TaskSweeper:
         self._database = database
         self._clock = clock
         self._holds = holds
-        self._every_s = every_s
-        self._stop = asyncio.Event()
+        self._rounds = Rounds(every_s)
+        self._prune_us = 0
 
     def counters(self) -> dict[str, int]:
         """Return all counters."""
@@ -75,25 +74,21 @@ class TaskSweeper:
 
     def stop(self) -> None:
         """Let `run` end."""
-        self._stop.set()
+        self._rounds.stop()
 
     async def run(self) -> None:
         """Sweep until `stop`."""
-        next_prune_us = 0
-        while not self._stop.is_set():
-            try:
-                await self.sweep()
-                if self._clock() >= next_prune_us:
-                    next_prune_us = self._clock() + int(PRUNE_EVERY_S * 1e6)
-                    await self.prune()
-            except (SQLAlchemyError, OSError, BusyError) as error:
-                self.figures.task_sweep_failures += 1
-                _log.warning("task_sweep_failed", error=str(error)[:500])
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await self._stop.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run(self._round, self._failed, survives=(*PASSING, BusyError))
+
+    async def _round(self) -> None:
+        await self.sweep()
+        if self._clock() >= self._prune_us:
+            self._prune_us = self._clock() + int(PRUNE_EVERY_S * 1e6)
+            await self.prune()
+
+    def _failed(self, error: Exception) -> None:
+        self.figures.task_sweep_failures += 1
+        _log.warning("task_sweep_failed", error=str(error)[:500])
 
     async def sweep(self) -> int:
         """Do what time asks for; return how many changes that were."""

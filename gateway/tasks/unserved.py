@@ -15,20 +15,19 @@ just begun asks about all of them. Several gateways may sweep side by side: in o
 name, so they hold the same units, and the first hands them on.
 """
 
-import asyncio
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
 from sqlalchemy import ColumnElement, and_, exists, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.holds.errors import HoldError
 from gateway.holds.life import State
 from gateway.holds.turns import AGAIN
 from gateway.ledger.picture import AVAILABLE
+from gateway.rounds import Rounds
 from gateway.storage.commerce import binding, disposition, reservation, reservation_line
 from gateway.storage.engine import Database
 from gateway.storage.schema import item
@@ -103,9 +102,8 @@ class Unserved:
         self._database = database
         self._clock = clock
         self._resourcing = resourcing
-        self._every_s = every_s
+        self._rounds = Rounds(every_s)
         self._attempts: dict[Place, Attempts] = {}
-        self._stop = asyncio.Event()
 
     def counters(self) -> dict[str, int]:
         """Return all counters, and how many orders lack something in a site now."""
@@ -113,21 +111,15 @@ class Unserved:
 
     def stop(self) -> None:
         """Let `run` end."""
-        self._stop.set()
+        self._rounds.stop()
 
     async def run(self) -> None:
         """Sweep until `stop`."""
-        while not self._stop.is_set():
-            try:
-                await self.sweep()
-            except (SQLAlchemyError, OSError) as error:
-                self.figures.unserved_sweep_failures += 1
-                _log.warning("unserved_sweep_failed", error=str(error)[:500])
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await self._stop.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run(self.sweep, self._failed)
+
+    def _failed(self, error: Exception) -> None:
+        self.figures.unserved_sweep_failures += 1
+        _log.warning("unserved_sweep_failed", error=str(error)[:500])
 
     async def sweep(self) -> int:
         """Ask about what is due, those first that were not asked about yet; return how many were served."""
@@ -139,7 +131,7 @@ class Unserved:
         due.sort(key=lambda place: (self._attempts[place].tries > 0, self._attempts[place].next_us, place))
         served = 0
         for place in due[:UNSERVED_ASKS_MAX]:
-            if self._stop.is_set():
+            if self._rounds.stopping:
                 break
             served += await self._ask(place)
         return served
