@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from gateway.clock import Clock
-from gateway.exceptions.boards import AlarmBoards
+from gateway.exceptions.boards import ALARMS
 from gateway.exceptions.desk import Alarms
 from gateway.finder import Finder
 from gateway.holds.desk import Holds
@@ -80,7 +80,7 @@ class Channels:
         self._boards = Boards(database, clock, self._tasks.waiting)
         self.task_sweeper = TaskSweeper(database, clock, holds)
         self._alarms = Alarms(database, clock, committed=seen)
-        self.alarm_boards = AlarmBoards(database, clock, self._alarms)
+        self.alarm_boards = Boards(database, clock, self._alarms.waiting, ALARMS)
         access = Access(ring, time.monotonic)
         self.pairing = Pairing(database, clock, new_id, used=access.screens)
         self.services = Services(

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from gateway.exceptions.alarm import Kind, State
-from gateway.exceptions.boards import AlarmBoards
 from gateway.exceptions.desk import Alarms
 from gateway.exceptions.errors import UnknownAlarmError
 from gateway.exceptions.limits import BODY_MAX_BYTES, LIST_DEFAULT, LIST_MAX, STREAMS_MAX
@@ -27,6 +26,7 @@ from gateway.http.reservation_asked import who_is
 from gateway.http.reservation_routes import refused as refused_by_holds
 from gateway.http.tail import Tail
 from gateway.keys.scopes import STAFF_READ, TASK_WRITE
+from gateway.tasks.boards import Boards
 from wire.limits import ID_MAX_CHARS
 
 Worker = Annotated[Caller, Depends(requires(TASK_WRITE))]
@@ -42,7 +42,7 @@ class AlarmService:
     """The alarms of one process, and the boards that its streams watch."""
 
     alarms: Alarms
-    boards: AlarmBoards
+    boards: Boards
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class AlarmStream(TaskStream):
                 log.info("alarm_stream_ended", site=self._site, why="its key is not good any more")
                 return
             if board.turn != turn:
-                first, turn, current = turn == 0, board.turn, board.tasks
+                first, turn, current = turn == 0, board.turn, board.rows
                 for chunk in chunks(changes(said, current), self._limits.chunk_bytes):
                     await self._write(scope, send, chunk)
                 said = current

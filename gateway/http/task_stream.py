@@ -98,7 +98,7 @@ class TaskStream(Response):
                 log.info("task_stream_ended", site=self._site, why="its key is not good any more")
                 return
             if board.turn != turn:
-                told, current = turn, board.tasks
+                told, current = turn, board.rows
                 turn = board.turn
                 for chunk in chunks(changes(said, current), self._limits.chunk_bytes):
                     await self._write(scope, send, chunk)

@@ -1,27 +1,27 @@
-"""The tasks of sites that somebody watches, kept in memory for all streams of this process.
+"""The tasks, or the alarms, of sites that somebody watches, kept in memory for all streams of this process.
 
 A board is compared as a whole with what a stream has written: whatever was missed, committed elsewhere or came about by
 itself (an item was carried to another zone, a task came due) is seen at the next look, and a stream needs no cursor.
 
-One task looks while anybody watches. Each second, and after each commit of this process, one query asks for all watched
-sites whether any task changed (how many there are, the sum of their versions, the newest change); only boards of which
-that differs are read, and every one after `RENEW_S`.
+One look-out runs while anybody watches. Each second, and after each commit of this process, one query asks for all
+watched sites whether any row changed (how many there are, the sum of their versions, the newest change); only boards of
+which that differs are read, and every one after `RENEW_S`.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.http.answer import encode
-from gateway.http.task_rows import TaskRow
+from gateway.rounds import pause
 from gateway.storage.engine import Database
 from gateway.storage.statement import MANY
 from gateway.storage.work import task
@@ -30,25 +30,45 @@ from gateway.tasks.limits import LIST_MAX, POLL_S, RENEW_S
 
 _log: Final = structlog.get_logger("gateway.tasks")
 
-_WAITING: Final = sorted(state.value for state in WAITING)
 
-Rows: TypeAlias = Callable[[str, int], Awaitable[list[TaskRow]]]
-"""Returns the tasks of a site that wait, at most so many, in the order of doing."""
+class Shown(Protocol):
+    """A row of a board, as it is encoded."""
+
+    @property
+    def id(self) -> str:
+        """What tells it from others."""
+
+
+Rows: TypeAlias = Callable[[str, int], Awaitable[Sequence[Shown]]]
+"""Returns the rows of a site's board, at most so many, in the order of doing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What stands on a board: rows of a table, in some states. `changed` is the column of a row's newest change."""
+
+    name: str
+    table: Table
+    changed: str
+    states: Sequence[str]
+
+
+TASKS: Final = Live("task", task, "updated_us", sorted(state.value for state in WAITING))
 
 
 class _Mark(NamedTuple):
-    """What changes when any task of a site does."""
+    """What changes when any row of a site does."""
 
-    tasks: int = 0
+    rows: int = 0
     versions: int = 0
     updated_us: int = 0
 
 
 @dataclass(slots=True)
 class Board:
-    """The tasks of one site that wait: their JSON by id, in the order of doing. `turn` grows with each change."""
+    """The rows of one site: their JSON by id, in the order of doing. `turn` grows with each change."""
 
-    tasks: dict[str, bytes] = field(default_factory=dict)
+    rows: dict[str, bytes] = field(default_factory=dict)
     turn: int = 0
     mark: _Mark | None = None
     read_us: int = 0
@@ -57,13 +77,16 @@ class Board:
 class Boards:
     """Boards of watched sites. `wake` after a commit saves a second."""
 
-    def __init__(self, database: Database, clock: Clock, rows: Rows, *, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, rows: Rows, live: Live = TASKS, *, poll_s: float = POLL_S
+    ) -> None:
         self.watchers = 0
         self.refused = 0
         self.read_errors = 0
         self._database = database
         self._clock = clock
         self._rows = rows
+        self._live = live
         self._poll_s = poll_s
         self._boards: dict[str, Board] = {}
         self._watched: Counter[str] = Counter()
@@ -74,9 +97,9 @@ class Boards:
     def counters(self) -> dict[str, int]:
         """Return all counters of this process."""
         return {
-            "task_streams": self.watchers,
-            "task_streams_refused": self.refused,
-            "task_board_read_errors": self.read_errors,
+            f"{self._live.name}_streams": self.watchers,
+            f"{self._live.name}_streams_refused": self.refused,
+            f"{self._live.name}_board_read_errors": self.read_errors,
         }
 
     def wake(self) -> None:
@@ -93,7 +116,7 @@ class Boards:
             if board.turn == 0:
                 await self._read(site, board, await self._marks([site]))
             if self._looker is None or self._looker.done():
-                self._looker = asyncio.create_task(self._look(), name="task-boards")
+                self._looker = asyncio.create_task(self._look(), name=f"{self._live.name}-boards")
             yield board
         finally:
             self.watchers -= 1
@@ -116,11 +139,7 @@ class Boards:
 
     async def _look(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(self._poll_s):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+            await pause(self._woken, self._poll_s)
             self._woken.clear()
             try:
                 marks = await self._marks(sorted(self._watched))
@@ -130,28 +149,29 @@ class Boards:
                         await self._read(site, board, marks)
             except (SQLAlchemyError, OSError) as error:
                 self.read_errors += 1
-                _log.warning("task_boards_unreadable", error=str(error)[:500])
+                _log.warning("boards_unreadable", boards=self._live.name, error=str(error)[:500])
 
     async def _marks(self, sites: list[str]) -> dict[str, _Mark]:
-        """Return the mark of each site that has tasks that wait. It is older than rows that are read after it."""
+        """Return the mark of each site that has rows. It is older than rows that are read after it."""
         found: dict[str, _Mark] = {}
+        of = self._live.table.c
         async with self._database.read() as connection:
             for low in range(0, len(sites), MANY):
                 query = (
-                    select(task.c.site, func.count(), func.sum(task.c.version), func.max(task.c.updated_us))
-                    .where(task.c.site.in_(sites[low : low + MANY]), task.c.state.in_(_WAITING))
-                    .group_by(task.c.site)
+                    select(of.site, func.count(), func.sum(of.version), func.max(of[self._live.changed]))
+                    .where(of.site.in_(sites[low : low + MANY]), of.state.in_(self._live.states))
+                    .group_by(of.site)
                 )
-                for site, tasks, versions, updated_us in await connection.execute(query):
-                    found[site] = _Mark(int(tasks), int(versions), int(updated_us))
+                for site, rows, versions, changed_us in await connection.execute(query):
+                    found[site] = _Mark(int(rows), int(versions), int(changed_us))
         return found
 
     async def _read(self, site: str, board: Board, marks: dict[str, _Mark]) -> None:
         read_us = self._clock()
-        tasks = {row.id: encode(row) for row in await self._rows(site, LIST_MAX)}
+        rows = {row.id: encode(row) for row in await self._rows(site, LIST_MAX)}
         board.mark, board.read_us = marks.get(site, _Mark()), read_us
-        if board.turn == 0 or tasks != board.tasks:
-            board.tasks = tasks
+        if board.turn == 0 or rows != board.rows:
+            board.rows = rows
             board.turn += 1
             moved, self._moved = self._moved, asyncio.Event()
             moved.set()

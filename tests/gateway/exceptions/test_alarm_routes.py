@@ -15,7 +15,6 @@ from fastapi import FastAPI
 
 from gateway.channels import Channels
 from gateway.exceptions.alarm import Kind, NewAlarm, Severity, name_of
-from gateway.exceptions.boards import AlarmBoards
 from gateway.exceptions.limits import STREAMS_MAX
 from gateway.exceptions.store import clear_alarm, raise_alarm
 from gateway.holds.ids import uuid7
@@ -27,6 +26,7 @@ from gateway.queries import Queries
 from gateway.relay import ChangeFeed, Relay
 from gateway.storage.engine import Database
 from gateway.storage.schema import sku
+from gateway.tasks.boards import Boards
 from tests.gateway.holds.rig import Rig
 from tests.gateway.http.keyed import OTHER, OWN, Keyed, filled_file, id_of, open_keyed
 from tests.gateway.http.problems import problem
@@ -88,7 +88,7 @@ class Office:
             await clear_alarm(connection, SITE.id, loss(serial).dedup, "it is back", T0_US + 10**9)
 
     @property
-    def boards(self) -> AlarmBoards:
+    def boards(self) -> Boards:
         return self.channels.alarm_boards
 
 

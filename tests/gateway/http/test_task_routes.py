@@ -196,16 +196,16 @@ async def test_what_another_process_commits_and_what_only_moved_is_seen(floor: F
     boards = Boards(floor.rig.database, floor.rig.clock, tasks.waiting, poll_s=0.01)
     async with boards.watch(SITE.id) as board:
         assert board.turn == 1
-        (name,) = board.tasks
+        (name,) = board.rows
         await floor.do(name, "claim")
         while board.turn == 1:
             await boards.moved(5)
-        assert b'"state":"claimed"' in board.tasks[name]
+        assert b'"state":"claimed"' in board.rows[name]
         await floor.rig.put("1", zone="BACK")
         floor.rig.clock.advance(16)
         while board.turn == 2:
             await boards.moved(5)
-        assert b'"zone":"BACK"' in board.tasks[name]
+        assert b'"zone":"BACK"' in board.rows[name]
     assert boards.counters() == {"task_streams": 0, "task_streams_refused": 0, "task_board_read_errors": 0}
 
 
