@@ -11,4 +11,6 @@ compile() {
         --no-emit-index-url --no-emit-find-links --no-header --quiet "$@"
 }
 compile --extra demo --group build -o requirements/demo.txt
+compile --extra gateway --extra postgres --extra influx --group build -o requirements/gateway.txt
+compile --extra edge --group build -o requirements/edge.txt
 compile --extra all --group dev -o requirements/dev.txt

@@ -3,7 +3,8 @@
 Theory of operation. Readers number their power steps and modes as they like (a R420 has 81 steps from index 1, a FX9600
 lists 201 in no order), so nothing here guesses an index: every index comes out of the reader's own table. What cannot
 be done as asked is done as nearly as possible *below* what was asked (power is a legal matter), and is said in
-`problems`: never silently. Pure: facts in, plan out.
+`problems`: never silently. Where the reader says under which radio law it runs, power is lowered to what that allows
+with the antenna's gain and cable (`firmware_config.region`). Pure: facts in, plan out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from firmware_config.profile import ModeKind, Profile, ProfileError, Purpose, Search
+from firmware_config.region import Region, highest_dbm, law_of, power_problem
 from firmware_config.vendors import IMPINJ
 
 _LASTING_SESSIONS: Final = frozenset({2, 3})
@@ -33,7 +35,11 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFacts:
-    """What a reader says about itself. `power_cdbm` maps its own index to 0.01 dBm."""
+    """What a reader says about itself.
+
+    `power_cdbm` maps its own index to 0.01 dBm. `region`: the radio law that it says it keeps; None: it says none that
+    is checked here.
+    """
 
     vendor: int
     ports: int
@@ -41,20 +47,32 @@ class ReaderFacts:
     modes: tuple[Mode, ...] = ()
     hop_tables: tuple[int, ...] = ()
     fixed_channels: int = 0
+    region: Region | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AntennaAsk:
-    """One antenna as the site wants it. `power_dbm` None: as the profile says."""
+    """One antenna as the site wants it.
+
+    `power_dbm` None: as the profile says; `gain_dbi` None: not surveyed. `region`: where the site file says that it is;
+    it holds where the reader itself names no law.
+    """
 
     port: int
     purpose: Purpose
     power_dbm: float | None = None
+    gain_dbi: float | None = None
+    cable_loss_db: float = 0.0
+    region: Region | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AntennaPlan:
-    """One antenna as this reader can do it. `mode` None: the reader has no table, it chooses."""
+    """One antenna as this reader can do it.
+
+    `mode` None: the reader has no table, it chooses. `asked_dbm` None: the most was asked for. `dwell_ms` 0: its turn
+    lasts as long as the reader likes.
+    """
 
     port: int
     purpose: Purpose
@@ -65,22 +83,30 @@ class AntennaPlan:
     search: Search
     population: int
     target: Literal["single", "dual"] | None
+    asked_dbm: float | None = None
+    dwell_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderPlan:
-    """All antennas that can work, in the order asked, and what could not be done as asked."""
+    """All antennas that can work, in the order asked, and what could not be done as asked.
+
+    `notes`: what is as asked and worth knowing, such as what "the most" came to.
+    """
 
     antennas: tuple[AntennaPlan, ...]
     hop_table: int
     channel: int
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def render(profile: Profile, asks: Sequence[AntennaAsk], facts: ReaderFacts) -> ReaderPlan:
     """Return what this reader should do. Raises `ProfileError` when nothing at all can be done."""
     problems: list[str] = []
-    plans = [_antenna(profile, ask, facts, problems) for ask in asks if _has_port(ask.port, facts, problems)]
+    notes: list[str] = []
+    there = [ask for ask in asks if _has_port(ask.port, facts, problems)]
+    plans = [plan for ask in there if (plan := _antenna(profile, ask, facts, problems, notes)) is not None]
     if not plans:
         raise ProfileError(
             f"{profile.name}: no antenna can be used: {'; '.join(problems) or 'the site file names none'}"
@@ -88,7 +114,7 @@ def render(profile: Profile, asks: Sequence[AntennaAsk], facts: ReaderFacts) -> 
     # Readers that hop name their hop table; those on fixed channels want a channel, counted from 1 (LLRP 1.1 section
     # 16.2.4.1.3: RFTransmitter). Channel 1 is what every fixed-frequency region has.
     hop_table, channel = (facts.hop_tables[0], 0) if facts.hop_tables else (0, 1 if facts.fixed_channels else 0)
-    return ReaderPlan(tuple(plans), hop_table, channel, tuple(problems))
+    return ReaderPlan(tuple(plans), hop_table, channel, tuple(problems), tuple(notes))
 
 
 def _has_port(port: int, facts: ReaderFacts, problems: list[str]) -> bool:
@@ -98,10 +124,19 @@ def _has_port(port: int, facts: ReaderFacts, problems: list[str]) -> bool:
     return False
 
 
-def _antenna(profile: Profile, ask: AntennaAsk, facts: ReaderFacts, problems: list[str]) -> AntennaPlan:
+def _antenna(
+    profile: Profile, ask: AntennaAsk, facts: ReaderFacts, problems: list[str], notes: list[str]
+) -> AntennaPlan | None:
+    """Return one antenna's plan; None where the law allows less than the reader's lowest power."""
+    if ask.purpose not in profile.intents:
+        raise ProfileError(f"{profile.name}: port {ask.port}: it has no section [{ask.purpose.value}]")
     intent = profile.intents[ask.purpose]
     asked_dbm = intent.power_dbm if ask.power_dbm is None else ask.power_dbm
-    index, power_cdbm, problem = choose_power(facts.power_cdbm, asked_dbm)
+    lawful_dbm = _lawful(ask, asked_dbm, facts, problems, notes)
+    index, power_cdbm, problem = choose_power(facts.power_cdbm, lawful_dbm)
+    if problem and lawful_dbm != asked_dbm:
+        problems.append(f"port {ask.port}: not used: {lawful_dbm:g} dBm are allowed, {power_cdbm / 100:g} is its least")
+        return None
     if problem:
         problems.append(f"port {ask.port}: {problem}")
     target = _target(intent.search, facts.vendor)
@@ -122,7 +157,32 @@ def _antenna(profile: Profile, ask: AntennaAsk, facts: ReaderFacts, problems: li
         search=intent.search,
         population=intent.population,
         target=target,
+        asked_dbm=asked_dbm,
+        dwell_ms=intent.dwell_ms,
     )
+
+
+def _lawful(
+    ask: AntennaAsk, asked_dbm: float | None, facts: ReaderFacts, problems: list[str], notes: list[str]
+) -> float | None:
+    """Return what may be asked of a port: at most what the reader's region allows with this antenna."""
+    region = facts.region or ask.region
+    if region is None:
+        return asked_dbm
+    if ask.region not in (None, region):
+        problems.append(f"port {ask.port}: the reader keeps the law of {region.value}, the site file says {ask.region}")
+    most = highest_dbm(region, ask.gain_dbi, ask.cable_loss_db)
+    if most is None:
+        return asked_dbm
+    if asked_dbm is None:
+        if facts.power_cdbm and max(facts.power_cdbm.values()) > round(most * 100):
+            notes.append(f"port {ask.port}: the most is {most:g} dBm here ({region.value}: {law_of(region).source})")
+        return most
+    problem = power_problem(region, asked_dbm, ask.gain_dbi, ask.cable_loss_db)
+    if not problem:
+        return asked_dbm
+    problems.append(f"port {ask.port}: {problem}")
+    return most
 
 
 def choose_power(table_cdbm: Mapping[int, int], asked_dbm: float | None) -> tuple[int, int, str]:

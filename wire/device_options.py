@@ -65,6 +65,7 @@ class Options(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     family: Literal["thingmagic", "chafon"] | None = None
     """Which protocol a UHF module on a serial port speaks."""
     region: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
+    """Where the reader stands, as far as radio law goes: a module's own word, else `FCC`, `ETSI` or `ETSI_UPPER`."""
     via: Literal["http", "mqtt"] | None = None
     broker: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
     """MQTT broker to which a reader publishes by itself."""
@@ -84,7 +85,7 @@ _BROKER: Final = frozenset({"broker", "topic", "management_topic"})
 _LLRP: Final = frozenset({"keepalive_s", "on_s", "off_s", "gpi_port", "gpi_level", "gpi_timeout_s", "air_filter"})
 
 OPTIONS_OF: Final[dict[Driver, frozenset[str]]] = {
-    Driver.LLRP: _LLRP | _TLS | {"llrp_version", "listen"},
+    Driver.LLRP: _LLRP | _TLS | {"llrp_version", "listen", "region"},
     Driver.SLLURP: frozenset({"keepalive_s"}),
     Driver.IMPINJ_IOT: _TLS
     | _LOGIN
@@ -105,7 +106,13 @@ SCANNER_PURPOSES: Final = frozenset(
     {DevicePurpose.COUNT, DevicePurpose.RECEIVE, DevicePurpose.SALE, DevicePurpose.LOOKUP}
 )
 READER_PURPOSES: Final = frozenset(
-    {DevicePurpose.STOCK, DevicePurpose.PORTAL, DevicePurpose.SHELF, DevicePurpose.FITTING_ROOM}
+    {
+        DevicePurpose.STOCK,
+        DevicePurpose.PORTAL,
+        DevicePurpose.SHELF,
+        DevicePurpose.FITTING_ROOM,
+        DevicePurpose.CHECKOUT,
+    }
 )
 
 PURPOSES_OF: Final[dict[Driver, frozenset[DevicePurpose]]] = {

@@ -66,6 +66,21 @@ COMMAND_MAX_ITEMS: Final = 10_000
 ITEM_PATH_MAX_CHARS: Final = 100
 """`/01/`, 14 digits, `/21/` and a serial of 20 characters, each of them percent-encoded."""
 
+# -- configuration of devices
+CONFIG_MAX_BYTES: Final = 1 * MIB
+"""One desired or reported configuration. Brokers keep it for each edge; at 200 devices that is 5 KB for each."""
+CONFIG_MAX_DEVICES: Final = 200
+"""Readers and scanners on one edge: a flagship store has about 60. A larger site has several edges."""
+PROFILE_MAX_BYTES: Final = 16 * KIB
+"""One profile by value: the longest of ours is below 2 KB. It holds numbers and short words, no files."""
+PROFILE_MAX_DEPTH: Final = 8
+"""Levels of tables in a profile: ours have three. A thousand would exhaust a parser's stack."""
+CONFIG_MAX_PROBLEMS: Final = 20
+CONFIG_PROBLEM_MAX_CHARS: Final = 500
+"""What a device cannot do as asked: two for each antenna of the usual reader, each a sentence or two."""
+INVENTORY_MAX_CHARS: Final = 100
+"""A vendor's or model's name, a version, a serial number: readers say them in 10 to 40 characters."""
+
 # -- site files
 SITE_FILE_MAX_BYTES: Final = 1 * MIB
 SITE_FILE_MAX_VALUES: Final = 250_000

@@ -404,6 +404,8 @@ EDGE: Final = Measurement(
         _delta("gaps", Unit.COUNT, "losses that it said aloud"),
         _state("disk", "whether its disk takes rows", "refuses", "ok"),
         _real("uptime_s", Unit.SECONDS, "since it started; missing where it does not say"),
+        _real("certificate_left_s", Unit.SECONDS, "until its certificate at the broker ends; missing without one"),
+        _real("certificate_late_s", Unit.SECONDS, "since it had 30 days left and should have been renewed"),
     ),
     Cadence.LIVE,
     100,
@@ -426,6 +428,22 @@ DEVICE: Final = Measurement(
         _real("clock_offset_s", Unit.SECONDS, "added to its times; missing where it is not known"),
     ),
     Cadence.HEARD,
+    1_000,
+    "devices of a site file",
+)
+
+CONFIG_STATES: Final = ("drift", "unreported", "pending", "adapted", "unable", "site_file", "as_asked")
+CONFIG: Final = Measurement(
+    "config",
+    "One device's configuration: what is asked of it beside what its edge read back.",
+    (Tag.SITE, Tag.EDGE, Tag.DEVICE),
+    (
+        _state("standing", "how the two stand to each other", *CONFIG_STATES),
+        _real("since_s", Unit.SECONDS, "since its edge's report of it changed; missing without one"),
+        _whole("known_bad", Unit.COUNT, "what is known against its firmware"),
+        _whole("rolling", Unit.COUNT, "1 while a roll-out is under way for it"),
+    ),
+    Cadence.MINUTE,
     1_000,
     "devices of a site file",
 )
@@ -601,6 +619,7 @@ CATALOGUE: Final[Mapping[str, Measurement]] = MappingProxyType(
             EXCEPTIONS,
             EDGE,
             DEVICE,
+            CONFIG,
             ANTENNA,
             GAPS,
             FOLD,

@@ -317,7 +317,8 @@ class EdgeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Retained state of an edge. The broker publishes `death` as its last will.
 
     `evicted`: rows that the outbox's cap took since its file began. `dropped_rows`: rows that the disk did not take in
-    time, since the start. `gaps`: losses that were said by a Gap, since the start.
+    time, since the start. `gaps`: losses that were said by a Gap, since the start. `certificate_not_after_us`: when its
+    certificate at the broker ends; None without one.
     """
 
     what: Literal["birth", "health", "death"]
@@ -340,6 +341,7 @@ class EdgeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dropped_rows: Count = 0
     gaps: Count = 0
     disk: Literal["ok", "refuses"] = "ok"
+    certificate_not_after_us: Micros | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, array_like=True):

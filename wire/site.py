@@ -57,6 +57,7 @@ class DevicePurpose(StrEnum):
     PORTAL = "portal"
     SHELF = "shelf"
     FITTING_ROOM = "fitting_room"
+    CHECKOUT = "checkout"
     COUNT = "count"
     RECEIVE = "receive"
     SALE = "sale"
@@ -91,6 +92,8 @@ class Antenna:
     tilt: float | None = None
     gain_dbi: float | None = None
     power_dbm: float | None = None
+    cable_loss_db: float = 0.0
+    """Between the reader's port and the antenna."""
 
 
 @dataclass(frozen=True, slots=True)

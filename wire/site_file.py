@@ -339,7 +339,8 @@ def _site(shape: SiteShape) -> Site:
 def _device(device: DeviceShape) -> Device:
     options = {name: getattr(device, name) for name in _OPTIONS if getattr(device, name) is not None}
     antennas = tuple(
-        Antenna(a.port, a.zone, a.x, a.y, a.z, a.aim, a.tilt, a.gain_dbi, a.power_dbm) for a in device.antennas
+        Antenna(a.port, a.zone, a.x, a.y, a.z, a.aim, a.tilt, a.gain_dbi, a.power_dbm, a.cable_loss_db)
+        for a in device.antennas
     )
     return Device(
         id=device.id,

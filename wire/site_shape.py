@@ -46,6 +46,7 @@ class AntennaShape(Strict):
     tilt: Degrees | None = None
     gain_dbi: Annotated[float, Meta(ge=-50, le=50)] | None = None
     power_dbm: Annotated[float, Meta(ge=0, le=36)] | None = None
+    cable_loss_db: Annotated[float, Meta(ge=0, le=20)] = 0.0
 
 
 class DeviceShape(Options, forbid_unknown_fields=True, kw_only=True):

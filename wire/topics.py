@@ -118,3 +118,20 @@ def edge_acl(site: str, edge: str) -> tuple[str, ...]:
     write = [f"topic write {edge_topic(site, edge, leaf)}" for leaf in sorted(FROM_EDGE)]
     read = [f"topic read {edge_topic(site, edge, leaf)}" for leaf in sorted(TO_EDGE)]
     return (*write, *read)
+
+
+def gateway_acl() -> tuple[str, ...]:
+    """Return the ACL lines of a gateway: it reads what every edge writes, and alone writes answers and stock."""
+    read = [f"topic read {every_edge(leaf)}" for leaf in sorted(FROM_EDGE)]
+    write = [f"topic write {every_edge(leaf)}" for leaf in sorted(TO_EDGE)]
+    return (*read, *write, f"topic write {every_stock('+')}")
+
+
+def channel_acl(channel: str) -> tuple[str, ...]:
+    """Return the ACL lines of a channel: it reads its own stock at every site, and writes nothing."""
+    return (f"topic read {every_stock(check_id('channel', channel))}",)
+
+
+def every_stock(channel: str) -> str:
+    """Return the subscription filter for the stock of all GTINs at all sites, as one channel may see it."""
+    return f"{PREFIX}/+/stock/{channel}/+"
