@@ -15,7 +15,7 @@ from typing import Any, Final
 from dashboards.artefact import stamped_rule
 from dashboards.influxql import Column, Fold, Question, Span
 from wire.measurement import Tag
-from wire.measurements import BOOKS, DEVICE, EDGE, EXCEPTIONS, FOLD, SIZE_GAP, ZONE
+from wire.measurements import BOOKS, CONFIG, DEVICE, EDGE, EXCEPTIONS, FOLD, SIZE_GAP, ZONE
 
 SOURCE_UID: Final = "lastunit-series"
 """The data source that rules ask: they know no variable. `dashboards.build` makes one of this uid."""
@@ -94,6 +94,26 @@ RULES: Final = (
         0,
         Severity.CRITICAL,
         "{{ $labels.site }}: the box {{ $labels.edge }} has not been heard for five minutes; all its zones are blind.",
+    ),
+    Rule(
+        "config-drift",
+        "A device is not configured as it should be",
+        Question(
+            CONFIG, (Column("since_s", "age", Fold.MAX),), Span.NOW, (Tag.SITE, Tag.DEVICE), (), when=("standing", 0)
+        ),
+        0,
+        300,
+        Severity.WARNING,
+        "{{ $labels.site }}: {{ $labels.device }} does not run what is asked of it.",
+    ),
+    Rule(
+        "certificate-expires",
+        "A certificate ends soon",
+        Question(EDGE, (Column("certificate_late_s", "late", Fold.MAX),), Span.NOW, (Tag.SITE, Tag.EDGE), ()),
+        0,
+        0,
+        Severity.WARNING,
+        "{{ $labels.site }}: the certificate of {{ $labels.edge }} ends within 30 days; then the broker refuses it.",
     ),
     Rule(
         "outbox-growing",

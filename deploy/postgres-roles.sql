@@ -30,7 +30,7 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO lastunit_gateway;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO lastunit_gateway;
 
 -- Written down for good.
-REVOKE UPDATE, DELETE, TRUNCATE ON movement, posting, book_line, approval, audit FROM lastunit_gateway;
+REVOKE UPDATE, DELETE, TRUNCATE ON movement, posting, book_line, approval, audit, fleet_event FROM lastunit_gateway;
 
 -- Which revision the tables are of is the owner's to say.
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON alembic_version FROM lastunit_gateway;

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The real servers that the tests talk to: a broker, a database, two stores of time series, a browser. Nothing is started here: each test starts
-# its own, on a free port, in its own folder, and stops it.
+# The real servers that the tests talk to: a broker, a database, two stores of time series, a browser. Nothing is started
+# here: each test starts its own, on a free port, in its own folder, and stops it. And what judges the files of deploy/:
+# systemd's, compose's and the shell's own checks.
 set -eu
 
 missing=
@@ -15,6 +16,7 @@ need() { # need PACKAGE PROGRAM...
     missing="$missing $package"
 }
 
+# shellcheck disable=SC2012 # the names are versions
 pg_bin=$(ls -d /usr/lib/postgresql/*/bin/postgres 2>/dev/null | sort -V | tail -n 1 || true)
 need openssl openssl
 need mosquitto mosquitto /usr/sbin/mosquitto
@@ -22,6 +24,9 @@ need postgresql "${pg_bin:-/nonexistent}" postgres
 need influxdb influxd /usr/sbin/influxd
 need victoria-metrics victoria-metrics /usr/sbin/victoria-metrics
 need "chromium fonts-dejavu-core" chromium chromium-browser
+need systemd systemd-analyze
+need docker-compose docker-compose
+need shellcheck shellcheck
 
 if [ -z "$missing" ]; then
     exit 0

@@ -12,7 +12,7 @@ usually reads. An antenna is
 - `ok` otherwise; `unplugged`, when the reader says so and it reads nothing.
 
 While it is quiet the usual is forgotten slowly, so that it stays quiet for days, and a shelf that was really cleared
-becomes usual in the end. A start of the daemon begins anew.
+becomes usual in the end. A start of the daemon and a new configuration of the device begin anew.
 
 Pure: no clock at all. Bounded: one record for each port that the site file gives an antenna.
 """
@@ -92,6 +92,12 @@ class AntennaWitness:
 
     def __init__(self, antennas: list[tuple[str, int]]) -> None:
         self._antennas = {antenna: _Antenna() for antenna in antennas}
+
+    def begin_anew(self, device: str) -> None:
+        """Forget what is usual for a device: it is configured anew, and may read less on purpose."""
+        for owner, port in self._antennas:
+            if owner == device:
+                self._antennas[owner, port] = _Antenna()
 
     def take(self, device: str, port: int, reads: int, inventory_ms: int) -> None:
         """Take what an antenna read, and for how long it inventoried, in one window."""

@@ -16,7 +16,8 @@ from wire.site_file import decode_site_text, parse_site
 class EdgeConfig:
     """Options of the edge daemon. `edge` may be empty when the site file names one edge only.
 
-    `metrics_port`: None, no metrics; 0, any free port. `version` is told on in the edge's state.
+    `metrics_port`: None, no metrics; 0, any free port. `version` is told on in the edge's state. `insecure_dev` takes
+    an open broker and well-known passwords: never in a store.
     """
 
     site_file: Path
@@ -29,6 +30,7 @@ class EdgeConfig:
     log_level: str = "info"
     metrics_port: int | None = None
     version: str = ""
+    insecure_dev: bool = False
 
     def outbox_limits(self) -> OutboxLimits:
         """Return the outbox's caps. Raises `OutboxError` for one under the least."""

@@ -12,7 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from edge.configuration.file import KeptFile
+from edge.configuration.keeper import Build, ConfigurationKeeper
 from edge.delivery import Delivery
+from edge.devices import Devices
+from edge.drivers import build_driver
 from edge.drivers.port import Driver, Host, LooksHarder, Sink
 from edge.errors import OutboxError, OutboxUnavailable
 from edge.forwarder import Forwarder
@@ -23,6 +27,7 @@ from edge.outbox_thread import OutboxThread
 from edge.pipeline import Pipeline
 from edge.state import EdgeStats, ReadRates, device_healths, edge_state
 from edge.uplink.port import Uplink
+from wire.configuration import ReportedConfig
 from wire.limits import STREAM_BYTES
 from wire.messages import Command, DeviceEvent, EdgeState, ForgetSold, Gap, ReadMore, RememberAgain, encode_durable
 from wire.site import Site
@@ -44,6 +49,7 @@ class EdgeDaemon:
 
     `drivers` by device id; `draw_stream` gives 16 random bytes and must not repeat over runs; `say_lost_outbox`: a new
     outbox file is a loss (a replaced disk) and is told by a Gap row. Off where a new file is the normal start.
+    `build`: makes the driver of a device that is to be another one; None: `edge.drivers.build_driver`.
     `config_hash` and `version` are only told on.
     """
 
@@ -62,15 +68,27 @@ class EdgeDaemon:
         config_hash: str = "",
         version: str = "",
         say_lost_outbox: bool = False,
+        build: Build | None = None,
     ) -> None:
         self.site, self.edge = site, check_id("edge", edge)
-        self._drivers = dict(drivers)
+        self._devices = Devices(drivers, sink_of=self._sink_of, before_swap=self._before_swap, log=log)
+        self._drivers = self._devices.drivers
         self._uplink = uplink(site.id, edge)
         self._outbox_path = outbox_path
         self._outbox_limits = outbox_limits
         self._host = host
         self._log = log.bind(site=site.id, edge=edge)
         self._draw_stream = draw_stream
+        self._configuration = ConfigurationKeeper(
+            site,
+            self.edge,
+            self._devices,
+            host,
+            build=build or (lambda device, profile: build_driver(device, site, host, profile)),
+            file=KeptFile(outbox_path.with_name(f"{outbox_path.name}.desired")),
+            publish=self._uplink.publish_reported,
+            log=self._log,
+        )
         self._config_hash, self._version = config_hash, version
         self._say_lost_outbox = say_lost_outbox
         self._outbox: OutboxThread
@@ -86,7 +104,6 @@ class EdgeDaemon:
         self._given_up_rows = 0
         self._window_s = self._outbox_s = 0.0
         self._outbox_word = (0, 0)
-        self._running: list[Driver] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._ended: asyncio.Future[None] | None = None
 
@@ -99,6 +116,7 @@ class EdgeDaemon:
         self._ended = asyncio.get_running_loop().create_future()
         self._started_us = self._host.wall_us()
         self._outbox = await OutboxThread.open(self._outbox_path, self.site.id, self.edge, self._outbox_limits)
+        await self._configuration.load()
         self._compose(Delivery(self._draw_stream(), await self._outbox.held()))
         if self._outbox.fresh_because:
             self._log.info("outbox_begins", because=self._outbox.fresh_because)
@@ -112,12 +130,12 @@ class EdgeDaemon:
             (self._forwarder.run, "forwarder"),
             (self._close_windows, "window"),
             (self._tell_health, "health"),
+            (self._configuration.run, "configuration"),
         ):
             task = asyncio.create_task(run(), name=f"{name} {self.edge}")
             task.add_done_callback(self._task_ended)
             self._tasks.append(task)
-        for device, driver in self._drivers.items():
-            self._start_driver(device, driver)
+        self._devices.start()
 
     async def wait(self) -> None:
         """Wait until the daemon stops. Raises the error that ended it."""
@@ -129,9 +147,9 @@ class EdgeDaemon:
         if self._ended is None or not self._composed:
             return
         self._composed = False
-        for outcome in await asyncio.gather(*(driver.stop() for driver in self._running), return_exceptions=True):
+        await self._end_tasks("configuration")  # first: it starts drivers
+        for outcome in await asyncio.gather(*map(self._devices.stop, self._devices), return_exceptions=True):
             self._say_failure(outcome)
-        self._running.clear()
         if not self._ended.done():
             self._pipeline.close()
             await self._intake.flush(max(drain_s, STOP_DRAIN_S))
@@ -164,13 +182,17 @@ class EdgeDaemon:
             delivery=self._forwarder.delivery.figures,
             uplink=self._uplink.figures,
             waiting_rows=self._forwarder.delivery.held_rows() + len(self._intake),
-            devices=device_healths(self._drivers, self._rates, self._pipeline.witness),
+            devices=device_healths(self._drivers, self._rates, self._pipeline.witness, self._devices.health),
             config_hash=self._config_hash,
             version=self._version,
             started_us=self._started_us,
             outbox_oldest_s=oldest_s,
             disk="refuses" if self._intake.refusing else "ok",
         )
+
+    def reported(self) -> ReportedConfig:
+        """Return what the devices are, as it is said on `config/reported`."""
+        return self._configuration.reported()
 
     def works(self) -> bool:
         """Whether the daemon does its work: windows close, and the outbox answers, be it that the disk is full.
@@ -197,6 +219,7 @@ class EdgeDaemon:
             draw_stream=self._draw_stream,
             on_link=self._on_link,
             on_command=self._on_command,
+            on_desired=self._configuration.on_desired,
             log=self._log,
         )
         self._intake = Intake(
@@ -212,12 +235,16 @@ class EdgeDaemon:
             self.site, self.edge, self._drivers, self._host, offer=self._intake.offer, log=self._log
         )
 
-    def _start_driver(self, device: str, driver: Driver) -> None:
+    def _sink_of(self, device: str) -> Sink:
         def on_reads(reads: list[TagRead]) -> None:
             self._pipeline.on_reads(device, reads)
 
-        driver.start(Sink(on_reads, self._on_event, self._pipeline.on_scans, self._pipeline.on_count, self._stored))
-        self._running.append(driver)
+        return Sink(on_reads, self._on_event, self._pipeline.on_scans, self._pipeline.on_count, self._stored)
+
+    def _before_swap(self, device: str) -> None:
+        """Take what a stopped driver still has to say; what is usual for its antennas holds no longer."""
+        self._close_window()
+        self._pipeline.witness.begin_anew(device)
 
     async def _stored(self) -> bool:
         return await self._intake.flush(HANDOVER_S)
@@ -229,6 +256,7 @@ class EdgeDaemon:
     def _on_link(self, connected: bool) -> None:
         if connected:
             self._uplink.publish_state(self._state("birth"))
+            self._configuration.on_connected()
             self._close_window()  # live data at once, not with the end of the second
 
     def _on_command(self, command: Command) -> None:
@@ -293,8 +321,8 @@ class EdgeDaemon:
 
     async def _take_vitals(self) -> None:
         """Look at what is not counted by itself: rates, antennas, the age of the outbox."""
-        for device, driver in self._drivers.items():
-            self._rates.sample(device, driver.health().reads, self._host.monotonic_s())
+        for device in self._devices:
+            self._rates.sample(device, self._devices.health(device).reads, self._host.monotonic_s())
         self._say_quiet()
         try:
             self._oldest_us = await self._outbox.oldest_us()
@@ -331,12 +359,14 @@ class EdgeDaemon:
         self._log.error("edge_failed", task=task.get_name(), error=f"{type(error).__name__}: {error}")
         self._ended.set_exception(error)
 
-    async def _end_tasks(self) -> None:
-        for task in self._tasks:
+    async def _end_tasks(self, name: str = "") -> None:
+        """End all tasks, or those whose name begins so."""
+        ending = [task for task in self._tasks if task.get_name().startswith(name)]
+        for task in ending:
             task.cancel()
-        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+        for outcome in await asyncio.gather(*ending, return_exceptions=True):
             self._say_failure(outcome)
-        self._tasks.clear()
+        self._tasks = [task for task in self._tasks if task not in ending]
 
     def _say_failure(self, outcome: object) -> None:
         if isinstance(outcome, Exception):

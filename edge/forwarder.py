@@ -53,6 +53,7 @@ class Forwarder:
         draw_stream: Callable[[], bytes],
         on_link: Callable[[bool], None],
         on_command: Callable[[Command], None],
+        on_desired: Callable[[bytes], None] = lambda _payload: None,
         log: Any,
     ) -> None:
         self.delivery = delivery
@@ -62,6 +63,7 @@ class Forwarder:
         self._draw_stream = draw_stream
         self._on_link = on_link
         self._command = on_command
+        self._desired = on_desired
         self._log = log
         self._disk = Outage(log, "outbox_read")
         self._wanted: dict[bytes, _Wanted] = {}
@@ -104,6 +106,10 @@ class Forwarder:
     def on_command(self, command: Command) -> None:
         """Pass it on."""
         self._command(command)
+
+    def on_desired(self, payload: bytes) -> None:
+        """Pass it on."""
+        self._desired(payload)
 
     def on_room(self) -> None:
         """Go on with older streams."""

@@ -146,6 +146,17 @@ COMMAND_MAX_BYTES: Final = 1 * MIB
 SECRET_FILE_MAX_BYTES: Final = 4 * KIB
 """A user name or a password. A larger file is a wrong path."""
 
+# -- configuration
+CONFIG_AT_ONCE: Final = 8
+"""Drivers that are replaced at a time. One takes up to three seconds to say goodbye: 200 devices in a minute and
+a half, and most of a store is read meanwhile."""
+
+CONFIG_TELL_S: Final = 1.0
+"""A report is as long as all devices together: no more than one a second."""
+
+CONFIG_RETRY_S: Final = 30.0
+"""How often a configuration is tried to be kept again that the disk refused."""
+
 # -- watchdog
 WINDOW_LATE_S: Final = 10.0
 """Ten windows that did not close: the event loop hangs."""

@@ -27,6 +27,7 @@ SCRAPE_S: Final = 5.0
 """A loop that does not answer in this time is not well; the scrape fails, and that shows."""
 
 _GAUGES_OF_OUTBOX: Final = frozenset({"rows", "size_bytes"})
+_ENDS: Final = "certificate_not_after_us"
 _MEANING: Final = {
     "pipeline": "since the start",
     "intake": "between window and outbox, since the start",
@@ -68,7 +69,7 @@ class EdgeCollector(Collector):
             ("uplink", stats.uplink),
         ):
             for name, value in asdict(figures).items():
-                if part == "outbox" and name in _GAUGES_OF_OUTBOX:
+                if name == _ENDS or (part == "outbox" and name in _GAUGES_OF_OUTBOX):
                     continue
                 title = f"{name.replace('_', ' ').capitalize()} of the {part}, {_MEANING[part]}."
                 yield CounterMetricFamily(f"{PREFIX}_{part}_{name}", title, value=value)
@@ -90,6 +91,10 @@ def _gauges(stats: EdgeStats) -> Iterable[Metric]:
         ("disk_refuses", "Whether the disk took no rows at the last try.", float(stats.disk != "ok")),
     ):
         yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
+    ends_us = stats.uplink.certificate_not_after_us
+    if ends_us is not None:
+        text = "When our certificate at the broker ends, Unix time."
+        yield GaugeMetricFamily(f"{PREFIX}_certificate_not_after_timestamp_seconds", text, value=ends_us / 1e6)
 
 
 def _device_metrics(stats: EdgeStats) -> Iterable[Metric]:

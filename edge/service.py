@@ -18,7 +18,7 @@ from edge.errors import ConfigError
 from edge.limits import STATUS_S
 from edge.log import configure_json_logs, get_log
 from edge.state import one_line
-from edge.uplink.broker_url import parse_broker_url
+from edge.uplink.broker_url import check_not_open, parse_broker_url
 from edge.uplink.mqtt import MqttUplink
 from edge.watchdog import ServiceManager, keep_watchdog, service_manager
 
@@ -55,6 +55,10 @@ def build_daemon(config: EdgeConfig, host: Host) -> EdgeDaemon:
         raise ConfigError(f"--outbox {config.outbox} is the site file itself: choose another path")
     broker = parse_broker_url(config.broker)
     log = get_log()
+    if config.insecure_dev:
+        log.warning("insecure_dev", says="open brokers and well-known passwords are taken: never in a store")
+    elif warning := check_not_open(broker, config.credentials):
+        log.warning("broker_not_safe", broker=str(broker), says=warning, mend="docs/identity.md: mutual TLS")
     return EdgeDaemon(
         chosen.site,
         chosen.edge,

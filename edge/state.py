@@ -5,7 +5,7 @@ length of their texts: all that the site file allows would not fit into one mess
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -77,15 +77,21 @@ class ReadRates:
 
 
 def device_healths(
-    drivers: Mapping[str, Driver], rates: ReadRates, witness: AntennaWitness
+    drivers: Mapping[str, Driver],
+    rates: ReadRates,
+    witness: AntennaWitness,
+    health_of: Callable[[str], DeviceHealth] | None = None,
 ) -> tuple[DeviceHealth, ...]:
-    """Return every device's health, with what the daemon knows beside the driver: rate, clock, antennas."""
+    """Return every device's health, with what the daemon knows beside the driver: rate, clock, antennas.
+
+    `health_of`: a device's health over all the drivers that it had; None: the driver's own word.
+    """
     healths = []
     for device, driver in drivers.items():
         clock = driver.clock()
         healths.append(
             msgspec.structs.replace(
-                driver.health(),
+                driver.health() if health_of is None else health_of(device),
                 reads_per_min=rates.per_minute(device),
                 clock=None if clock.quality == "unknown" else clock.quality,
                 clock_offset_ms=None if clock.quality == "unknown" else clock.offset_ms,
@@ -117,6 +123,7 @@ def edge_state(what: Literal["birth", "health", "death"], stats: EdgeStats, now_
         dropped_rows=stats.intake.dropped_rows,
         gaps=stats.pipeline.gaps,
         disk=stats.disk,
+        certificate_not_after_us=stats.uplink.certificate_not_after_us,
     )
 
 

@@ -20,8 +20,11 @@ from fastapi import FastAPI
 
 from gateway.channels import Channels
 from gateway.clock import Clock, system_clock
-from gateway.config import BrokerAddress, ConfigError, GatewayConfig, load_sites
+from gateway.config import BrokerAddress, ConfigError, GatewayConfig, broker_login, check_not_anonymous, load_sites
+from gateway.enrol.part import IdentityPart
 from gateway.exceptions.process import ExceptionsProcess
+from gateway.fleet.findings import load_findings
+from gateway.fleet.part import FleetPart
 from gateway.fold.process import FoldProcess, LeaseTimes
 from gateway.fold.site_fold import FoldRules
 from gateway.fold.site_model import encode_entry
@@ -41,14 +44,18 @@ from gateway.relay import ChangeFeed, Relay
 from gateway.replenishment.board import RefillBoard
 from gateway.replenishment.limits import LEASE_S
 from gateway.replenishment.process import Replenishment
-from gateway.series.influx_http import ServerError
+from gateway.retention import Retention
+from gateway.secret_files import check_guessable
+from gateway.series.influx_http import ServerError, read_token
 from gateway.series.part import SeriesConfig, SeriesPart
 from gateway.series.shelf import shelves_of
+from gateway.service_manager import ServiceManager, answers, keep_status, keep_watchdog, service_manager
 from gateway.sold.teller import SoldTeller
 from gateway.steps import Step, pass_by
 from gateway.storage.engine import Database
 from gateway.storage.readiness import bring_up_to_date, told
 from gateway.storage.site_register import register_model, register_site
+from wire.messages import EdgeState
 from wire.site import Site
 
 _log: Final = structlog.get_logger("gateway")
@@ -66,22 +73,28 @@ class HttpFactory(Protocol):
 
 
 def mqtt_source(config: GatewayConfig, clock: Clock) -> MqttSource:
-    """Return the source that the configuration names. Raises `ConfigError`."""
+    """Return the source that the configuration names. Raises `ConfigError`, `SecretError`."""
     address = BrokerAddress(config.broker_url.get_secret_value())
+    username, password = broker_login(config)
     tls: ssl.SSLContext | None = None
     if address.tls:
         try:
             tls = ssl.create_default_context(cafile=config.broker_ca_file)
+            tls.minimum_version = ssl.TLSVersion.TLSv1_2
             if config.broker_cert_file is not None:
                 tls.load_cert_chain(config.broker_cert_file, config.broker_key_file)
         except (ssl.SSLError, OSError) as error:
             raise ConfigError(f"broker_ca_file, broker_cert_file or broker_key_file: {error}") from error
-    broker = Broker(address.host, address.port, address.username, address.password, tls=tls)
+    check_not_anonymous(config)
+    broker = Broker(address.host, address.port, username, password, tls=tls)
     return MqttSource(broker, clock)
 
 
 def series_config(config: GatewayConfig) -> SeriesConfig:
-    """Return what the configuration says of time series."""
+    """Return what the configuration says of time series. Raises `ServerError`, `SecretError`."""
+    username, _, password = read_token(config.series_token_file).rpartition(":")
+    if password and not config.insecure_dev:
+        check_guessable("series_token_file", password, username)
     return SeriesConfig(
         gateway=config.gateway_name,
         days=config.series_days,
@@ -143,8 +156,17 @@ class Gateway:
         self.sold = SoldTeller(
             self.database, self._sites, self.source, clock, grace_s=config.sold_grace_s, holds=self.fold.holds
         )
+        findings = load_findings(config)
+        self.fleet = FleetPart(self.database, self.source, holder, clock, ttl_s=ttl_s, findings=findings)
         self.ingest = Ingest(
-            self.source, self.database, self._sites, clock, wake=self.fold.wake, heard=self.sold.heard, step=step
+            self.source,
+            self.database,
+            self._sites,
+            clock,
+            wake=self.fold.wake,
+            heard=self._heard,
+            reported=self.fleet.process.reported,
+            step=step,
         )
         self.channels = Channels(self.database, clock, self.relay, self._logged)
         self.exceptions = ExceptionsProcess(
@@ -176,8 +198,16 @@ class Gateway:
             committed=self._tasks_moved,
             step=step,
         )
+        self.retention = Retention(self.database, self._sites.values(), clock)
         self.refill = RefillBoard(self.database, clock, self.replenishment)
         self.series = self._time_series(holder, ttl_s)
+        self.identity = IdentityPart(
+            self.database,
+            clock,
+            ca_dir=config.ca_dir,
+            files_dir=config.broker_files_dir,
+            broker=config.broker_public_url,
+        )
         self.http_url: str | None = None
         self._http_stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -202,6 +232,10 @@ class Gateway:
         self.fold.wake(site)
         self.sold.wake()
 
+    def _heard(self, state: EdgeState) -> None:
+        self.sold.heard(state)
+        self.fleet.process.state(state)
+
     def _tasks_moved(self) -> None:
         boards = self.channels.services.boards
         if boards is not None:
@@ -211,9 +245,17 @@ class Gateway:
         """Return the counters of this process."""
         connected = {"source_connected": int(self.source.connected)}
         mine = self.ingest.counters() | self.fold.counters() | self.relay.counters()
-        mine |= self.exceptions.counters() | self.replenishment.counters()
-        mine |= self.series.counters()
+        mine |= self.exceptions.counters() | self.replenishment.counters() | self.retention.counters()
+        mine |= self.series.counters() | self.identity.counters()
+        mine |= self.fleet.counters()
         return mine | self.channels.counters() | self.push.counters() | self.sold.counters() | connected
+
+    def one_line(self) -> str:
+        """Return how this process is, for the service manager's status line."""
+        folded = sum(self.fold.holds(site) for site in self._sites)
+        broker = "connected" if self.source.connected else "away"
+        taken = self.ingest.counters()["appended"]
+        return f"{len(self._sites)} sites, {folded} folded here; broker {broker}; {taken:,} messages taken"
 
     async def start(self) -> None:
         """Bring the database up to date, make the sites known, and run every part. Raises `DatabaseError`."""
@@ -222,7 +264,14 @@ class Gateway:
             for name, site in sorted(self._sites.items()):
                 await register_site(connection, site, self._clock())
                 await register_model(connection, name, encode_entry(self._models.get(name)), self._clock())
+        await self.identity.begin()
         _log.info("gateway_starts", sites=sorted(self._sites), models=sorted(self._models), revision=revision)
+        if self.config.insecure_dev:
+            _log.warning("insecure_dev", says="open brokers and well-known secrets are taken: never in production")
+        elif isinstance(self.source, MqttSource) and not (
+            self.config.broker_username_file or self.config.broker_cert_file
+        ):
+            _log.warning("broker_without_login", mend="docs/identity.md: mutual TLS")
         if self._http is not None:
             keys_exist = await self.channels.keys_exist()
             socket = listen(self.config.http_host, self.config.http_port, keys_exist=keys_exist)
@@ -234,6 +283,9 @@ class Gateway:
                 refill=self.refill,
                 figures=self.series.reader,
                 requests=self.series.requests,
+                fleet=self.fleet.desk,
+                fleet_board=self.fleet.board,
+                enrolment=self.identity.enrolment,
             )
             application = self._http(self.queries, self.feed, services=services)
             _log.info("http_listens", url=self.http_url)
@@ -246,11 +298,14 @@ class Gateway:
         self._spawn("pairing", self.channels.pairing.run())
         self._spawn("exceptions", self.exceptions.run())
         self._spawn("replenishment", self.replenishment.run())
+        self._spawn("retention", self.retention.run())
+        self._spawn("identity", self.identity.run())
         self._spawn("series", self.series.run())
         if self.series.sending is not None:
             self._spawn("series_sending", self.series.send())
         self._spawn("push", self.push.run())
         self._spawn("sold", self.sold.run())
+        self._spawn("fleet", self.fleet.process.run())
         self._spawn("fold", self.fold.run())
         self._spawn("ingest", self.ingest.run())
 
@@ -276,11 +331,14 @@ class Gateway:
             ("unserved", self.channels.unserved.stop),
             ("exceptions", self.exceptions.stop),
             ("replenishment", self.replenishment.stop),
+            ("retention", self.retention.stop),
             ("relay", self.relay.stop),
             ("push", self.push.stop),
             ("sold", self.sold.stop),
+            ("fleet", self.fleet.process.stop),
             ("http", self._http_stop.set),
             ("pairing", self.channels.pairing.stop),
+            ("identity", self.identity.stop),
             ("series", self.series.stop),
             ("series_sending", self.series.stop),
         )
@@ -319,21 +377,27 @@ class Gateway:
 def run_gateway(config: GatewayConfig, http: HttpFactory | None = None) -> None:
     """Run a gateway until SIGTERM or SIGINT. Raises what a part raised, so that a supervisor starts it again."""
     configure_log(config.log_level)
-    asyncio.run(_run(config, http))
+    asyncio.run(_run(config, http, service_manager()))
 
 
-async def _run(config: GatewayConfig, http: HttpFactory | None) -> None:
+async def _run(config: GatewayConfig, http: HttpFactory | None, manager: ServiceManager) -> None:
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     async with Gateway(config, http=http) as gateway:
         fewer_pauses()
+        manager.say("READY=1")
+        beside = {
+            asyncio.create_task(keep_watchdog(manager, lambda within_s: answers(gateway.database, within_s))),
+            asyncio.create_task(keep_status(manager, gateway.one_line)),
+        }
         waits = {asyncio.create_task(asked.wait()), asyncio.create_task(gateway.wait_ended())}
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
+        manager.say("STOPPING=1")
+        for task in pending | beside:
             task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(*pending, *beside, return_exceptions=True)
         for task in done:
             task.result()
         _log.info("gateway_stops", asked=asked.is_set())

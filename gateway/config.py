@@ -6,21 +6,37 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from gateway.limits import CHECKPOINT_ENTRIES, CHECKPOINT_S, LEASE_TTL_S, SOLD_GRACE_S
+from gateway.secret_files import check_guessable, place_of, read_secret
 from gateway.series.limits import MIB, OUTBOX_MAX_BYTES, RETENTION_DAYS
 from wire.errors import WireError
 from wire.site import Site
 from wire.site_file import decode_site_text, parse_site
+from wire.this_machine import is_this_machine
 
 ENV_PREFIX: Final = "LASTUNIT_GATEWAY_"
 _BROKER_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _PATHS: Final = {"sites": "site.yaml", "models": "model.json"}
+_FILES: Final = (
+    *("broker_ca_file", "broker_cert_file", "broker_key_file", "broker_username_file", "broker_password_file"),
+    *("database_password_file", "series_token_file", "series_ca_file"),
+    *("ca_dir", "broker_files_dir", "known_bad_file"),
+)
+"""Keys of one file each."""
+
+_IN_QUERY: Final = frozenset({"password", "sslpassword"})
+"""Parameters of a database's URL that are secret (PostgreSQL, 34.1.2: Parameter Key Words)."""
+
+_IN_URL: Final = (
+    "{key}: it holds a user's password or name, which shows in lists of processes and in traces; "
+    "put it into a file of its own: {files} (docs/security.md)"
+)
 
 _OF_A_CLUSTER: Final = re.compile(r"service_(host|port\w*)=.*|port(_\d+_\w+)?=\w+://.*|port_\d+_\w+=.*", re.DOTALL)
 """What Kubernetes sets in every container beside a service called `lastunit-gateway`: not meant for us."""
@@ -33,7 +49,7 @@ class ConfigError(WireError):
 
 
 class GatewayConfig(BaseSettings):
-    """Everything that can be set. Site files and models are paths, relative to the configuration file."""
+    """Everything that can be set. Files are paths, relative to the configuration file."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
 
@@ -44,12 +60,23 @@ class GatewayConfig(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("sqlite:///lastunit.db"), description="sqlite:///<file> or postgresql://<user>@<host>/<name>"
     )
-    broker_url: SecretStr = Field(
-        default=SecretStr("mqtt://127.0.0.1:1883"), description="mqtt:// or mqtts://, with user:password@ if needed"
-    )
+    database_password_file: Path | None = Field(default=None, description="file with the database user's password")
+    broker_url: SecretStr = Field(default=SecretStr("mqtt://127.0.0.1:1883"), description="mqtt:// or mqtts://")
+    broker_username_file: Path | None = Field(default=None, description="file with our user name at the broker")
+    broker_password_file: Path | None = Field(default=None, description="file with its password")
     broker_ca_file: Path | None = Field(default=None, description="certificates that may sign the broker's (mqtts)")
     broker_cert_file: Path | None = Field(default=None, description="our own certificate (mqtts)")
     broker_key_file: Path | None = Field(default=None, description="its key")
+    ca_dir: Path | None = Field(
+        default=None, description="directory of `lastunit ca init`: from it boxes are enrolled (docs/identity.md)"
+    )
+    broker_files_dir: Path | None = Field(
+        default=None, description="directory of the broker's ACL and list of revoked certificates, kept true from here"
+    )
+    broker_public_url: str = Field(
+        default="", max_length=300, description="where boxes that enrol find the broker: mqtts://host:8883"
+    )
+    known_bad_file: Path | None = Field(default=None, description="own findings of bad firmware (docs/firmware.md)")
     http_host: str = Field(default="127.0.0.1", description="address that the HTTP side listens on")
     http_port: int = Field(default=8080, ge=0, le=65_535, description="its port; 0 takes a free one")
     lease_ttl_s: float = Field(
@@ -85,13 +112,18 @@ class GatewayConfig(BaseSettings):
     series_outbox_mb: int = Field(
         default=OUTBOX_MAX_BYTES // MIB, ge=1, le=100_000, description="megabytes of points that wait for it, at most"
     )
+    insecure_dev: bool = Field(
+        default=False, description="take secrets in URLs, well-known passwords and an open broker: never in production"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
 
 
 def load_config(file: Path | None, **overrides: Any) -> GatewayConfig:
     """Return the configuration: `overrides` (command line) before environment before file.
 
-    Raises `ConfigError`; a file that cannot be read raises `OSError`.
+    The password of the database is read from its file into `database_url`, which is never shown.
+
+    Raises `ConfigError`, `SecretError`; a file that cannot be read raises `OSError`.
     """
     values: dict[str, Any] = dict(_read(file)) if file is not None else {}
     values |= _environment(os.environ)
@@ -102,10 +134,73 @@ def load_config(file: Path | None, **overrides: Any) -> GatewayConfig:
         where = str(file) if file else "configuration"
         lines = [f"{where}: {'.'.join(map(str, wrong['loc']))}: {_reason(wrong)}" for wrong in error.errors()]
         raise ConfigError("\n".join(lines)) from error
-    if file is None:
+    folder = file.parent if file is not None else Path()
+    found: dict[str, Any] = {key: [folder / path for path in getattr(config, key)] for key in _PATHS}
+    found |= {key: place_of(path, folder) for key in _FILES if (path := getattr(config, key)) is not None}
+    return _with_password(config.model_copy(update=found))
+
+
+def _with_password(config: GatewayConfig) -> GatewayConfig:
+    """Return the configuration with the database's password in its URL. Raises `ConfigError`, `SecretError`."""
+    url = _split("database_url", config.database_url.get_secret_value())
+    login = _split("broker_url", config.broker_url.get_secret_value())
+    in_query = _IN_QUERY & {name for name, _ in parse_qsl(url.query)}
+    if not config.insecure_dev:
+        if login.username is not None or login.password is not None:
+            raise ConfigError(_IN_URL.format(key="broker_url", files="broker_username_file and broker_password_file"))
+        if url.password is not None or in_query:
+            raise ConfigError(_IN_URL.format(key="database_url", files="database_password_file"))
+    if config.database_password_file is None:
         return config
-    beside = {key: [file.parent / path for path in getattr(config, key)] for key in _PATHS}
-    return config.model_copy(update=beside)
+    if url.scheme.partition("+")[0] != "postgresql":
+        raise ConfigError("database_password_file: only a PostgreSQL database asks for a password")
+    if url.password is not None or in_query:
+        raise ConfigError("database_password_file: database_url holds a password too: take it out")
+    password = read_secret("database_password_file", config.database_password_file)
+    if not config.insecure_dev:
+        check_guessable("database_password_file", password, url.username or "")
+    user = url.username if url.username is not None else ""
+    place = url.netloc.rpartition("@")[2]
+    whole = url._replace(netloc=f"{user}:{quote(password, safe='')}@{place}").geturl()
+    return config.model_copy(update={"database_url": SecretStr(whole)})
+
+
+def _split(key: str, url: str) -> SplitResult:
+    """Return the parts of a URL. Raises `ConfigError`, which does not repeat it: it may hold a password."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ConfigError(f"{key}: not a URL") from None
+
+
+def broker_login(config: GatewayConfig) -> tuple[str | None, str | None]:
+    """Return our user name and password at the broker. Raises `ConfigError`, `SecretError`."""
+    address = BrokerAddress(config.broker_url.get_secret_value())
+    username, password = address.username, address.password
+    if config.broker_username_file is not None:
+        username = read_secret("broker_username_file", config.broker_username_file)
+    if config.broker_password_file is not None:
+        if username is None:
+            raise ConfigError("broker_password_file: a password without a name: give broker_username_file too")
+        password = read_secret("broker_password_file", config.broker_password_file)
+    if password is not None and not config.insecure_dev:
+        check_guessable("broker_password_file", password, username or "")
+    return username, password
+
+
+def check_not_anonymous(config: GatewayConfig) -> None:
+    """Refuse a broker that lets anybody in, unless it is this machine's own. Raises `ConfigError`, `SecretError`."""
+    address = BrokerAddress(config.broker_url.get_secret_value())
+    username, _ = broker_login(config)
+    if config.insecure_dev or is_this_machine(address.host) or username is not None:
+        return
+    if address.tls and config.broker_cert_file is not None:
+        return
+    raise ConfigError(
+        f"broker_url: {address.host} is another machine, and we have neither a certificate nor a login there: a broker "
+        "that takes us takes anybody. Give broker_cert_file with mqtts:// (docs/identity.md), or broker_username_file "
+        "(or `insecure_dev: true` on a developer's own network)"
+    )
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -10,13 +10,17 @@ import typer
 
 from lastunit import __version__
 from lastunit.commands import (
+    backup,
+    ca,
     calibrate,
     catalogue,
     channels,
     dashboards,
     demo,
     edge,
+    enroll,
     epc,
+    firmware,
     gateway,
     gs1,
     keys,
@@ -24,6 +28,7 @@ from lastunit.commands import (
     reconcile,
     replay,
     score,
+    seal,
     simulate,
 )
 
@@ -41,10 +46,16 @@ app.command("replay")(replay.replay)
 app.command("calibrate")(calibrate.calibrate)
 app.command("score")(score.score)
 app.add_typer(edge.app, name="edge")
+gateway.app.command("backup")(backup.backup)
+gateway.app.command("restore")(backup.restore)
+gateway.app.command("seal")(seal.seal)
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(firmware.app, name="firmware")
 app.add_typer(keys.app, name="keys")
 app.command("pair")(pair.pair)
+app.add_typer(ca.app, name="ca")
+app.command("enroll")(enroll.enroll)
 app.add_typer(channels.app, name="channels")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(dashboards.app, name="dashboards")
@@ -72,6 +83,7 @@ _EXTRA_OF = {
     "aiosqlite": "gateway",
     "alembic": "gateway",
     "amqtt": "demo",
+    "cryptography": "gateway",
     "fastapi": "gateway",
     "grafana_client": "dashboards",
     "grafana_foundation_sdk": "dashboards",

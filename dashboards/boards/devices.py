@@ -8,7 +8,7 @@ from dashboards.influxql import Column, Fold, Question, Span
 from dashboards.panels import big, heat, lines, rows, states
 from dashboards.theme import less_is_better, none_is_good
 from wire.measurement import Tag
-from wire.measurements import ANTENNA, DEVICE, EDGE, GAPS
+from wire.measurements import ANTENNA, CONFIG, DEVICE, EDGE, GAPS
 
 _SITE: Final = (Tag.SITE,)
 _DEVICE: Final = (Tag.SITE, Tag.DEVICE)
@@ -53,6 +53,19 @@ _NOW: Final = Section(
             ),
             none_is_good(3, word="none"),
             "Antennas that read far less than they used to. Act: cable, a moved shelf, metal in front.",
+        ),
+        big(
+            "Not as configured",
+            Question(
+                CONFIG,
+                (Column("standing", "devices", Fold.COUNT),),
+                Span.NOW,
+                choose=_DEVICE,
+                when=("standing", 0),
+                zero=True,
+            ),
+            none_is_good(1, word="none"),
+            "Readers and scanners that do not run what is asked of them. Act: `lastunit firmware diff`.",
         ),
         big(
             "Oldest in an outbox",
@@ -113,6 +126,25 @@ _WHERE: Final = Section(
             width=24,
         ),
         rows(
+            "Configuration now",
+            Question(
+                CONFIG,
+                (
+                    Column("standing", "Configuration", Fold.MIN),
+                    Column("since_s", "Since", Fold.MAX),
+                    Column("known_bad", "Bad firmware", Fold.MAX),
+                    Column("rolling", "In a roll-out", Fold.MAX),
+                ),
+                Span.NOW,
+                by=(Tag.SITE, Tag.EDGE, Tag.DEVICE),
+                choose=_DEVICE,
+            ),
+            "What each device runs beside what is asked of it. Act on drift: `lastunit firmware diff`.",
+            sort="Since",
+            levels={"Bad firmware": none_is_good(1, word="none")},
+            width=24,
+        ),
+        rows(
             "Antennas now",
             Question(
                 ANTENNA,
@@ -139,12 +171,14 @@ _WHERE: Final = Section(
                     Column("outbox_bytes", "Its bytes"),
                     Column("disk", "Disk", Fold.MIN),
                     Column("uptime_s", "Up for", Fold.MIN),
+                    Column("certificate_left_s", "Certificate", Fold.MIN),
+                    Column("certificate_late_s", "Renewal late", Fold.MAX),
                 ),
                 Span.NOW,
                 by=(Tag.SITE, Tag.EDGE),
                 choose=_SITE,
             ),
-            "Boxes in stores.",
+            "Boxes in stores. Certificate: how long the broker will know it. Act when its renewal is late.",
             sort="Last word",
             levels={"Last word": less_is_better(_MINUTE_S, 5 * _MINUTE_S)},
         ),

@@ -9,7 +9,7 @@ from edge.config import EdgeConfig, SiteOfEdge
 from edge.doctor.box import check_clock, check_outbox, is_held
 from edge.doctor.broker import check_broker
 from edge.doctor.devices import check_device
-from edge.doctor.finding import Finding, bad
+from edge.doctor.finding import Finding, bad, well
 from edge.drivers import build_driver
 from edge.drivers.port import Host
 from edge.uplink.broker_url import parse_broker_url
@@ -36,7 +36,17 @@ async def examine(
     progress("box")
     topics = [edge_topic(chosen.site.id, chosen.edge, leaf) for leaf in (Leaf.ACK, Leaf.CMD)]
     client_id = f"lastunit-{chosen.site.id}-{chosen.edge}"
-    findings += await check_broker("broker", broker, config.credentials, client_id, topics)
+    if runs and broker.tls and config.credentials.cert_file is not None:
+        # A broker that takes the certificate for the client would end the daemon's connection for ours.
+        findings.append(
+            well(
+                "broker",
+                "mqtt",
+                f"not asked: the daemon runs, and holds the connection to {broker} by this certificate",
+            )
+        )
+    else:
+        findings += await check_broker("broker", broker, config.credentials, client_id, topics)
     progress("broker")
     turns = asyncio.Semaphore(AT_ONCE)
 

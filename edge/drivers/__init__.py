@@ -8,58 +8,62 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from edge.drivers.profiles import a_readers, a_scanners, check_fits
 from wire.site import Driver as DriverName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edge.drivers.port import Driver, Host
+    from firmware_config.profile import AnyProfile
     from wire.site import Device, Site
 
+    Factory = Callable[[Device, Site, Host, AnyProfile | None], Driver]
 
-def _llrp(device: Device, site: Site, host: Host) -> Driver:
+
+def _llrp(device: Device, site: Site, host: Host, profile: AnyProfile | None) -> Driver:
     from edge.drivers.llrp import build_llrp  # noqa: PLC0415 - loaded when first asked for
 
-    return build_llrp(device, site, host)
+    return build_llrp(device, site, host, a_readers(profile))
 
 
-def _barcode_serial(device: Device, site: Site, host: Host) -> Driver:
+def _barcode_serial(device: Device, site: Site, host: Host, profile: AnyProfile | None) -> Driver:
     from edge.drivers.barcode_serial import build_barcode_serial  # noqa: PLC0415 - loaded when first asked for
 
-    return build_barcode_serial(device, site, host)
+    return build_barcode_serial(device, site, host, a_scanners(profile))
 
 
-def _file(device: Device, site: Site, host: Host) -> Driver:
+def _file(device: Device, site: Site, host: Host, profile: AnyProfile | None) -> Driver:  # noqa: ARG001 - a folder has none
     from edge.drivers.file import build_file  # noqa: PLC0415 - loaded when first asked for
 
     return build_file(device, site, host)
 
 
-def _impinj_iot(device: Device, site: Site, host: Host) -> Driver:
+def _impinj_iot(device: Device, site: Site, host: Host, profile: AnyProfile | None) -> Driver:
     from edge.drivers.impinj_iot import build_impinj_iot  # noqa: PLC0415
 
-    return build_impinj_iot(device, site, host)
+    return build_impinj_iot(device, site, host, a_readers(profile))
 
 
-def _zebra_iotc(device: Device, site: Site, host: Host) -> Driver:
+def _zebra_iotc(device: Device, site: Site, host: Host, profile: AnyProfile | None) -> Driver:
     from edge.drivers.zebra_iotc import build_zebra_iotc  # noqa: PLC0415
 
-    return build_zebra_iotc(device, site, host)
+    return build_zebra_iotc(device, site, host, a_readers(profile))
 
 
-def _uhf_serial(device: Device, site: Site, host: Host) -> Driver:
+def _uhf_serial(device: Device, site: Site, host: Host, profile: AnyProfile | None) -> Driver:
     from edge.drivers.uhf_serial import build_uhf_serial  # noqa: PLC0415 - loaded when first asked for
 
-    return build_uhf_serial(device, site, host)
+    return build_uhf_serial(device, site, host, a_readers(profile))
 
 
-def _sllurp(device: Device, site: Site, host: Host) -> Driver:
+def _sllurp(device: Device, site: Site, host: Host, profile: AnyProfile | None) -> Driver:
     from edge.drivers.sllurp import build_sllurp  # noqa: PLC0415 - loaded when first asked for
 
-    return build_sllurp(device, site, host)
+    return build_sllurp(device, site, host, a_readers(profile))
 
 
-_FACTORIES: Final[Mapping[str, Callable[[Device, Site, Host], Driver]]] = {
+_FACTORIES: Final[Mapping[str, Factory]] = {
     DriverName.LLRP: _llrp,
     DriverName.IMPINJ_IOT: _impinj_iot,
     DriverName.ZEBRA_IOTC: _zebra_iotc,
@@ -79,8 +83,10 @@ def driver_names() -> tuple[str, ...]:
     return tuple(sorted(_FACTORIES))
 
 
-def build_driver(device: Device, site: Site, host: Host) -> Driver:
+def build_driver(device: Device, site: Site, host: Host, profile: AnyProfile | None = None) -> Driver:
     """Return the driver for a device, not started yet.
+
+    `profile`: what the device shall be, by value; None: what the site file names, or the driver's own choice.
 
     Raises:
         UnknownDriverError: no such driver here.
@@ -91,4 +97,6 @@ def build_driver(device: Device, site: Site, host: Host) -> Driver:
         raise UnknownDriverError(
             f"device {device.id}: driver {str(device.driver)!r} is not known; there are: {', '.join(driver_names())}"
         )
-    return factory(device, site, host)
+    if profile is not None:
+        check_fits(device, profile)
+    return factory(device, site, host, profile)

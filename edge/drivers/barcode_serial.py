@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+from edge.drivers.port import Readback
+from edge.drivers.profiles import configured, named_scanner
 from edge.drivers.standing import BAD_EVENT_PAUSE_S, Standing
 from edge.scanner.count_session import DEFAULT_COVERAGE, CountRules, CountSessions
 from edge.scanner.item_code import ItemCodes
@@ -28,6 +30,7 @@ from wire.site import DevicePurpose
 if TYPE_CHECKING:
     from edge.drivers.port import Host, Sink
     from edge.serial_line.line import SerialLine
+    from firmware_config.profile import ScannerProfile
     from wire.epc import Sgtin
     from wire.messages import AntennaLook, CountBatch, DeviceHealth
     from wire.site import Device, Site
@@ -38,8 +41,14 @@ DEFAULT_BAUD: Final = 9_600
 Purpose = Literal["count", "receive", "sale", "lookup"]
 
 
-def build_barcode_serial(device: Device, site: Site, host: Host) -> BarcodeScanner:
-    """Return the driver of a barcode scanner. Raises `ValueError` for settings that cannot be used."""
+def build_barcode_serial(device: Device, site: Site, host: Host, given: ScannerProfile | None = None) -> BarcodeScanner:
+    """Return the driver of a barcode scanner. Raises `ValueError` for settings that cannot be used.
+
+    `given`: a profile by value, in place of the one that the site file names.
+    """
+    profile = given or named_scanner(device)
+    if profile is not None:
+        device = configured(device, site, profile)
     options: dict[str, Any] = device.options
     if not device.address.startswith("/"):
         raise ValueError(
@@ -74,6 +83,7 @@ def build_barcode_serial(device: Device, site: Site, host: Host) -> BarcodeScann
         sessions=CountSessions(counting),
         codes=codes,
         group_separator=options.get("group_separator", ""),
+        profile=profile,
     )
 
 
@@ -90,6 +100,7 @@ class BarcodeScanner:
         sessions: CountSessions,
         codes: ItemCodes,
         group_separator: str,
+        profile: ScannerProfile | None = None,
     ) -> None:
         self._device = device.id
         self._zone = device.zone
@@ -99,6 +110,8 @@ class BarcodeScanner:
         self._codes = codes
         self._host = host
         self._group_separator = group_separator
+        self._profile = profile
+        self._was_open = False
         self._standing = Standing(device.id, "barcode_serial", host)
         self._port = SerialSupervisor(line, host, self._standing, self)
         self._heard_us = 0
@@ -130,10 +143,15 @@ class BarcodeScanner:
         """Return the host's own clock: a scanner has none."""
         return DeviceClock(self._device, "synced", 0)
 
+    def configuration(self) -> Readback | None:
+        """Return the profile once the port was open. It is what *we* expect: a scanner cannot be asked what it does."""
+        return Readback(self._profile) if self._was_open else None
+
     # -- what the line tells
 
     def opened(self, line: SerialLine, now_s: float) -> None:  # noqa: ARG002 - a scanner is only listened to
         """Take the open port for a sign of life: a scanner says nothing until somebody scans."""
+        self._was_open = True
         self._port.worked()
 
     def received(self, data: bytes, now_s: float) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from edge.drivers.profiles import named_profile
 from edge.iot import fields
 from edge.iot.access import RestAccess, broker_of, login_of, topic_of
 from edge.iot.driver import JsonReader, SessionOver
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from edge.iot.broker import BrokerLink, Inbox
     from edge.iot.objects import JsonObject, Split
     from edge.iot.wishes import Wish
+    from firmware_config.profile import Profile
     from wire.site import Device, Site
 
 _PROFILE: Final = "impinj-r700-stock"
@@ -55,11 +57,19 @@ _GONE: Final = frozenset({"connection lost", "disconnected"})
 _MQTT_ONLY: Final = ("broker", "topic", "management_topic", "broker_username_file", "broker_password_file")
 
 
-def build_impinj_iot(device: Device, site: Site, host: Host) -> JsonReader:
-    """Return the driver of an Impinj reader. Raises `IotError`, `ProfileError` or `TlsError` for unusable settings."""
-    wishes = wishes_of(device, site, _PROFILE)
-    if device.options.get("via") == "mqtt":
-        return _over_mqtt(device, site, host, wishes)
+def build_impinj_iot(device: Device, site: Site, host: Host, given: Profile | None = None) -> JsonReader:
+    """Return the driver of an Impinj reader. Raises `IotError`, `ProfileError` or `TlsError` for unusable settings.
+
+    `given`: a profile by value, in place of the one that the site file names.
+    """
+    profile = given or named_profile(device, _PROFILE)
+    wishes = wishes_of(device, site, profile)
+    reader = (_over_mqtt if device.options.get("via") == "mqtt" else _over_http)(device, site, host, wishes)
+    reader.takes(profile)
+    return reader
+
+
+def _over_http(device: Device, _site: Site, host: Host, wishes: Sequence[Wish]) -> ImpinjStream:
     for key in _MQTT_ONLY:
         if key in device.options:
             raise IotError(f"device {device.id}: {key}: means nothing without `via: mqtt`")
@@ -145,7 +155,16 @@ class _ImpinjReader(JsonReader):
                 self._taker.remark("idle", "no preset runs on the reader: start one there, or set `start: true`")
         for problem in problems:
             self._taker.remark(problem, problem)
-        self._taker.asked(settings_in(preset) if preset else self._unknown())
+        settings = settings_in(preset) if preset else self._unknown()
+        self._taker.asked(settings)
+        self._found(
+            self._wishes,
+            settings,
+            problems=() if self._start else problems,
+            differences=problems if self._start else (),
+            inventory=await rest.inventory_if_told(),
+            ours=self._start,
+        )
         self._taker.runs(running=_runs(status) and self._arrives(status))
         self._has_set_up()
 
@@ -269,6 +288,7 @@ class ImpinjMqtt(_ImpinjReader):
             await link.open()
             if self._rest is None:
                 self._taker.asked(self._unknown())
+                self._found(self._wishes, self._unknown(), ours=False)
                 self._has_set_up()
                 raise SessionOver(await link.closed)
             async with self._rest.client() as client:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.backoff import REFUSED, UNREACHABLE, Backoff
 from edge.clock import DeviceTime
-from edge.drivers.port import What
+from edge.drivers.port import Readback, What
+from edge.drivers.profiles import antenna_asks, configured, named_profile
 from edge.drivers.standing import Standing
 from edge.llrp import events as news
 from edge.llrp.approach import ApproachError, approach_to
@@ -27,8 +28,7 @@ from edge.llrp.looking import LookAccount
 from edge.llrp.reads import to_reads
 from edge.llrp.session import Session
 from edge.llrp.transport import Connection
-from firmware_config.profile import KEEPALIVE_MAX_MS, KEEPALIVE_MIN_MS, ProfileError, load_profile
-from firmware_config.render import AntennaAsk
+from firmware_config.profile import KEEPALIVE_MAX_MS, KEEPALIVE_MIN_MS, Profile, ProfileError, load_profile
 from firmware_config.vendors import FALLBACK_PROFILE, PROFILE_BY_VENDOR
 from wire.messages import DeviceClock
 
@@ -44,13 +44,16 @@ if TYPE_CHECKING:
     from wire.window import TagRead
 
 
-def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
-    """Return the driver of an LLRP reader. Raises `ProfileError` or `TlsError` for settings that cannot be used."""
-    try:
-        profile = load_profile(device.profile or FALLBACK_PROFILE)
-    except ProfileError as error:
-        raise ProfileError(f"device {device.id}: {error}") from error
-    by_vendor = {} if device.profile else {pen: load_profile(name) for pen, name in PROFILE_BY_VENDOR.items()}
+def build_llrp(device: Device, site: Site, host: Host, given: Profile | None = None) -> LlrpDriver:
+    """Return the driver of an LLRP reader. Raises `ProfileError` or `TlsError` for settings that cannot be used.
+
+    `given`: a profile by value, in place of the one that the site file names.
+    """
+    profile = given or named_profile(device, FALLBACK_PROFILE)
+    asks = antenna_asks(device, site, profile)
+    device = configured(device, site, profile)
+    chosen = given is not None or bool(device.profile)
+    by_vendor = {} if chosen else {pen: load_profile(name) for pen, name in PROFILE_BY_VENDOR.items()}
     if not device.antennas:
         raise ProfileError(f"device {device.id}: antennas: an LLRP reader needs at least one")
     keepalive_s = device.options.get("keepalive_s")
@@ -60,10 +63,6 @@ def build_llrp(device: Device, site: Site, host: Host) -> LlrpDriver:
             f"device {device.id}: keepalive_s: {keepalive_s}, expected {KEEPALIVE_MIN_MS / 1_000} to "
             f"{KEEPALIVE_MAX_MS / 1_000}"
         )
-    asks = tuple(
-        AntennaAsk(antenna.port, profile.purpose_for(site.zone(antenna.zone).kind, device.purpose), antenna.power_dbm)
-        for antenna in device.antennas
-    )
     wishes = wishes_of(device, site)
     version = device.options.get("llrp_version")
     negotiate = None if version is None else version == NEWEST
@@ -110,6 +109,8 @@ class LlrpDriver:
         self._backoff = Backoff(host.rng)
         self._standing = Standing(device, "llrp", host)
         self._unplugged_us: dict[int, int] = {}
+        self._verified: Readback | None = None
+        self._readback: Readback | None = None
         self._up_s: float | None = None
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -156,6 +157,10 @@ class LlrpDriver:
         """Return how far the reader's clock can be trusted, and the shift that its reads carry."""
         quality = self._time.quality(self._host.wall_us())
         return DeviceClock(self._device, quality, round(self._time.shift_us() / 1_000))
+
+    def configuration(self) -> Readback | None:
+        """Return what was read back from the reader when it came up last."""
+        return self._readback
 
     # -- the task
 
@@ -229,9 +234,7 @@ class LlrpDriver:
                     self._standing.count_bad(event.problem, event.count)
                     self._look.forfeit(session.heard_s)
                 case news.Settings():
-                    self._look.settings(event.by_port)
-                    for problem in event.problems:
-                        self._standing.tell(What.CONFIG_DIFFERS, problem)
+                    self._take_settings(event)
                 case _:
                     self._take_fate(event)
         self._approach.heard(session.heard_s)
@@ -242,6 +245,7 @@ class LlrpDriver:
         match event:
             case news.Up():
                 self._up_s = self._host.monotonic_s()
+                self._readback = self._verified
                 self._standing.enter("up")
             case news.Refused():
                 self._standing.enter("refused", event.text)
@@ -249,6 +253,12 @@ class LlrpDriver:
                 self._standing.enter("down", event.reason)
             case news.Left():
                 self._standing.enter("down", "stopped")
+
+    def _take_settings(self, event: news.Settings) -> None:
+        self._look.settings(event.by_port)
+        for problem in event.problems:
+            self._standing.tell(What.CONFIG_DIFFERS, problem)
+        self._verified = Readback(event.profile, event.antennas, event.problems, event.differences, event.inventory)
 
     def _take_reports(self, session: Session, reports: list[TagReport]) -> None:
         """Take reports by runs of one clock: a reader may get its UTC amid those that it held."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from random import Random
 
+    from firmware_config.profile import AnyProfile
+    from wire.configuration import DeviceInventory, ReportedAntenna
     from wire.messages import AntennaLook, CountBatch, DeviceClock, DeviceEvent, DeviceHealth, Scan
 
     OnReads: TypeAlias = Callable[[list[TagRead]], None]
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     OnCount: TypeAlias = Callable[[CountBatch], None]
     Stored: TypeAlias = Callable[[], Awaitable[bool]]
 
-__all__ = ["Driver", "Host", "LooksHarder", "Sink", "TagRead", "What"]
+__all__ = ["Configurable", "Driver", "Host", "LooksHarder", "Readback", "Sink", "TagRead", "What"]
 
 
 class What(StrEnum):
@@ -110,6 +112,29 @@ class Driver(Protocol):
 
     def clock(self) -> DeviceClock:
         """Return how far the device's clock can be trusted, and the shift that its reads carry."""
+
+
+class Readback(NamedTuple):
+    """What a device runs, as it was read back from it when it came up."""
+
+    profile: AnyProfile | None = None
+    """What it was rendered from; None: the driver takes none."""
+    antennas: tuple[ReportedAntenna, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What could not be done as asked, and the nearest that is done instead."""
+    differences: tuple[str, ...] = ()
+    """Where the device runs something else than it was told."""
+    inventory: DeviceInventory | None = None
+    takes_profile: bool = True
+    """Whether the device was told at all; False: somebody else configures it, and `problems` say so."""
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """A driver that makes its device what a profile asks for, and can say what came of it."""
+
+    def configuration(self) -> Readback | None:
+        """Return what was read back last; None: the device was not up yet since this driver was built."""
 
 
 @runtime_checkable

@@ -23,12 +23,15 @@ from typing import TYPE_CHECKING, Any, Final
 from edge import sllurp_lines as lines
 from edge.backoff import REFUSED, UNREACHABLE, Backoff
 from edge.clock import DeviceTime
-from edge.drivers.port import What
+from edge.drivers.port import Readback, What
+from edge.drivers.profiles import antenna_asks, named_profile
+from edge.drivers.readback import reported_antennas
 from edge.drivers.standing import Standing
 from edge.llrp.limits import PLUG_GRACE_US, REQUEST_TIMEOUT_S, STOP_TIMEOUT_S
 from edge.llrp.looking import LookAccount
 from edge.llrp.reads import to_reads
-from firmware_config.profile import KEEPALIVE_MAX_MS, KEEPALIVE_MIN_MS, ProfileError, Search, load_profile
+from edge.sllurp_process import code_of, end
+from firmware_config.profile import KEEPALIVE_MAX_MS, KEEPALIVE_MIN_MS, ProfileError, Search
 from firmware_config.vendors import FALLBACK_PROFILE
 from wire.messages import AntennaSettings, DeviceClock
 
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
     from edge.backoff import Pace
     from edge.drivers.port import Host, Sink
+    from firmware_config.profile import Profile
+    from firmware_config.render import AntennaAsk
     from wire.llrp.tag_report import TagReport
     from wire.messages import AntennaLook, DeviceHealth
     from wire.site import Device, Site
@@ -49,6 +54,8 @@ LLRP_PORT: Final = 5084
 CHILD_SILENCE_S: Final = 15.0
 """The process beats every second; connecting takes it five at most, a send to a reader that reads nothing as long."""
 
+NOT_READ_BACK: Final = "sllurp reads nothing back: the settings shown are those that were sent; driver: llrp does"
+
 _IMPINJ_SEARCH: Final = {Search.SINGLE: "1", Search.DUAL: "2", Search.DUAL_RESET: "6"}
 """ImpinjInventorySearchType, as sllurp wants it. Told only where the profile is an Impinj reader's."""
 
@@ -57,8 +64,8 @@ class MissingLibraryError(ValueError):
     """The optional library of a driver is not installed: a person must install it or choose another driver."""
 
 
-def build_sllurp(device: Device, site: Site, host: Host) -> SllurpDriver:
-    """Return the driver of an LLRP reader behind sllurp.
+def build_sllurp(device: Device, site: Site, host: Host, given: Profile | None = None) -> SllurpDriver:
+    """Return the driver of an LLRP reader behind sllurp. `given`: a profile by value.
 
     Raises:
         MissingLibraryError: sllurp is not installed.
@@ -69,10 +76,7 @@ def build_sllurp(device: Device, site: Site, host: Host) -> SllurpDriver:
             f"device {device.id}: driver 'sllurp' needs a library that is not installed: pip install lastunit[sllurp] "
             "(it is GPL-3.0-only), or say driver: llrp"
         )
-    try:
-        profile = load_profile(device.profile or FALLBACK_PROFILE)
-    except ProfileError as error:
-        raise ProfileError(f"device {device.id}: {error}") from error
+    profile = given or named_profile(device, FALLBACK_PROFILE)
     if not device.antennas:
         raise ProfileError(f"device {device.id}: antennas: an LLRP reader needs at least one")
     keepalive_ms = round(float(device.options.get("keepalive_s", profile.keepalive_ms / 1_000)) * 1_000)
@@ -86,7 +90,8 @@ def build_sllurp(device: Device, site: Site, host: Host) -> SllurpDriver:
         raise ProfileError(
             f"device {device.id}: address: {device.address!r}, expected host or host:port, port 1 to 65535"
         )
-    purposes = [profile.purpose_for(site.zone(antenna.zone).kind, device.purpose) for antenna in device.antennas]
+    asks = antenna_asks(device, site, profile)
+    purposes = [ask.purpose for ask in asks]
     intent = profile.intents[purposes[0]]
     powers = {
         antenna.port: profile.intents[purpose].power_dbm if antenna.power_dbm is None else antenna.power_dbm
@@ -114,11 +119,14 @@ def build_sllurp(device: Device, site: Site, host: Host) -> SllurpDriver:
         if len(set(purposes)) > 1
         else ""
     )
-    return SllurpDriver(device.id, settings, asked, host, mixed=mixed)
+    return SllurpDriver(device.id, settings, asked, host, mixed=mixed, chosen=(profile, asks))
 
 
 class SllurpDriver:
-    """One reader (implements `edge.drivers.port.Driver`). `mixed`: what its antennas ask for and cannot get, if so."""
+    """One reader (implements `edge.drivers.port.Driver`). `mixed`: what its antennas ask for and cannot get.
+
+    `chosen`: the profile, and what it asks of each antenna: for the report.
+    """
 
     def __init__(
         self,
@@ -128,6 +136,7 @@ class SllurpDriver:
         host: Host,
         *,
         mixed: str = "",
+        chosen: tuple[Profile, tuple[AntennaAsk, ...]] | None = None,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._device = device
@@ -135,6 +144,9 @@ class SllurpDriver:
         self._asked = asked
         self._host = host
         self._mixed = mixed
+        self._chosen = chosen
+        self._sent: Readback | None = None
+        self._readback: Readback | None = None
         self._command = tuple(command)
         self._ports: tuple[int, ...] = tuple(settings["ports"])
         self._sole_port = self._ports[0] if len(self._ports) == 1 else None
@@ -189,6 +201,10 @@ class SllurpDriver:
         quality = self._time.quality(self._host.wall_us())
         return DeviceClock(self._device, quality, round(self._time.shift_us() / 1_000))
 
+    def configuration(self) -> Readback | None:
+        """Return what was sent to the reader when it came up last."""
+        return self._readback
+
     # -- the task
 
     async def _supervise(self) -> None:
@@ -225,7 +241,7 @@ class SllurpDriver:
             await self._converse(child)
         finally:
             self._child = None
-            await _end(child)
+            await end(child)
             self._ended()
 
     async def _converse(self, child: asyncio.subprocess.Process) -> None:
@@ -245,7 +261,7 @@ class SllurpDriver:
             self._standing.enter("down", f"the sllurp process wrote a line of more than {lines.LINE_MAX_BYTES} bytes")
         else:
             if not over:
-                self._standing.enter("down", f"the sllurp process died ({await _code(child)})")
+                self._standing.enter("down", f"the sllurp process died ({await code_of(child)})")
 
     def _ended(self) -> None:
         """Settle the accounts of a session that is over."""
@@ -294,6 +310,7 @@ class SllurpDriver:
                 self._take_settings(line)
             case lines.Up():
                 self._up_s = self._host.monotonic_s()
+                self._readback = self._sent
                 self._standing.enter("up")
                 if self._mixed:
                     self._standing.tell(What.CONFIG_DIFFERS, self._mixed)
@@ -307,12 +324,14 @@ class SllurpDriver:
     def _take_settings(self, line: lines.Settings) -> None:
         self._inventories = True
         self._see(self._unplugged_us)
-        self._look.settings(
-            {
-                port: AntennaSettings(line.power_cdbm.get(port), line.mode, self._asked.session, self._asked.target)
-                for port in self._ports
-            }
-        )
+        sent = {
+            port: AntennaSettings(line.power_cdbm.get(port), line.mode, self._asked.session, self._asked.target)
+            for port in self._ports
+        }
+        self._look.settings(sent)
+        if self._chosen is not None:
+            problems = (NOT_READ_BACK, *((self._mixed,) if self._mixed else ()))
+            self._sent = Readback(self._chosen[0], reported_antennas(*self._chosen, sent), problems)
 
     def _take_tags(self, line: lines.Tags) -> None:
         try:
@@ -373,24 +392,3 @@ async def next_line(lines: asyncio.StreamReader) -> bytes:
     """Return a process's next line, empty at its end. Raises `TimeoutError` after `CHILD_SILENCE_S`."""
     async with asyncio.timeout(CHILD_SILENCE_S):
         return await lines.readline()
-
-
-async def _code(child: asyncio.subprocess.Process) -> str:
-    """Return how a process ended that closed its output, in words; it may still be about to."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await child.wait()
-    return "it closed its output" if child.returncode is None else f"exit code {child.returncode}"
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    """Close a process's input, give it a moment to end, kill it."""
-    if child.stdin is not None:
-        child.stdin.close()
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S / 2):
-            await child.wait()
-    except (TimeoutError, asyncio.CancelledError):
-        with suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()

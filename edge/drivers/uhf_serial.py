@@ -9,9 +9,11 @@ that is polled. Tags are never logged.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from edge.drivers.port import What
+from edge.drivers.port import Readback, What
+from edge.drivers.profiles import antenna_asks, configured, named_profile
+from edge.drivers.readback import reported_antennas
 from edge.drivers.standing import Standing
 from edge.llrp.reads import RSSI_UNKNOWN_CDBM
 from edge.look_ledger import LookLedger
@@ -22,8 +24,9 @@ from edge.uhf.families import FAMILIES
 from edge.uhf.limits import PORT_MAX
 from edge.uhf.plan import ModulePlan, PortAsk, UhfError
 from edge.uhf.session import ModuleSession
-from firmware_config.profile import ProfileError, Purpose, Search, load_profile
+from firmware_config.profile import Search
 from firmware_config.vendors import FALLBACK_PROFILE
+from wire.configuration import DeviceInventory
 from wire.messages import DeviceClock
 from wire.window import TagRead
 
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from edge.serial_line.line import SerialLine
     from edge.uhf.conversation import Family
     from edge.uhf.families import FamilyFacts
+    from firmware_config.profile import Profile
+    from firmware_config.render import AntennaAsk
     from wire.messages import AntennaLook, DeviceHealth
     from wire.site import Device, Site
 
@@ -44,18 +49,24 @@ OVERFLOW_PAUSE_S: Final = 1.0
 """As often as what was undecodable: each becomes a gap record."""
 
 
-def build_uhf_serial(device: Device, site: Site, host: Host) -> UhfSerialDriver:
-    """Return the driver of a module. Raises `UhfError` or `ProfileError` for settings that cannot be used."""
+def build_uhf_serial(device: Device, site: Site, host: Host, given: Profile | None = None) -> UhfSerialDriver:
+    """Return the driver of a module. Raises `UhfError` or `ProfileError` for settings that cannot be used.
+
+    `given`: a profile by value, in place of the one that the site file names.
+    """
     name = device.options.get("family")
     if name is None:
         raise UhfError(f"device {device.id}: family: which modules are these? one of {', '.join(sorted(FAMILIES))}")
     facts = FAMILIES[str(name)]
-    plan = plan_of(device, site, facts)
+    profile = given or named_profile(device, FALLBACK_PROFILE)
+    device = configured(device, site, profile)
+    plan = plan_of(device, site, facts, profile)
     baud = int(device.options.get("baud", facts.baud))
-    return UhfSerialDriver(device.id, LineSettings(device.address, baud), plan, facts.build, host)
+    asked = Asked(profile, antenna_asks(device, site, profile), str(name))
+    return UhfSerialDriver(device.id, LineSettings(device.address, baud), plan, facts.build, host, asked=asked)
 
 
-def plan_of(device: Device, site: Site, facts: FamilyFacts) -> ModulePlan:
+def plan_of(device: Device, site: Site, facts: FamilyFacts, profile: Profile) -> ModulePlan:
     """Return what the site wants of a module. Raises `UhfError` or `ProfileError`."""
     options, least_s, most_s = device.options, *facts.cycle_range_s
     cycle_s = float(options.get("keepalive_s", facts.cycle_s))
@@ -72,7 +83,7 @@ def plan_of(device: Device, site: Site, facts: FamilyFacts) -> ModulePlan:
     if ("on_s" in options) != ("off_s" in options):
         raise UhfError(f"device {device.id}: on_s and off_s: a duty cycle needs both")
     return ModulePlan(
-        ports=_port_asks(device, site),
+        ports=_port_asks(device, site, profile),
         cycle_s=cycle_s,
         region=region,
         on_s=float(options.get("on_s", 0.0)),
@@ -80,21 +91,23 @@ def plan_of(device: Device, site: Site, facts: FamilyFacts) -> ModulePlan:
     )
 
 
-def _port_asks(device: Device, site: Site) -> tuple[PortAsk, ...]:
+class Asked(NamedTuple):
+    """What is reported of a module beside what it answers. `family`: which protocol it speaks."""
+
+    profile: Profile
+    antennas: tuple[AntennaAsk, ...]
+    family: str
+
+
+def _port_asks(device: Device, site: Site, profile: Profile) -> tuple[PortAsk, ...]:
     """Return what each antenna is there for, as its profile says."""
-    try:
-        profile = load_profile(device.profile or FALLBACK_PROFILE)
-    except ProfileError as error:
-        raise ProfileError(f"device {device.id}: {error}") from error
     if not device.antennas:
         raise UhfError(f"device {device.id}: antennas: a UHF module needs at least one")
     asks = []
     for antenna in device.antennas:
         if not 1 <= antenna.port <= PORT_MAX:
             raise UhfError(f"device {device.id}: antennas: port {antenna.port}, expected 1 to {PORT_MAX}")
-        kind = site.zone(antenna.zone).kind
-        purpose = profile.purpose_for(kind) if device.purpose is None else Purpose(device.purpose.value)
-        intent = profile.intents[purpose]
+        intent = profile.intents[profile.purpose_for(site.zone(antenna.zone).kind, device.purpose)]
         power_dbm = intent.power_dbm if antenna.power_dbm is None else antenna.power_dbm
         power_cdbm = None if power_dbm is None else round(power_dbm * 100)
         single = intent.search is Search.SINGLE
@@ -112,6 +125,8 @@ class UhfSerialDriver:
         plan: ModulePlan,
         build: Callable[[ModulePlan, frozenset[int]], Family],
         host: Host,
+        *,
+        asked: Asked,
     ) -> None:
         self._device = device
         self._plan = plan
@@ -125,6 +140,9 @@ class UhfSerialDriver:
         self._session: ModuleSession | None = None
         self._line: SerialLine | None = None
         self._failing: set[int] = set()
+        self._asked = asked
+        self._verified: Readback | None = None
+        self._readback: Readback | None = None
         self._complaint = ("", 0.0)
         self._overflow = ""
         self._overflow_told_s = float("-inf")
@@ -154,6 +172,10 @@ class UhfSerialDriver:
     def clock(self) -> DeviceClock:
         """Return the host's own clock: it stamps the reads."""
         return DeviceClock(self._device, "synced", 0)
+
+    def configuration(self) -> Readback | None:
+        """Return what the module said that it does when it came up last."""
+        return self._readback
 
     def look_harder(self, seconds: float) -> bool:
         """Do not rest for so long from now on; False for a module that never rests."""
@@ -218,6 +240,7 @@ class UhfSerialDriver:
             case news.Looked():
                 self._ledger.credit(told.ports, told.for_s)
             case news.Works():
+                self._readback = self._verified
                 self._supervisor.worked()
             case news.Bad():
                 self._standing.count_bad(told.problem)
@@ -234,6 +257,9 @@ class UhfSerialDriver:
                 self._ledger.settings(told.by_port)
                 for problem in told.problems:
                     self._standing.tell(What.CONFIG_DIFFERS, problem)
+                antennas = reported_antennas(self._asked.profile, self._asked.antennas, told.by_port)
+                inventory = DeviceInventory(vendor=FAMILIES[self._asked.family].vendor, firmware=told.firmware)
+                self._verified = Readback(self._asked.profile, antennas, told.problems, (), inventory)
             case news.AntennaState():
                 self._take_antenna(told)
             case news.Temperature():

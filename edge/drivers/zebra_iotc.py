@@ -18,6 +18,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 
+from edge.drivers.profiles import named_profile
 from edge.iot.access import broker_of, topic_of
 from edge.iot.driver import JsonReader, SessionOver
 from edge.iot.events import Answer, Heartbeat, Overflow, Tag
@@ -26,6 +27,7 @@ from edge.iot.objects import objects_in
 from edge.iot.wishes import IotError, wishes_of
 from edge.iot.zebra import parse_event
 from edge.iot.zebra_mode import ONGOING, START, build_mode, differences, settings_in, shortcomings, unsayable
+from wire.configuration import DeviceInventory
 from wire.messages import AntennaSettings
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from edge.iot.broker import BrokerLink, Inbox
     from edge.iot.events import Event
     from edge.iot.wishes import Wish
+    from firmware_config.profile import Profile
     from wire.site import Device, Site
 
 _PROFILE: Final = "zebra-fx9600-stock"
@@ -44,9 +47,13 @@ INACTIVE_MAX: Final = 2
 """Heartbeats in a row with an inactive radio that end a session in which we started it."""
 
 
-def build_zebra_iotc(device: Device, site: Site, host: Host) -> ZebraMqtt:
-    """Return the driver of a Zebra reader. Raises `IotError` or `ProfileError` for settings that cannot be used."""
-    wishes = wishes_of(device, site, _PROFILE)
+def build_zebra_iotc(device: Device, site: Site, host: Host, given: Profile | None = None) -> ZebraMqtt:
+    """Return the driver of a Zebra reader. Raises `IotError` or `ProfileError` for settings that cannot be used.
+
+    `given`: a profile by value, in place of the one that the site file names.
+    """
+    profile = given or named_profile(device, _PROFILE)
+    wishes = wishes_of(device, site, profile)
     broker = broker_of(device, site, "username_file", "password_file")
     topics = (
         topic_of(device, "topic", "where the reader publishes its tag data"),
@@ -62,7 +69,7 @@ def build_zebra_iotc(device: Device, site: Site, host: Host) -> ZebraMqtt:
     if start and commands is None:
         raise IotError(f"device {device.id}: start: needs command_topic and response_topic")
     heartbeat_s = float(device.options.get("keepalive_s", ZEBRA_HEARTBEAT_S))
-    return ZebraMqtt(
+    reader = ZebraMqtt(
         device.id,
         wishes,
         host,
@@ -72,6 +79,8 @@ def build_zebra_iotc(device: Device, site: Site, host: Host) -> ZebraMqtt:
         start=start,
         heartbeat_s=heartbeat_s,
     )
+    reader.takes(profile)
+    return reader
 
 
 class ZebraMqtt(JsonReader):
@@ -129,12 +138,13 @@ class ZebraMqtt(JsonReader):
         """Let the inventory run, or find out how it would."""
         mode: Mapping[str, object] = {}
         problems: list[str] = []
+        differing: list[str] = []
         if self._start:
             asked = build_mode(self._wishes)
             await self._order("stop", {}, must=False)
             await self._order("set_mode", asked)
             mode = asked | await self._mode()
-            problems = unsayable(self._wishes) + differences(asked, mode)
+            problems, differing = unsayable(self._wishes), differences(asked, mode)
             started = await self._order("start", START, must=False)
             if not started.success and ONGOING not in started.text.lower():
                 raise SessionOver(f"start was denied: {started.text}")
@@ -142,10 +152,13 @@ class ZebraMqtt(JsonReader):
         elif self._commands is not None:
             mode = await self._mode()
             problems = shortcomings(mode, self._ports) if mode else []
-        for problem in problems:
+        for problem in problems + differing:
             self._taker.remark(problem, problem)
         unknown = {port: AntennaSettings() for port in self._ports}
-        self._taker.asked(settings_in(mode, self._ports) if mode else unknown)
+        settings = settings_in(mode, self._ports) if mode else unknown
+        self._taker.asked(settings)
+        zebra = DeviceInventory(vendor="Zebra")
+        self._found(self._wishes, settings, problems=problems, differences=differing, inventory=zebra, ours=self._start)
         self._has_set_up()
         if self._start:
             self._alive()  # it answered our start

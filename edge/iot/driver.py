@@ -15,19 +15,29 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edge.backoff import REFUSED, UNREACHABLE, Backoff
+from edge.drivers.port import Readback
+from edge.drivers.readback import reported_antenna
 from edge.drivers.standing import Standing
 from edge.iot.events import BadEvent
 from edge.iot.limits import STOP_TIMEOUT_S
 from edge.iot.taker import EventTaker
+from wire.messages import AntennaSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from edge.backoff import Pace
     from edge.drivers.port import Host, Sink
     from edge.iot.events import Event
     from edge.iot.objects import JsonObject, Split
+    from edge.iot.wishes import Wish
+    from firmware_config.profile import Profile
+    from wire.configuration import DeviceInventory
     from wire.messages import AntennaLook, DeviceClock, DeviceHealth
+
+
+NOT_OURS = "its inventory is started by somebody else (start: false): the profile is not put on the reader"
+"""Said of a reader that we only listen to."""
 
 
 class SessionOver(Exception):  # noqa: N818 - says what it is
@@ -48,6 +58,10 @@ class JsonReader:
         self._taker = EventTaker(device, ports, host, self._standing)
         self._backoff = Backoff(host.rng)
         self.is_set_up = False
+        self._profile: Profile | None = None
+        """What the reader shall be; None: nobody said."""
+        self._verified: Readback | None = None
+        self._readback: Readback | None = None
         self._up_s: float | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -86,6 +100,10 @@ class JsonReader:
     def clock(self) -> DeviceClock:
         """Return how far the reader's clock can be trusted, and the shift that its reads carry."""
         return self._taker.clock()
+
+    def configuration(self) -> Readback | None:
+        """Return what was read back from the reader when it came up last."""
+        return self._readback
 
     # -- the task
 
@@ -134,6 +152,10 @@ class JsonReader:
         self._standing.enter("down", f"our own mistake: {type(error).__name__}")
         return REFUSED
 
+    def takes(self, profile: Profile) -> None:
+        """Say which profile the wishes come from, before `start`."""
+        self._profile = profile
+
     # -- what a maker's driver has and uses
 
     async def _session(self) -> None:
@@ -144,6 +166,28 @@ class JsonReader:
         """Say that the reader does what it shall: signs of life count from now on."""
         self.is_set_up = True
 
+    def _found(
+        self,
+        wishes: Sequence[Wish],
+        settings: Mapping[int, AntennaSettings],
+        *,
+        problems: Sequence[str] = (),
+        differences: Sequence[str] = (),
+        inventory: DeviceInventory | None = None,
+        ours: bool = True,
+    ) -> None:
+        """Keep what was read back from the reader; it is told from its first sign of life on.
+
+        `ours`: we told it what to do.
+        """
+        silent = AntennaSettings()
+        antennas = tuple(
+            reported_antenna(wish.port, wish.purpose.value, wish.power_dbm, settings.get(wish.port, silent))
+            for wish in wishes
+        )
+        said = tuple(problems) if ours else (NOT_OURS, *problems)
+        self._verified = Readback(self._profile, antennas, said, tuple(differences), inventory, ours)
+
     def _alive(self, *, inventories: bool = True) -> None:
         """Say that the reader gave a sign of life; whether that also shows that its inventory went on till now."""
         if not self.is_set_up:
@@ -151,6 +195,7 @@ class JsonReader:
         now_s = self._host.monotonic_s()
         if self._up_s is None:
             self._up_s = now_s
+            self._readback = self._verified
             self._standing.enter("up")
         if inventories:
             self._taker.heard(now_s)

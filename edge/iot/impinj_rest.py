@@ -26,10 +26,13 @@ from edge.iot.limits import (
     STATUS_TRIES,
 )
 from edge.tls import tls_problem
+from wire.configuration import DeviceInventory
+from wire.limits import INVENTORY_MAX_CHARS
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from edge.iot.objects import JsonObject
     from edge.iot.wishes import Wish
@@ -100,6 +103,47 @@ class ImpinjRest:
     async def status(self) -> JsonObject:
         """Return the reader's status: `status`, `activePreset`, `mqttBrokerConnectionStatus`, ..."""
         return _object(await self._ask("GET", "/status"))
+
+    async def inventory(self) -> DeviceInventory:
+        """Return what the reader says that it is; empty where its interface is too old to say."""
+        system = _object(await self._ask("GET", "/system", may=(_NOT_FOUND,)))
+        image = _object(await self._ask("GET", "/system/image", may=(_NOT_FOUND,)))
+
+        def said(found: JsonObject, key: str) -> str:
+            return fields.text(found, key)[:INVENTORY_MAX_CHARS]
+
+        return DeviceInventory(
+            vendor=said(system, "manufacturer") or "Impinj",
+            model=said(system, "productModel"),
+            firmware=said(image, "primaryFirmware"),
+            serial=said(system, "serialNumber"),
+        )
+
+    async def inventory_if_told(self) -> DeviceInventory:
+        """Return the same, empty where our login may not ask: without it a reader works all the same."""
+        try:
+            return await self.inventory()
+        except SessionOver:
+            return DeviceInventory(vendor="Impinj")
+
+    async def upgrade_status(self) -> tuple[str, str]:
+        """Return how far an upgrade is (`ready`, `installing`, `successful`, `failed` ...), and its message."""
+        said = _object(await self._ask("GET", "/system/image/upgrade"))
+        return fields.text(said, "status").strip().lower(), fields.text(said, "message").strip()
+
+    async def send_image(self, image: Path, patience: httpx.Timeout) -> None:
+        """Send a file of firmware. Raises `OSError` for one that cannot be read."""
+        with image.open("rb") as file:
+            part = {"upgradeFile": (image.name, file, "application/octet-stream")}
+            try:
+                response = await self._client.post(f"{_API}/system/image/upgrade", files=part, timeout=patience)
+            except httpx.HTTPError as error:
+                raise SessionOver(f"the image was not sent: {unreachable(error)}") from error
+        check(response, response.content[:BODY_MAX_BYTES])
+
+    async def reboot(self) -> None:
+        """Let the reader restart."""
+        await self._ask("POST", "/system/reboot", {})
 
     async def preset(self, name: str) -> JsonObject | None:
         """Return a preset of the reader; None when it has none of this name."""

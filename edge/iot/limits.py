@@ -78,6 +78,22 @@ REMARK_S: Final = 600.0
 REMARKS_MAX: Final = 64
 """Different remarks that are remembered; there are fewer kinds than this, ports included."""
 
+# -- firmware
+UPGRADE_IMAGE_MAX_BYTES: Final = 512 * 1024 * KIB
+"""An R700's image has about 100 MiB; more is another file."""
+
+UPGRADE_UPLOAD_S: Final = 120.0
+"""For each piece of the upload, and for the answer to it: the reader writes the image before it answers."""
+
+UPGRADE_INSTALL_S: Final = 1_200.0
+"""Verifying and installing take a reader a few minutes."""
+
+UPGRADE_RESTART_S: Final = 600.0
+"""A restart takes an R700 about a minute; the first one with a new image longer."""
+
+UPGRADE_PAUSE_S: Final = 2.0
+"""Between two questions how far it is."""
+
 # -- what is answered
 PRESETS_TRIED_MAX: Final = 16
 """Presets of a reader that are looked at for its RF mode, one question each: the first one does."""

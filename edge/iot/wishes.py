@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from firmware_config.profile import Intent, ProfileError, Purpose, load_profile
+from firmware_config.profile import Intent, Purpose
 
 if TYPE_CHECKING:
+    from firmware_config.profile import Profile
     from wire.site import Device, Site
 
 
@@ -22,25 +23,21 @@ class Wish:
     port: int
     intent: Intent
     power_dbm: float | None
+    purpose: Purpose = Purpose.STOCK
 
 
-def wishes_of(device: Device, site: Site, fallback_profile: str) -> tuple[Wish, ...]:
+def wishes_of(device: Device, site: Site, profile: Profile) -> tuple[Wish, ...]:
     """Return what the antennas of a device shall do, in the site file's order.
 
     Raises:
         IotError: no antennas.
-        ProfileError: no such profile.
     """
     if not device.antennas:
         raise IotError(f"device {device.id}: antennas: a reader needs at least one")
-    try:
-        profile = load_profile(device.profile or fallback_profile)
-    except ProfileError as error:
-        raise ProfileError(f"device {device.id}: {error}") from error
     wishes = []
     for antenna in device.antennas:
-        purpose = Purpose(device.purpose.value) if device.purpose else profile.purpose_for(site.zone(antenna.zone).kind)
+        purpose = profile.purpose_for(site.zone(antenna.zone).kind, device.purpose)
         intent = profile.intents[purpose]
         power_dbm = intent.power_dbm if antenna.power_dbm is None else antenna.power_dbm
-        wishes.append(Wish(antenna.port, intent, power_dbm))
+        wishes.append(Wish(antenna.port, intent, power_dbm, purpose))
     return tuple(wishes)

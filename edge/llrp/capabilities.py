@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge.llrp.limits import GPI_PORTS_MAX
+from firmware_config.inventory import model_name
+from firmware_config.region import region_of_standard
 from firmware_config.render import Mode, ReaderFacts
 from firmware_config.vendors import IMPINJ
+from wire.configuration import DeviceInventory
+from wire.limits import INVENTORY_MAX_CHARS
 
 if TYPE_CHECKING:
     from wire.llrp.message import Message, Parameter
@@ -33,6 +37,13 @@ class Capabilities:
     gpi_ports: int
     select_filters: int = 0
     """Filters that one query may send before it; 0: none, or it does not say."""
+    max_specs: int = 1
+    """AISpecs in one ROSpec."""
+
+    def inventory(self) -> DeviceInventory:
+        """Return what the reader says that it is. LLRP has no serial number."""
+        vendor, model = model_name(self.facts.vendor, self.model)
+        return DeviceInventory(vendor=vendor, model=model, firmware=self.firmware[:INVENTORY_MAX_CHARS])
 
     @property
     def is_impinj(self) -> bool:
@@ -44,7 +55,8 @@ def read_capabilities(response: Message) -> Capabilities:
     """Return a reader's capabilities. Raises `MissingParameter` (a `DecodeError`) when it left out what it must say."""
     device = response.one("GeneralDeviceCapabilities")
     llrp = response.one("LLRPCapabilities")
-    band = response.one("RegulatoryCapabilities").one("UHFBandCapabilities")
+    law = response.one("RegulatoryCapabilities")
+    band = law.one("UHFBandCapabilities")
     vendor = device.number("DeviceManufacturerName")
     gpio = device.first("GPIOCapabilities")
     gen2 = response.first("C1G2LLRPCapabilities")
@@ -66,6 +78,7 @@ def read_capabilities(response: Message) -> Capabilities:
         if frequencies.number("Hopping")
         else (),
         fixed_channels=len(fixed.numbers("Frequency")) if fixed is not None else 0,
+        region=region_of_standard(law.number("CommunicationsStandard"), min(_channels_khz(frequencies), default=None)),
     )
     return Capabilities(
         facts=facts,
@@ -75,9 +88,16 @@ def read_capabilities(response: Message) -> Capabilities:
         can_hold_reports=bool(llrp.number("SupportsEventAndReportHolding")),
         warns_of_buffer=bool(llrp.number("CanReportBufferFillWarning")),
         max_rospecs=llrp.number("MaxNumROSpecs"),
+        max_specs=llrp.number("MaxNumSpecsPerROSpec"),
         gpi_ports=min(gpio.number("NumGPIs"), GPI_PORTS_MAX) if gpio is not None else 0,
         select_filters=gen2.number("MaxNumSelectFiltersPerQuery") if gen2 is not None else 0,
     )
+
+
+def _channels_khz(frequencies: Parameter) -> list[int]:
+    """Return all channels that the reader names."""
+    tables = (*frequencies.all("FrequencyHopTable"), *frequencies.all("FixedFrequencyTable"))
+    return [frequency for table in tables for frequency in table.numbers("Frequency")]
 
 
 def _mode(entry: Parameter, vendor: int) -> Mode:

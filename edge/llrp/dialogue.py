@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from edge.drivers.port import What
+from edge.drivers.readback import reported_antennas
 from edge.llrp.air_filter import masks_for
 from edge.llrp.capabilities import Capabilities, read_capabilities
 from edge.llrp.events import AntennaState, ReaderEvent, Settings
@@ -97,10 +98,12 @@ class Dialogue:
         """What our messages say that they are."""
         self.running = False
         """Our ROSpec was started, and no end was told."""
+        self._schedule = wishes.schedule
         self._told_of_starts = wishes.schedule.by_command
         self._input_high: bool | None = None
         self._wishes = wishes
         self._problems: tuple[str, ...] = ()
+        self._profile: Profile | None = None
         self._profile_for = profile_for
         self._asks = asks
         self._keepalive_ms = keepalive_ms
@@ -150,22 +153,22 @@ class Dialogue:
 
     def _ask_input(self, message_id: int) -> Message | None:
         """Ask for the input's level, where it decides: one that has it already gives no edge to wait for."""
-        if not self._wishes.schedule.follows_level:
+        if not self._schedule.follows_level:
             return None
         wanted = GetReaderConfigRequestedData.GPIPortCurrentState
-        port = self._wishes.schedule.gpi_port
+        port = self._schedule.gpi_port
         return message(
             "GET_READER_CONFIG", message_id, AntennaID=_ALL, RequestedData=wanted, GPIPortNum=port, GPOPortNum=_ALL
         )
 
     def _inputs(self, answer: Message) -> Accepted:
         for state in answer.all("GPIPortCurrentState"):
-            if state.number("GPIPortNum") == self._wishes.schedule.gpi_port:
+            if state.number("GPIPortNum") == self._schedule.gpi_port:
                 self._input_high = _LEVELS.get(state.number("State"))
         return _NOTHING_MORE
 
     def _start(self, message_id: int) -> Message | None:
-        schedule = self._wishes.schedule
+        schedule = self._schedule
         level_is_there = schedule.follows_level and self._input_high is schedule.gpi_high and not self.running
         if not schedule.by_command and not level_is_there:
             return None
@@ -184,7 +187,7 @@ class Dialogue:
     @property
     def by_command(self) -> bool:
         """Whether our ROSpec runs from START_ROSPEC on and ends only by a misfortune."""
-        return self._wishes.schedule.by_command
+        return self._schedule.by_command
 
     def releases_held(self, state: State) -> bool:
         """Return whether, after `state` was answered, the reader must be told to let go of what it held back.
@@ -200,29 +203,35 @@ class Dialogue:
     def _learn(self, answer: Message) -> Accepted:
         try:
             self.able = able = read_capabilities(answer)
-            profile = self._profile_for(able.facts.vendor)
+            self._profile = profile = self._profile_for(able.facts.vendor)
             self.plan = render(profile, self._asks, able.facts)
-            self._wishes.schedule.check(able.gpi_ports)
+            self._schedule.check(able.gpi_ports)
         except (DecodeError, ProfileError) as error:
             return Accepted(Signal.IMPOSSIBLE, str(error))
         masks, problem = masks_for(self._wishes.air, self._wishes.prefixes, able.select_filters)
-        self._problems = (*self.plan.problems, *([problem] if problem else []))
-        self._rospec = rospec(self.plan, profile.report_every_tags, able, self._wishes.schedule, masks)
+        dwells_ms = [antenna.dwell_ms for antenna in self.plan.antennas]
+        self._schedule, unset = self._schedule.with_turns(dwells_ms, able.max_specs)
+        self._told_of_starts = self._schedule.by_command
+        self._problems = (*self.plan.problems, *(one for one in (problem, unset) if one))
+        self._rospec = rospec(self.plan, profile.report_every_tags, able, self._schedule, masks)
         return Accepted(Signal.ANSWERED_IMPINJ if able.is_impinj else Signal.ANSWERED)
 
     def _verify(self, answer: Message) -> Accepted:
         assert self.able is not None
         assert self.plan is not None
         assert self._rospec is not None
+        assert self._profile is not None
         found = next((spec for spec in answer.all("ROSpec") if spec.number("ROSpecID") == ROSPEC_ID), None)
         if found is None:
             return Accepted(Signal.IMPOSSIBLE, "the reader accepted our ROSpec and does not have it")
         events: list[Event] = []
-        differs = differences(self._rospec, found)
+        differs = tuple(differences(self._rospec, found))
         if differs:
             events.append(ReaderEvent(What.CONFIG_DIFFERS, detail="; ".join(differs)[:DETAIL_MAX_CHARS]))
         by_port = settings_found(found, self.plan, self.able)
-        events.append(Settings(by_port, self._problems, f"{self.able.model}, firmware {self.able.firmware}"))
+        antennas = reported_antennas(self._profile, self._asks, by_port)
+        inventory = self.able.inventory()
+        events.append(Settings(by_port, self._problems, differs, self._profile, antennas, inventory))
         return Accepted(events=tuple(events))
 
 

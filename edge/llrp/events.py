@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.drivers.port import What
+    from firmware_config.profile import Profile
+    from wire.configuration import DeviceInventory, ReportedAntenna
     from wire.llrp.tag_report import TagReport
     from wire.messages import AntennaSettings
 
@@ -60,7 +62,10 @@ class Settings:
 
     by_port: Mapping[int, AntennaSettings]
     problems: tuple[str, ...]
-    model: str
+    differences: tuple[str, ...]
+    profile: Profile
+    antennas: tuple[ReportedAntenna, ...]
+    inventory: DeviceInventory
 
 
 @dataclass(frozen=True, slots=True)

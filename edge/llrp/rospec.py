@@ -2,10 +2,10 @@
 
 Theory of operation. One ROSpec does everything. When it starts and stops is its schedule (`edge.llrp.schedule`; nothing
 said: when told, and never). It holds one AISpec that names all ports: the reader takes them in turn for as long as it
-runs, so each port looks for its share of the time. Every port has its own antenna configuration, because purposes
-differ by port, and the same filters (`edge.llrp.air_filter`). Reports come after each N tags, since LLRP 1.0.1 knows no
-interval; the reader's own event messages are asked for, one by one, and its inputs are switched on: most readers sleep
-over them else.
+runs, so each port looks for its share of the time; where the profile says how long a turn is, one AISpec for each port.
+Every port has its own antenna configuration, because purposes differ by port, and the same filters
+(`edge.llrp.air_filter`). Reports come after each N tags, since LLRP 1.0.1 knows no interval; the reader's own event
+messages are asked for, one by one, and its inputs are switched on: most readers sleep over them else.
 
 What was asked is then read back. Readers round and normalise, so fields where we left the choice to the reader are not
 compared, and what a reader adds does not count. The settings that we announce to the gateway are those found, not
@@ -109,25 +109,32 @@ def rospec(
     masks: Sequence[Mask] = (),
 ) -> Parameter:
     """Return the ROSpec for a plan; `masks`: those of the tags that are to be read, none: all."""
-    inventory = param(
-        "InventoryParameterSpec",
-        *(_antenna(antenna, plan, able, masks) for antenna in plan.antennas),
-        InventoryParameterSpecID=1,
-        ProtocolID=AirProtocols.EPCGlobalClass1Gen2,
-    )
+    ports = [antenna.port for antenna in plan.antennas]
+    antennas = [_antenna(antenna, plan, able, masks) for antenna in plan.antennas]
+    turns = [slice(i, i + 1) for i in range(len(ports))] if schedule.turn_ms else [slice(None)]
     return param(
         "ROSpec",
         schedule.boundary(),
-        param(
-            "AISpec",
-            param("AISpecStopTrigger", AISpecStopTriggerType=AISpecStopTriggerType.Null, DurationTrigger=0),
-            inventory,
-            AntennaIDs=tuple(antenna.port for antenna in plan.antennas),
-        ),
+        *(_aispec(i, antennas[turn], ports[turn], schedule.turn_ms) for i, turn in enumerate(turns, 1)),
         _report(report_every_tags, able),
         ROSpecID=ROSPEC_ID,
         Priority=0,
         CurrentState=ROSpecState.Disabled,
+    )
+
+
+def _aispec(number: int, antennas: Sequence[Parameter], ports: Sequence[int], turn_ms: int) -> Parameter:
+    kind = AISpecStopTriggerType.Duration if turn_ms else AISpecStopTriggerType.Null
+    return param(
+        "AISpec",
+        param("AISpecStopTrigger", AISpecStopTriggerType=kind, DurationTrigger=turn_ms),
+        param(
+            "InventoryParameterSpec",
+            *antennas,
+            InventoryParameterSpecID=number,
+            ProtocolID=AirProtocols.EPCGlobalClass1Gen2,
+        ),
+        AntennaIDs=tuple(ports),
     )
 
 

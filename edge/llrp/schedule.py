@@ -15,12 +15,17 @@ The reader keeps the time itself, so a slow network or a busy edge stretches not
 end; only what lies between counts as looked at. The other way, AISpecs that end after a while and another spec to
 rest in, does not exist: LLRP has no spec that does nothing, and a survey of the band transmits on some readers.
 
+With `turn_ms` (the profile's `dwell_ms`) each antenna has an AISpec of its own that ends after its turn. The ROSpec
+then ends with the last one and starts again at once (start trigger Immediate); LLRP 1.0.1 has no other loop. All turns
+are as long as each other, so that each port still looks for its share of the time. It does not go together with a duty
+cycle or an input, whose ROSpec would end with the first round.
+
 An input that has its level already when we come gives no edge to wait for: then the ROSpec is started by command.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from firmware_config.profile import ProfileError
@@ -28,6 +33,8 @@ from wire.llrp.message import Parameter, param
 from wire.llrp.tables.enumerations import ROSpecStartTriggerType, ROSpecStopTriggerType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wire.site import Device
 
 CYCLE_MIN_MS: Final = 100
@@ -43,6 +50,7 @@ class Schedule:
         gpi_port: inventory by this input, counted from 1.
         gpi_high: the level that lets it inventory.
         gpi_for_ms: how long after the input got its level; 0: for as long as it has it.
+        turn_ms: how long each antenna has its turn; 0: as the reader likes.
     """
 
     on_ms: int = 0
@@ -50,11 +58,12 @@ class Schedule:
     gpi_port: int = 0
     gpi_high: bool = True
     gpi_for_ms: int = 0
+    turn_ms: int = 0
 
     @property
     def by_command(self) -> bool:
         """Whether START_ROSPEC starts it and nothing ends it."""
-        return not self.on_ms and not self.gpi_port
+        return not self.on_ms and not self.gpi_port and not self.turn_ms
 
     @property
     def follows_level(self) -> bool:
@@ -72,7 +81,7 @@ class Schedule:
             return param("ROSpecStartTrigger", period, ROSpecStartTriggerType=kinds.Periodic)
         if self.gpi_port:
             return param("ROSpecStartTrigger", self._edge(self.gpi_high), ROSpecStartTriggerType=kinds.GPI)
-        return param("ROSpecStartTrigger", ROSpecStartTriggerType=kinds.Null)
+        return param("ROSpecStartTrigger", ROSpecStartTriggerType=kinds.Immediate if self.turn_ms else kinds.Null)
 
     def _stop(self) -> Parameter:
         kinds = ROSpecStopTriggerType
@@ -87,6 +96,25 @@ class Schedule:
 
     def _edge(self, high: bool) -> Parameter:
         return param("GPITriggerValue", GPIPortNum=self.gpi_port, GPIEvent=high, Timeout=0)
+
+    def with_turns(self, dwells_ms: Sequence[int], most_specs: int) -> tuple[Schedule, str]:
+        """Return the schedule of a reader whose antennas shall dwell for so long each, and what could not be done.
+
+        `most_specs`: AISpecs that one ROSpec of this reader may have.
+        """
+        asked = sorted(set(dwells_ms))
+        if asked in ([], [0]):
+            return self, ""
+        why = ""
+        if len(asked) > 1:
+            why = "a reader's turns are all of one length"
+        elif not self.by_command:
+            why = "it does not go with a duty cycle or an input"
+        elif len(dwells_ms) > most_specs:
+            why = f"the reader has room for {most_specs} turns"
+        if why:
+            return self, f"dwell_ms: {', '.join(map(str, asked))} asked for, and none is set: {why}"
+        return replace(self, turn_ms=asked[0]), ""
 
     def check(self, inputs: int) -> None:
         """Raise `ProfileError` for a reader with too few inputs."""

@@ -123,7 +123,8 @@ class Chafon:
             if not info.checks_antenna:
                 yield from self._ask(wire.CHECK_ANTENNA, b"\x01", needed=False)
             yield from self._ask_temperature()
-        self.news.append(Settings({ask.port: self._settings(ask, powers[ask.port]) for ask in asks}, tuple(problems)))
+        settings = {ask.port: self._settings(ask, powers[ask.port]) for ask in asks}
+        self.news.append(Settings(settings, tuple(problems), info.firmware))
         return asks
 
     def _settings(self, ask: PortAsk, power_cdbm: int) -> AntennaSettings:

@@ -98,6 +98,8 @@ class ReaderInfo(NamedTuple):
     power_dbm: int
     scan_time: int
     checks_antenna: bool
+    firmware: str = ""
+    """Main and sub version."""
 
 
 def command(address: int, code: int, data: bytes = b"") -> bytes:
@@ -121,6 +123,7 @@ def info_of(data: bytes) -> ReaderInfo:
         power_dbm=data[6],
         scan_time=data[7],
         checks_antenna=len(data) > 11 and data[11] == 1,
+        firmware=f"{data[0]}.{data[1]}",
     )
 
 

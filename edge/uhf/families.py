@@ -27,9 +27,13 @@ class FamilyFacts(NamedTuple):
     regions: frozenset[str]
     needs_region: bool
     """It transmits nothing before it is told where it is."""
+    vendor: str
+    """Whose modules these are, in words."""
 
 
 FAMILIES: Final[Mapping[str, FamilyFacts]] = {
-    "thingmagic": FamilyFacts(thingmagic.ThingMagic, 115_200, 1.0, (0.2, 10.0), frozenset(thingmagic.REGIONS), True),
-    "chafon": FamilyFacts(chafon.Chafon, 57_600, 0.3, (0.3, 10.0), frozenset(chafon.REGIONS), False),
+    "thingmagic": FamilyFacts(
+        thingmagic.ThingMagic, 115_200, 1.0, (0.2, 10.0), frozenset(thingmagic.REGIONS), True, "ThingMagic"
+    ),
+    "chafon": FamilyFacts(chafon.Chafon, 57_600, 0.3, (0.3, 10.0), frozenset(chafon.REGIONS), False, "Chafon"),
 }

@@ -41,6 +41,8 @@ class Settings(NamedTuple):
 
     by_port: Mapping[int, AntennaSettings]
     problems: tuple[str, ...]
+    firmware: str = ""
+    """What the module says of its own; empty: it was not asked."""
 
 
 class AntennaState(NamedTuple):

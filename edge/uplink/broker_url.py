@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from edge.errors import ConfigError
 from edge.limits import SECRET_FILE_MAX_BYTES
+from wire.default_logins import is_well_known
+from wire.this_machine import is_this_machine
 
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
@@ -72,6 +74,31 @@ def parse_broker_url(text: str) -> BrokerUrl:
     if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
         raise ConfigError(f"broker {text!r}: {expected}")
     return BrokerUrl(parts.hostname, _PORTS[parts.scheme] if port is None else port, parts.scheme == "mqtts")
+
+
+def check_not_open(broker: BrokerUrl, credentials: Credentials) -> str:
+    """Refuse a broker that lets anybody in, and passwords that everybody knows; return what to warn of, or nothing.
+
+    This machine's own broker may be open: whoever reaches it is on the machine already. Raises `ConfigError`.
+    """
+    login = credentials.login()
+    if login is not None and login[1] is not None and is_well_known(login[1], login[0]):
+        raise ConfigError(
+            f"secret file {credentials.password_file}: this password stands in manuals and examples, and is tried "
+            "first; make one that nobody knows: `openssl rand -base64 32` (or --insecure-dev on a developer's machine)"
+        )
+    shows = broker.tls and credentials.cert_file is not None
+    if shows:
+        return ""
+    if is_this_machine(broker.host):
+        return "" if login is not None else "the broker takes whoever is on this machine"
+    if login is None:
+        raise ConfigError(
+            f"broker {broker}: another machine, and we have neither a certificate nor a login there: a broker that "
+            "takes us takes anybody. Enrol this box (`lastunit enroll`, docs/identity.md) and give --identity, or "
+            "--username-file and --password-file (or --insecure-dev on a developer's own network)"
+        )
+    return "" if broker.tls else "the password travels in the clear: use mqtts://"
 
 
 def read_secret(path: Path) -> str:

@@ -23,6 +23,8 @@ class MemoryBroker:
         self.up = True
         self.data: deque[tuple[str, str, bytes]] = deque()
         self.states: dict[tuple[str, str], EdgeState] = {}
+        self.reported: dict[tuple[str, str], bytes] = {}
+        self._desired: dict[tuple[str, str], bytes] = {}
         self.dropped = 0
         self.refuse_data = False
         self._bytes = 0
@@ -65,6 +67,17 @@ class MemoryBroker:
         uplink = self._uplinks.get((site, edge))
         if uplink is not None:
             uplink.deliver_command(command)
+
+    def desire(self, site: str, edge: str, payload: bytes) -> None:
+        """Say what the devices of an edge should be; kept for an edge that connects later."""
+        self._desired[site, edge] = payload
+        uplink = self._uplinks.get((site, edge))
+        if uplink is not None:
+            uplink.deliver_desired(payload)
+
+    def desired_of(self, name: tuple[str, str]) -> bytes | None:
+        """Return what was said last of an edge's devices."""
+        return self._desired.get(name)
 
     def crash(self) -> None:
         """Cut every edge without a goodbye, publish their wills, and be away until `restart`."""
@@ -141,6 +154,18 @@ class MemoryUplink:
         self.figures.confirmed += 1
         return True
 
+    def publish_reported(self, payload: bytes) -> bool:
+        """Publish what the devices are, retained."""
+        if not self._take(len(payload)):
+            return False
+        self._broker.reported[self.name] = payload
+        self.figures.confirmed += 1
+        return True
+
+    def deliver_desired(self, payload: bytes) -> None:
+        """Hand what is desired to the listener, soon."""
+        self._soon(lambda listener: listener.on_desired(payload))
+
     def deliver_ack(self, ack: Ack) -> None:
         """Hand an answer to the listener, soon."""
         self._soon(lambda listener: listener.on_ack(ack))
@@ -173,6 +198,9 @@ class MemoryUplink:
             self.figures.connects += 1
             if self._listener is not None:
                 self._listener.on_connected()
+            retained = self._broker.desired_of(self.name)
+            if retained is not None:
+                self.deliver_desired(retained)
             await self._cut.wait()
             await asyncio.sleep(self._retry_s)
 

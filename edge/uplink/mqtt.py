@@ -8,10 +8,10 @@ version that worked. Paho runs its network loop in a thread of its own; all that
 by `call_soon_threadsafe`, with the client it came from, so that a late word of an old connection is not taken for one
 of the new.
 
-A connection is reported when the broker accepted the CONNECT *and* both subscriptions: data without acks would only
-circle. MQTT 5 is asked for first (`mqtt5_probe`), because it alone says that a publish was refused; where it is not
-supported we go on with 3.1.1. There an access rule that denies a publish is invisible, so look at the acks. Nothing is
-kept at the broker (clean start): what it would keep for us, the gateway's next Ack says better.
+A connection is reported when the broker accepted the CONNECT *and* the subscriptions to `ack` and `cmd`: data without
+acks would only circle. MQTT 5 is asked for first (`mqtt5_probe`), because it alone says that a publish was refused;
+where it is not supported we go on with 3.1.1. There an access rule that denies a publish is invisible, so look at the
+acks. Nothing is kept at the broker (clean start): what it would keep for us, the gateway's next Ack says better.
 
 How long it waits after a failure or a loss stands in `edge.uplink.pause`.
 """
@@ -39,10 +39,13 @@ from edge.limits import (
 )
 from edge.outage import Outage
 from edge.uplink.broker_url import BrokerUrl, Credentials
+from edge.uplink.certificate import OwnCertificate
+from edge.uplink.connection import Connection
 from edge.uplink.mqtt5_probe import speaks_mqtt5
 from edge.uplink.pause import UplinkPause
 from edge.uplink.port import UplinkFigures, UplinkListener
 from wire.errors import MessageError
+from wire.limits import CONFIG_MAX_BYTES
 from wire.messages import EdgeState, decode_ack, decode_command, encode_json
 from wire.topics import Leaf, edge_topic
 
@@ -50,27 +53,12 @@ if TYPE_CHECKING:
     import ssl
 
 _QOS: Final = 1
+_NEEDED: Final = 2
+"""Subscriptions without which a connection is of no use: `ack` and `cmd`. Without `config/desired` data still flow."""
 _TCP_S: Final = 5.0
 """Name look-up apart, how long a TCP (and TLS) handshake may take; a stop waits for no more than this."""
 _LEAVE_S: Final = 2.0
 """How long a polite goodbye may take before the socket is shut."""
-
-
-class _Connection:
-    """One paho client and what it holds; used on the event loop's thread."""
-
-    def __init__(self, client: paho.Client, loop: asyncio.AbstractEventLoop) -> None:
-        self.client = client
-        self.held: dict[int, int] = {}
-        self.all_confirmed = asyncio.Event()
-        self.ready: asyncio.Future[None] = loop.create_future()
-        self.closed: asyncio.Future[str] = loop.create_future()
-        self.reason = ""
-
-    def end(self, reason: str) -> None:
-        """The connection is gone; the first reason given is the one that counts."""
-        if not self.closed.done():
-            self.closed.set_result(self.reason or reason)
 
 
 class MqttUplink:
@@ -93,6 +81,8 @@ class MqttUplink:
         self._state = edge_topic(site, edge, Leaf.STATE)
         self._ack = edge_topic(site, edge, Leaf.ACK)
         self._cmd = edge_topic(site, edge, Leaf.CMD)
+        self._desired = edge_topic(site, edge, Leaf.CONFIG_DESIRED)
+        self._reported = edge_topic(site, edge, Leaf.CONFIG_REPORTED)
         self._pause = UplinkPause(host.rng)
         self._unopened: Exception | None = None
         """Why the last attempt opened no connection at all."""
@@ -102,10 +92,11 @@ class MqttUplink:
         self._refusals = Outage(self._log, "publish")
         credentials = credentials or Credentials()
         self._login = credentials.login()
-        self._tls: ssl.SSLContext | None = credentials.tls_context() if broker.tls else None
+        self._certificate = OwnCertificate(credentials, tls=broker.tls)
+        self.figures.certificate_not_after_us = self._certificate.not_after_us
         self.protocol: MQTTProtocolVersion | None = None
         """Settled by the first answer of the broker, for as long as this uplink lives."""
-        self._now: _Connection | None = None
+        self._now: Connection | None = None
         self._connected = False
         self._accepted = False
         self._flaps = 0
@@ -156,6 +147,10 @@ class MqttUplink:
     def publish_state(self, state: EdgeState) -> bool:
         """Publish the retained state with QoS 1."""
         return self._publish(self._state, encode_json(state), retain=True)
+
+    def publish_reported(self, payload: bytes) -> bool:
+        """Publish what the devices are, retained, with QoS 1."""
+        return self._publish(self._reported, payload, retain=True)
 
     # -- one connection after another
 
@@ -208,7 +203,7 @@ class MqttUplink:
             return
         if self.protocol is None:
             return
-        connection = self._now = _Connection(self._client(self.protocol), asyncio.get_running_loop())
+        connection = self._now = Connection(self._client(self.protocol), asyncio.get_running_loop())
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             reason = await self._attempt(connection, stopping)
@@ -237,17 +232,23 @@ class MqttUplink:
             await asyncio.gather(answer, stopping, return_exceptions=True)
 
     async def _settle_protocol(self) -> MQTTProtocolVersion:
-        if await speaks_mqtt5(self.broker.host, self.broker.port, self._tls, _TCP_S):
+        if await speaks_mqtt5(self.broker.host, self.broker.port, self._tls(), _TCP_S):
             return MQTTProtocolVersion.MQTTv5
         self._log.info("uplink_falls_back", protocol="3.1.1", because="the broker does not speak MQTT 5")
         return MQTTProtocolVersion.MQTTv311
+
+    def _tls(self) -> "ssl.SSLContext | None":
+        """Return the TLS of the next connection, with our certificate as it is now. Raises `ConfigError`."""
+        context = self._certificate.context()
+        self.figures.certificate_not_after_us = self._certificate.not_after_us
+        return context
 
     def _failed(self, reason: str) -> None:
         self.figures.connect_failures += 1
         if not self._stopping.is_set():
             self._outage.broke(reason)
 
-    async def _attempt(self, connection: _Connection, stopping: asyncio.Task[Any]) -> str:
+    async def _attempt(self, connection: Connection, stopping: asyncio.Task[Any]) -> str:
         """Return why the connection ended."""
         client = connection.client
         # No MQTT 5 properties: nothing that we want differs from what none means. 3.1.1 has said "clean" by then.
@@ -270,10 +271,16 @@ class MqttUplink:
         self._refusals = Outage(self._log, "publish")  # said once for each connection
         if self._listener is not None:
             self._listener.on_connected()
-        await asyncio.wait({connection.closed, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return connection.closed.result() if connection.closed.done() else "stopped"
+        replaced = asyncio.create_task(self._certificate.replaced())
+        try:
+            await asyncio.wait({connection.closed, stopping, replaced}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            replaced.cancel()
+        if connection.closed.done():
+            return connection.closed.result()
+        return "stopped" if stopping.done() else "our certificate was renewed"
 
-    async def _leave(self, connection: _Connection) -> None:
+    async def _leave(self, connection: Connection) -> None:
         """End the client's thread, politely first, by the socket's end when nobody answers."""
         client = connection.client
         client.disconnect()
@@ -304,8 +311,9 @@ class MqttUplink:
         client.will_set(self._state, self._will, qos=_QOS, retain=True)
         if self._login is not None:
             client.username_pw_set(*self._login)
-        if self._tls is not None:
-            client.tls_set_context(self._tls)
+        tls = self._tls()
+        if tls is not None:
+            client.tls_set_context(tls)
         client.on_connect = self._from_thread(self._on_connect)
         client.on_subscribe = self._from_thread(self._on_subscribe)
         client.on_disconnect = self._from_thread(self._on_disconnect)
@@ -328,28 +336,29 @@ class MqttUplink:
         if connection is not None and connection.client is client:
             handle(connection, *args)
 
-    def _on_connect(self, connection: _Connection, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+    def _on_connect(self, connection: Connection, _flags: Any, code: ReasonCode, _properties: Any) -> None:
         if code.is_failure:
             connection.reason = str(code)
             connection.end(str(code))
             return
-        error, _ = connection.client.subscribe([(self._ack, _QOS), (self._cmd, _QOS)])
+        error, _ = connection.client.subscribe([(topic, _QOS) for topic in (self._ack, self._cmd, self._desired)])
         if error is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             connection.end(f"subscribe: {error.name}")
 
-    @staticmethod
-    def _on_subscribe(connection: _Connection, _mid: int, codes: list[ReasonCode], _properties: Any) -> None:
-        refused = [str(code) for code in codes if code.is_failure]
+    def _on_subscribe(self, connection: Connection, _mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+        refused = [str(code) for code in codes[:_NEEDED] if code.is_failure]
+        if any(code.is_failure for code in codes[_NEEDED:]):
+            self._log.warning("uplink_takes_no_configuration", topic=self._desired, reason=str(codes[_NEEDED]))
         if refused:
             connection.end(f"the broker refused to subscribe us to our answers: {', '.join(refused)}")
         elif not connection.ready.done():
             connection.ready.set_result(None)
 
     @staticmethod
-    def _on_disconnect(connection: _Connection, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+    def _on_disconnect(connection: Connection, _flags: Any, code: ReasonCode, _properties: Any) -> None:
         connection.end(str(code))
 
-    def _on_publish(self, connection: _Connection, mid: int, code: ReasonCode, _properties: Any) -> None:
+    def _on_publish(self, connection: Connection, mid: int, code: ReasonCode, _properties: Any) -> None:
         connection.held.pop(mid, None)
         if not connection.held:
             connection.all_confirmed.set()
@@ -361,7 +370,7 @@ class MqttUplink:
         if self._listener is not None and self._connected:
             self._listener.on_room()
 
-    def _on_message(self, _connection: _Connection, message: paho.MQTTMessage) -> None:
+    def _on_message(self, _connection: Connection, message: paho.MQTTMessage) -> None:
         if self._listener is None:
             return
         try:
@@ -371,6 +380,9 @@ class MqttUplink:
             elif message.topic == self._cmd:
                 command = decode_command(_bounded(message.payload, COMMAND_MAX_BYTES))
                 self._listener.on_command(command)
+            elif message.topic == self._desired:
+                # One that is too long is cut, and its reader says that it is.
+                self._listener.on_desired(bytes(message.payload[: CONFIG_MAX_BYTES + 1]))
         except MessageError as error:
             self.figures.undecodable += 1
             self._log.warning("uplink_undecodable", topic=message.topic, reason=str(error)[:200])

@@ -26,6 +26,8 @@ class UplinkFigures:
     """Messages that the client itself did not take: not connected, or its queue was full."""
     undecodable: int = 0
     """Answers and commands that could not be read."""
+    certificate_not_after_us: int | None = None
+    """When our certificate at the broker ends, UTC microseconds; None without one. No count."""
 
 
 class UplinkListener(Protocol):
@@ -42,6 +44,9 @@ class UplinkListener(Protocol):
 
     def on_command(self, command: Command) -> None:
         """The gateway asks for something."""
+
+    def on_desired(self, payload: bytes) -> None:
+        """What the devices of this edge should be: what the gateway wrote, as it came; retained, so also old news."""
 
     def on_room(self) -> None:
         """`held_bytes` fell: there is room for more."""
@@ -73,3 +78,6 @@ class Uplink(Protocol):
 
     def publish_state(self, state: EdgeState) -> bool:
         """Publish the retained state; False when it was not taken."""
+
+    def publish_reported(self, payload: bytes) -> bool:
+        """Publish what the devices are, retained; False when it was not taken."""

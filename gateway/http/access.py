@@ -5,8 +5,9 @@ is none) in the request's state. A route declares what it needs by `Depends(requ
 decorator `public`. Two things stand behind the declaration, so that one forgotten line opens nothing: `closed` runs
 before every FastAPI route and refuses one without a declaration, and `seal` does the same to plain routes.
 
-`requires` checks in this order: is there a caller (401), has its key asked too often (429), has it the scope (403), and
-is every site that the path or the query names one of its own (403). A site in a body is the handler's to check, by
+Checked in this order: is there a caller (401), has its key asked too often (429; below `/v1/` the gate counts, before
+any route is looked for, so that who asks too much costs little), has it the scope (403), and is every site that the
+path or the query names one of its own (403). A site in a body is the handler's to check, by
 `check_site`; lists leave out what `Caller.sees` refuses.
 """
 
@@ -148,19 +149,26 @@ def count(scope: Scope, caller: Caller) -> float:
     return wait_s
 
 
+def too_often(scope: Scope, caller: Caller) -> Problem | None:
+    """Count a request: return None, or its refusal, 429 `rate-limited` with Retry-After."""
+    wait_s = count(scope, caller)
+    if wait_s <= 0:
+        return None
+    allowed = f"{caller.rate_per_s:g} a second, {caller.burst} at once"
+    headers = {"Retry-After": str(max(1, -int(-wait_s // 1)))}
+    detail = f"key {caller.key_id} may ask {allowed}"
+    return Problem(problem.RATE_LIMITED, detail, {"expected": allowed}, headers=headers)
+
+
 def check_rate(request: Request, caller: Caller) -> None:
     """Count a request, or refuse it.
 
     Raises:
         RefusedError: 429 `rate-limited` with Retry-After.
     """
-    wait_s = count(request.scope, caller)
-    if wait_s <= 0:
-        return
-    allowed = f"{caller.rate_per_s:g} a second, {caller.burst} at once"
-    headers = {"Retry-After": str(max(1, -int(-wait_s // 1)))}
-    detail = f"key {caller.key_id} may ask {allowed}"
-    raise RefusedError(Problem(problem.RATE_LIMITED, detail, {"expected": allowed}, headers=headers))
+    refused = too_often(request.scope, caller)
+    if refused is not None:
+        raise RefusedError(refused)
 
 
 def still_may(request: Request) -> Callable[[], bool]:

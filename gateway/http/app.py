@@ -19,9 +19,11 @@ from gateway.http import (
     desk_routes,
     digital_link_routes,
     docs_routes,
+    enrol_routes,
     feed_routes,
     figure_routes,
     find_routes,
+    fleet_routes,
     hot_reservations,
     openapi,
     operations_routes,
@@ -71,7 +73,9 @@ TAGS = [
         "name": "trade",
         "description": "Sales, returns, receipts, shipments, counts, adjustments; the story of an item.",
     },
+    {"name": "devices", "description": "How readers and scanners are configured, and how that is changed."},
     {"name": "screens", "description": "Devices in a store, paired by a code."},
+    {"name": "enrolment", "description": "Certificates of edge boxes, for a one-time code."},
     {"name": "accuracy", "description": "How right the figures are, and where they differ from book and counts."},
     {"name": "operations", "description": "How the gateway and the edge boxes are."},
 ]
@@ -129,6 +133,14 @@ def _of_orders(services: Services) -> Iterator[APIRouter]:
         yield sourcing_routes.routes(services.quotes)
 
 
+def _of_machines(services: Services) -> Iterator[APIRouter]:
+    """Yield the routes of machines in stores: who may come in."""
+    if services.pairing is not None:
+        yield pair_routes.routes(services.pairing, services.access)
+    if services.enrolment is not None:
+        yield enrol_routes.routes(services.enrolment)
+
+
 def _of_services(services: Services, queries: Queries, clock: Callable[[], int]) -> Iterator[APIRouter]:
     """Yield the routes of the parts that are there."""
     if services.trade is not None:
@@ -145,10 +157,11 @@ def _of_services(services: Services, queries: Queries, clock: Callable[[], int])
         yield feed_routes.routes(queries, services.feeds)
     if services.refill is not None:
         yield replenishment_routes.routes(services.refill, queries)
-    if services.pairing is not None:
-        yield pair_routes.routes(services.pairing, services.access)
+    yield from _of_machines(services)
     if services.finder is not None:
         yield find_routes.routes(services.finder, queries)
+    if services.fleet is not None and services.fleet_board is not None:
+        yield fleet_routes.routes(services.fleet, services.fleet_board)
     if services.figures is not None:
         yield figure_routes.routes(Figures(services.figures, clock), queries, clock)
 

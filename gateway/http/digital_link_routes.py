@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from hashlib import blake2b
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
@@ -29,6 +28,7 @@ from gateway.geo import Location
 from gateway.http import answer, examples, problem
 from gateway.http.access import REFUSAL, Caller, caller_or_none, check_rate, may_see_items, public
 from gateway.http.availability_routes import location_parameter
+from gateway.http.client_address import LOCAL_PROXIES, Networks, address_of
 from gateway.http.digital_link_page import problem_page, product_page
 from gateway.http.digital_link_rows import LinkItem, ProductLink, Shopper, product_link, validator
 from gateway.http.gate import shown_by
@@ -75,9 +75,7 @@ PERMISSIONS: Final = "camera=(), geolocation=(self), microphone=()"
 QUALIFIERS: Final = re.compile(r"(?:/22/[^/]*)?(?:/10/[^/]*)?(?:/21/.*)?|/235/.*", re.DOTALL)
 """What may follow a GTIN (GS1 Digital Link: URI Syntax): variant, lot and serial, or a third party's serial."""
 
-LOCAL_PROXIES: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
-Networks = Sequence[IPv4Network | IPv6Network]
 
 
 def wanted(accept: str, offers: Sequence[str] = OFFERS) -> str:
@@ -93,35 +91,6 @@ def wanted(accept: str, offers: Sequence[str] = OFFERS) -> str:
         return next((ranges[name] for name in names if name in ranges), 0.0)
 
     return max(offers, key=liking)
-
-
-def address_of(scope: Scope, proxies: Networks = LOCAL_PROXIES) -> str:
-    """Return whose requests are counted together: an IPv4 address, or the /64 of an IPv6 one (RFC 6177).
-
-    Behind a proxy of ours the last address in X-Forwarded-For counts: that one the proxy wrote itself.
-    """
-    client = scope.get("client")
-    came = str(client[0]) if client else ""
-    forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    if forwarded and _is_in(came, proxies):
-        came = forwarded[-1].decode("latin-1").rpartition(",")[2].strip()
-    try:
-        address = ip_address(came.partition("%")[0])
-    except ValueError:
-        return ""  # whoever has no address shares one bucket
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ip_network((int(address) >> 64 << 64, 64)))
-    return str(address)
-
-
-def _is_in(text: str, networks: Networks) -> bool:
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    return any(address in network for network in networks)
 
 
 def raw_path_of(scope: Scope) -> str:

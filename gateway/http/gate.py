@@ -15,8 +15,12 @@ with the header `X-Lastunit-Screen: 1`, which no page from elsewhere can send wi
 the browser says that it is our own page. It never gives more than a screen may do, whatever key it holds. A browser
 that has both cookies shows the session's, unless that header chooses the screen's.
 
-The gate refuses nothing by itself once there are keys, except paths below `/v1/`, where nothing is public: it leaves
-the caller, or the reason why there is none, to the route (`gateway.http.access`).
+The gate refuses nothing by itself once there are keys, except paths below `/v1/`, where nothing is public, and where it
+counts the request, too: it leaves the caller, or the reason why there is none, to the route (`gateway.http.access`).
+
+Wrong keys are counted by address: whoever shows more than a few is told to wait. Nobody guesses 256 random bits; this
+keeps the work and the counters small, and makes the attempt visible (`keys_guessed_too_often`). A key that is good, or
+was, is never refused for what others at its address try: the shops of a chain may share one.
 """
 
 from collections.abc import Callable
@@ -26,7 +30,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http import problem
-from gateway.http.access import CALLER, KEEPER, LOCAL, REFUSAL, Caller, no_key
+from gateway.http.access import CALLER, KEEPER, LOCAL, REFUSAL, Caller, no_key, too_often
+from gateway.http.client_address import address_of
 from gateway.http.loopback import refusal as loopback_refusal
 from gateway.http.own_page import is_surely_own_page
 from gateway.http.problem import Problem
@@ -46,6 +51,14 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 ALWAYS_KEYED: Final = "/v1/"
 LET_IN_MAX: Final = 10_000
 """As many as there may be keys (`gateway.keys.store.KEYS_MAX`); above it all are forgotten and found again."""
+
+
+WRONG_PER_S: Final = 1.0
+WRONG_BURST: Final = 60
+"""Wrong keys of one address: a tablet with a mistyped key, or a script that was not told of a new one, stays below."""
+
+ADDRESSES_MAX: Final = 10_000
+"""Addresses that showed wrong keys, some 200 bytes each; above it the longest unused is forgotten."""
 
 
 class Shown(NamedTuple):
@@ -115,6 +128,7 @@ class Access:
     def __init__(self, ring: KeyRing, now_s: Callable[[], float], limiter: Limiter | None = None) -> None:
         self.ring = ring
         self.limiter = limiter or Limiter()
+        self.wrong = Limiter(ADDRESSES_MAX)
         self.refused = 0
         self.screens: set[str] = set()
         """Keys that asked as store screens since somebody wrote them down and cleared this; at most all there are."""
@@ -147,27 +161,39 @@ class Access:
         del self._let_in[shown]
         return None
 
-    async def admit(self, shown: Shown | None) -> Caller | Problem | None:
-        """Return who shows this key, or what is wrong with it; None when there are no keys at all."""
+    async def admit(self, shown: Shown | None, address: str | None = None) -> Caller | Problem | None:
+        """Return who shows this key, or what is wrong with it; None when there are no keys at all.
+
+        `address` is whose wrong keys are counted together (`gateway.http.client_address`); None: counted before.
+        """
         try:
-            found = await self._caller(shown)
+            found = await self._caller(shown, address)
             keys_exist = self.ring.keys_exist
         except RingStaleError:
             detail = "the keys cannot be read from the database"
             return Problem(problem.UNAVAILABLE, detail, headers={"Retry-After": "2"})
         return found if keys_exist else None
 
-    async def _caller(self, shown: Shown | None) -> Caller | Problem:
+    def _unknown(self, detail: str, address: str | None) -> Problem:
+        """Return the refusal of what is no key of ours, and count it."""
+        self.refused += 1
+        wait_s = 0.0 if address is None else self.wrong.take(address, WRONG_PER_S, WRONG_BURST, self._now_s())
+        if wait_s <= 0:
+            return no_key(detail, sent=True)
+        allowed = f"{WRONG_BURST} wrong keys, and {WRONG_PER_S:g} a second from then on"
+        headers = {"Retry-After": str(max(1, -int(-wait_s // 1)))}
+        told = f"too many wrong keys came from this address; {detail}"
+        return Problem(problem.TOO_MANY_REQUESTS, told, {"expected": allowed}, headers=headers)
+
+    async def _caller(self, shown: Shown | None, address: str | None) -> Caller | Problem:
         if shown is None:
             return no_key("no key was sent")
         token = parse_token(shown.text)
         if token is None:
-            self.refused += 1
-            return no_key("what was sent is no key: lu_, 12 characters, _, 43 characters", sent=True)
+            return self._unknown("what was sent is no key: lu_, 12 characters, _, 43 characters", address)
         found = await self.ring.find(token)
         if found is None:
-            self.refused += 1
-            return no_key(f"key {token.id} is not known here", sent=True)
+            return self._unknown(f"key {token.id} is not known here", address)
         key, standing = found
         if standing is not Standing.LIVE:
             self.refused += 1
@@ -186,6 +212,7 @@ class Access:
         """Return what was refused and what failed."""
         return {
             "keys_refused": self.refused,
+            "keys_guessed_too_often": self.wrong.refused,
             "keys_rate_limited": self.limiter.refused,
             "keys_read_errors": self.ring.errors,
         }
@@ -215,7 +242,7 @@ class Gate:
         shown = shown_by(scope)
         if self._access is not None:
             state[KEEPER] = self._access
-            who = self._access.remembered(shown) or await self._access.admit(shown)
+            who = self._access.remembered(shown) or await self._access.admit(shown, address_of(scope))
             if who is not None:
                 if shown is not None and shown.by_screen and isinstance(who, Caller):
                     self._access.screens.add(who.key_id)
@@ -229,11 +256,12 @@ class Gate:
     def _keyed(scope: Scope, who: Caller | Problem, shown: Shown | None) -> Problem | None:
         if isinstance(who, Caller) and shown is not None and shown.by_cookie and scope["method"] not in SAFE_METHODS:
             who = _writing(scope, shown) or who
+        keyed = scope["path"].startswith(ALWAYS_KEYED)
         if isinstance(who, Caller):
             scope["state"][CALLER] = who
-            return None
+            return too_often(scope, who) if keyed else None
         scope["state"][REFUSAL] = who
-        return who if scope["path"].startswith(ALWAYS_KEYED) else None
+        return who if keyed else None
 
 
 def _writing(scope: Scope, shown: Shown) -> Problem | None:

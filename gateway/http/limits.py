@@ -46,6 +46,19 @@ POLL_WAIT_MAX_S: Final = 30.0
 HEAD_MAX_BYTES: Final = 32 * 1024
 """Request line and headers. The parser has no bound of its own: a client could send headers for ever."""
 
+HEAD_S: Final = 20.0
+"""From connecting, or the first byte after an answer, to the end of the head. Who sends a byte now and then holds one
+of the connections (CWE-400, "Slowloris"); a phone at the edge of a cell needs seconds."""
+
+BODY_S: Final = 120.0
+"""From the head to the end of the body: the largest, 4 MB, over a line of 300 kbit/s."""
+
+SLOW_CHECK_S: Final = 5.0
+"""How often a connection is looked at for the two above: one timer for each, and none for each request."""
+
+UNREAD_MS: Final = 30_000
+"""A client that takes nothing of an answer for so long is cut by the kernel (RFC 5482, TCP_USER_TIMEOUT)."""
+
 CONNECTIONS_MAX: Final = 1_024
 """The usual soft limit of open files for a process; above it accept() fails for everybody."""
 

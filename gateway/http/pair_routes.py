@@ -17,7 +17,7 @@ from starlette.responses import Response
 from gateway.http import answer, pair_rows, problem
 from gateway.http.access import Caller, caller_or_none, check_site, public, requires
 from gateway.http.body import body_of, request_body
-from gateway.http.digital_link_routes import address_of
+from gateway.http.client_address import address_of
 from gateway.http.gate import SCREEN_COOKIE, Access, shown_by
 from gateway.http.openapi import Responses, described
 from gateway.http.own_page import is_encrypted, is_own_page

@@ -81,7 +81,7 @@ TOO_MANY_REQUESTS: Final = Kind(
     "too-many-requests",
     429,
     "Too many requests from this address",
-    "Wait for the seconds in Retry-After. `expected` says what an address may ask without a key.",
+    "Wait for the seconds in Retry-After. `expected` says what an address may ask without a key, or with a wrong one.",
 )
 LOOPBACK_ONLY: Final = Kind(
     "loopback-only",
@@ -167,7 +167,8 @@ KEY_MISSING: Final = Kind(
     "idempotency-key-missing",
     400,
     "An Idempotency-Key is needed",
-    "Send the header `Idempotency-Key` with a new UUID for each reservation, and the same one with each repeat.",
+    "Send the header `Idempotency-Key` with a new UUID for each reservation or roll-out, and the same one with each "
+    "repeat.",
 )
 UNKNOWN_RESERVATION: Final = Kind(
     "unknown-reservation",
@@ -209,7 +210,7 @@ KEY_REUSED: Final = Kind(
     "idempotency-key-reused",
     422,
     "The Idempotency-Key was used for something else",
-    "Send another reservation under a key of its own. The same one may be sent again as it was.",
+    "Send another reservation or roll-out under a key of its own. The same one may be sent again as it was.",
 )
 SITE_NEEDED: Final = Kind(
     "site-needed",
@@ -329,6 +330,19 @@ NOT_PAIRED: Final = Kind(
 TOO_MANY_CODES: Final = Kind(
     "too-many-codes", 409, "There are as many open codes as there may be", "Use one of them, or wait until one expires."
 )
+ENROL_REFUSED: Final = Kind(
+    "enrol-refused",
+    403,
+    "This does not enrol",
+    "Check the code, or make another (`lastunit ca code`): one is good for a quarter of an hour and for one box. A "
+    "certificate is renewed by its own key, while it is good.",
+)
+NO_AUTHORITY: Final = Kind(
+    "no-authority",
+    503,
+    "This gateway issues no certificates",
+    "Set `ca_dir` in its configuration to a directory of `lastunit ca init` whose issuing authority is not over.",
+)
 NO_KEYS: Final = Kind(
     "no-keys",
     409,
@@ -337,6 +351,24 @@ NO_KEYS: Final = Kind(
 )
 UNKNOWN_SCREEN: Final = Kind(
     "unknown-screen", 404, "No such store screen", "`GET /v1/screens` lists those of the key's sites."
+)
+UNKNOWN_ROLLOUT: Final = Kind(
+    "unknown-rollout", 404, "No such roll-out", "`GET /v1/fleet/rollouts` lists those of the key's sites."
+)
+ROLLOUT_IMPOSSIBLE: Final = Kind(
+    "rollout-impossible",
+    409,
+    "There is nobody to begin with",
+    "Nothing was asked of any device. `detail` says why: name other devices, or wait until one of them is up.",
+)
+TOO_MANY_ROLLOUTS: Final = Kind(
+    "too-many-rollouts", 409, "There are as many roll-outs as there may be", "Wait until one is over, or stop it."
+)
+PROFILE_UNUSABLE: Final = Kind(
+    "profile-unusable",
+    422,
+    "This profile cannot be used",
+    "`detail` names what is wrong with it. `lastunit firmware validate FILE` says the same before it is sent.",
 )
 OTHER: Final = Kind("http", 400, "The request was refused", "See `detail`.")
 
@@ -403,9 +435,15 @@ KINDS: Final = (
     RESERVATION_UNUSABLE,
     PAIRING_REFUSED,
     NOT_PAIRED,
+    ENROL_REFUSED,
+    NO_AUTHORITY,
     TOO_MANY_CODES,
     NO_KEYS,
     UNKNOWN_SCREEN,
+    UNKNOWN_ROLLOUT,
+    ROLLOUT_IMPOSSIBLE,
+    TOO_MANY_ROLLOUTS,
+    PROFILE_UNUSABLE,
     OTHER,
 )
 

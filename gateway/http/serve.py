@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from http import HTTPStatus
 from typing import Any, Final
 
 import uvicorn
@@ -16,9 +17,18 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.http.change_stream import ABORT
-from gateway.http.limits import CONNECTIONS_MAX, HEAD_MAX_BYTES, SHUTDOWN_ABORT_S
+from gateway.http.limits import (
+    BODY_S,
+    CONNECTIONS_MAX,
+    HEAD_MAX_BYTES,
+    HEAD_S,
+    SHUTDOWN_ABORT_S,
+    SLOW_CHECK_S,
+    UNREAD_MS,
+)
 from gateway.http.loopback import is_loopback
 from gateway.http.problem import CONTENT_TYPE, OTHER, Problem
+from gateway.http.security_headers import EVERY_ANSWER
 
 BACKLOG: Final = 256
 """Connections that the kernel holds while the loop is busy with a fold."""
@@ -71,21 +81,48 @@ class StartFailedError(RuntimeError):
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with bounds on what a client sends before its request is complete, and a way to cut it."""
+    """uvicorn's protocol with bounds on what a client sends, how long it takes for it, and a way to cut it."""
 
     _head_bytes = 0
     _in_head = True
+    _looking: asyncio.TimerHandle | None = None
+    _since_s: float | None = None
+    """Since when the rest of a request is waited for; None while there is none to come."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > CONNECTIONS_MAX:
             transport.abort()
+            return
+        _bound_unread(transport)
+        self._since_s = self.loop.time()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        self._looking = self.loop.call_later(SLOW_CHECK_S, self._look)
+
+    def _look(self) -> None:
+        """Cut a client that is too slow with its request."""
+        waited_s = 0.0 if self._since_s is None else self.loop.time() - self._since_s
+        if waited_s <= (HEAD_S if self._in_head else BODY_S):
+            self._look_again()
+        elif self._in_head and (self.cycle is None or self.cycle.response_complete):
+            self._refuse(408, f"The head was not complete within {HEAD_S:g} s")
+        else:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Feed the head in what room is left for it: the parser itself would collect a header without an end for ever.
 
         A body may come in the same chunk; it is no part of the head, and bounded by who reads it.
         """
+        if self._since_s is None and self._in_head:
+            self._since_s = self.loop.time()
         while data and self._in_head and not self.transport.is_closing():
             room = HEAD_MAX_BYTES - self._head_bytes
             if not room:
@@ -102,25 +139,41 @@ class _Protocol(HttpToolsProtocol):
         self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._since_s = False, self.loop.time()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._since_s = True, 0, None
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as a problem too."""
+        self._refuse(400, f"{msg.rstrip('.')}; the head may have up to {HEAD_MAX_BYTES} bytes")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer before there is a request, and close."""
         if self.transport.is_closing():
             return
-        body = Problem(OTHER, f"{msg.rstrip('.')}; the head may have up to {HEAD_MAX_BYTES} bytes").encode()
-        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\n"
-        self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        body = Problem(OTHER, detail, status=status).encode()
+        headers = {"content-type": CONTENT_TYPE, "content-length": str(len(body)), "connection": "close"} | EVERY_ANSWER
+        lines = [
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+            *(f"{name}: {text}" for name, text in headers.items()),
+        ]
+        self.transport.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         self.transport.close()
 
     def shutdown(self) -> None:
         super().shutdown()
         self.loop.call_later(SHUTDOWN_ABORT_S, self.transport.abort)
+
+
+def _bound_unread(transport: asyncio.Transport) -> None:
+    """Have the kernel end a connection whose answer nobody takes; no thread or timer of ours waits for it."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+    sock = transport.get_extra_info("socket")
+    if option is not None and sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, option, UNREAD_MS)
 
 
 class _Server(uvicorn.Server):

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from gateway.enrol.desk import Enrolment
 from gateway.feeds.reader import Feeds
 from gateway.finder import Finder
+from gateway.fleet.board import FleetBoard
+from gateway.fleet.desk import FleetDesk
 from gateway.holds.desk import Holds
 from gateway.holds.orders import HeldOrders
 from gateway.http.alarm_routes import AlarmService
@@ -47,5 +50,8 @@ class Services:
     feeds: Feeds | None = None
     refill: RefillBoard | None = None
     pairing: Pairing | None = None
+    enrolment: Enrolment | None = None
     requests: Requests | None = None
     figures: Reader | None = None
+    fleet: FleetDesk | None = None
+    fleet_board: FleetBoard | None = None

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from gateway.http import answer, problem
 from gateway.http.access import caller_or_none, check_scope, no_key, public
 from gateway.http.body import body_of
+from gateway.http.client_address import address_of
 from gateway.http.gate import COOKIE, Access, Shown
 from gateway.http.own_page import is_encrypted, is_own_page
 from gateway.http.problem import Problem, RefusedError
@@ -72,7 +73,8 @@ def install(app: FastAPI, access: Access | None) -> None:
     async def begin(request: Request) -> Response:
         _check_origin(request)
         body = await body_of(request, SessionBody, BODY_MAX_BYTES)
-        found = None if access is None else await access.admit(Shown(body.key.strip(), by_cookie=True))
+        given = Shown(body.key.strip(), by_cookie=True)
+        found = None if access is None else await access.admit(given, address_of(request.scope))
         if found is None:
             raise RefusedError(no_key("there are no keys here: this machine may ask without"))
         if isinstance(found, Problem):

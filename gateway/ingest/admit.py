@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.ingest.arrival import Arrival, Cleared, Message, State, Stray
+from gateway.ingest.arrival import Arrival, Cleared, Message, Reported, State, Stray
 from gateway.ingest.births import EdgeName
 from gateway.ingest.watermark import Append, Decision, Duplicate, Hole, Offer, Reject, UnfillableGap, Watermark
 from gateway.ingest.watermark import resend_from as open_hole
@@ -23,9 +23,11 @@ from gateway.limits import (
     TOPIC_KEPT_MAX_CHARS,
 )
 from gateway.storage import input_log
+from gateway.storage.fleet import fleet_reported
 from gateway.storage.input_log import Kind, NewEntry
 from gateway.storage.schema import edge_state, gap, quarantine, stream
 from gateway.storage.statement import insert_into, storable, upsert_into
+from wire.configuration import ReportedConfig
 from wire.frame import Header
 from wire.messages import Ack, EdgeState, Rejected, encode_json
 from wire.topics import Leaf, edge_topic
@@ -51,6 +53,7 @@ class Admitted:
 
     acks: list[tuple[str, Ack]] = field(default_factory=list)
     states: list[EdgeState] = field(default_factory=list)
+    reports: list[ReportedConfig] = field(default_factory=list)
     sites: set[str] = field(default_factory=set)
     appended: int = 0
     duplicates: int = 0
@@ -120,6 +123,7 @@ class _Rows:
         self.quarantine: list[dict[str, Any]] = []
         self.gaps: list[dict[str, Any]] = []
         self.states: dict[tuple[str, str], dict[str, Any]] = {}
+        self.reports: dict[tuple[str, str], dict[str, Any]] = {}
 
     def note(self, message: Message, decision: Decision, done: Admitted) -> None:
         match decision:
@@ -151,8 +155,22 @@ class _Rows:
             case State():
                 self._state(arrival)
                 done.states.append(arrival.state)
+            case Reported():
+                self._reported(arrival)
+                done.reports.append(arrival.reported)
             case Message() | Cleared():
                 pass
+
+    def _reported(self, arrival: Reported) -> None:
+        said = arrival.reported
+        self.reports[said.site, said.edge] = {
+            "site": said.site,
+            "edge": said.edge,
+            "version": said.version,
+            "hash": said.hash,
+            "body": arrival.delivery.payload,
+            "received_us": arrival.delivery.received_us,
+        }
 
     def _state(self, arrival: State) -> None:
         state = arrival.state
@@ -282,6 +300,9 @@ async def _write(connection: AsyncConnection, rows: _Rows, done: Admitted) -> No
     if rows.states:
         states = [rows.states[key] for key in sorted(rows.states)]
         await connection.execute(upsert_into(connection, edge_state), states)
+    if rows.reports:
+        reports = [rows.reports[key] for key in sorted(rows.reports)]
+        await connection.execute(upsert_into(connection, fleet_reported), reports)
 
 
 async def prune_quarantine(connection: AsyncConnection, max_rows: int = QUARANTINE_MAX_ROWS) -> int:

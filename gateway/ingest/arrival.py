@@ -1,4 +1,4 @@
-"""What a delivery is, before any state is looked at: a durable message, an edge's state, or nothing of ours.
+"""What a delivery is, before any state is looked at: a durable message, an edge's state, its report, nothing of ours.
 
 Pure. Whatever bytes come in, one of the values below comes out; nothing is raised.
 """
@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from gateway.ingest.port import Delivery
 from gateway.limits import STATE_MAX_BYTES
+from wire.configuration import ReportedConfig, check_config_identity, decode_reported
 from wire.errors import IdentityError, LimitError, MessageError, WireError
 from wire.frame import Format, Frame, Header, decode_frame, trusted_body
 from wire.limits import CLOCK_SKEW_MAX_US
@@ -58,6 +59,14 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """An edge's retained report of how its devices are configured."""
+
+    delivery: Delivery
+    reported: ReportedConfig
+
+
+@dataclass(frozen=True, slots=True)
 class Cleared:
     """A retained message was deleted: nothing to do."""
 
@@ -75,7 +84,7 @@ class Stray:
     edge: str | None = None
 
 
-Arrival: TypeAlias = Message | State | Cleared | Stray
+Arrival: TypeAlias = Message | State | Reported | Cleared | Stray
 
 
 def inspect(delivery: Delivery, sites: Collection[str]) -> Arrival:
@@ -88,11 +97,20 @@ def inspect(delivery: Delivery, sites: Collection[str]) -> Arrival:
         return Stray(delivery, LEAF, f"topic {delivery.topic!r}: not one that edges write")
     if topic.site not in sites:
         return Stray(delivery, UNKNOWN_SITE, f"site {topic.site!r}: no site file names it", edge=topic.edge)
-    if topic.leaf is Leaf.DATA:
-        return _message(delivery, topic)
-    if topic.leaf is Leaf.STATE:
-        return _state(delivery, topic)
-    return Stray(delivery, LEAF, f"leaf {topic.leaf.value!r}: nothing here reads it", topic.site, topic.edge)
+    return _of_edge(delivery, topic)
+
+
+def _of_edge(delivery: Delivery, topic: EdgeTopic) -> Arrival:
+    match topic.leaf:
+        case Leaf.DATA:
+            return _message(delivery, topic)
+        case Leaf.STATE:
+            return _state(delivery, topic)
+        case Leaf.CONFIG_REPORTED:
+            return _reported(delivery, topic)
+        case _:
+            reason = f"leaf {topic.leaf.value!r}: nothing here reads it"
+    return Stray(delivery, LEAF, reason, topic.site, topic.edge)
 
 
 def _message(delivery: Delivery, topic: EdgeTopic) -> Arrival:
@@ -159,3 +177,14 @@ def _state(delivery: Delivery, topic: EdgeTopic) -> Arrival:
     except WireError as error:
         return Stray(delivery, error.code, str(error), topic.site, topic.edge)
     return State(delivery, state)
+
+
+def _reported(delivery: Delivery, topic: EdgeTopic) -> Arrival:
+    if not delivery.payload:
+        return Cleared(delivery)
+    try:
+        reported = decode_reported(delivery.payload)
+        check_config_identity(reported, topic.site, topic.edge)
+    except WireError as error:
+        return Stray(delivery, error.code, str(error), topic.site, topic.edge)
+    return Reported(delivery, reported)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from gateway.clock import Clock
 from gateway.ingest.admit import Admitted, admit, prune_quarantine
-from gateway.ingest.arrival import Arrival, Message, State, Stray, inspect
+from gateway.ingest.arrival import Arrival, Message, Reported, State, Stray, inspect
 from gateway.ingest.births import Births, EdgeName
 from gateway.ingest.port import Delivery, Source
 from gateway.limits import (
@@ -29,6 +29,7 @@ from gateway.limits import (
 )
 from gateway.steps import Step, pass_by
 from gateway.storage.engine import Database
+from wire.configuration import ReportedConfig
 from wire.messages import Ack, EdgeState, Rebirth, encode_json
 from wire.topics import Leaf, edge_topic
 
@@ -50,6 +51,7 @@ class IngestFigures:
     strays: int = 0
     gaps: int = 0
     states: int = 0
+    reports: int = 0
     acks: int = 0
     commit_failures: int = 0
     unstorable: int = 0
@@ -61,6 +63,7 @@ class IngestFigures:
         """Count one commit."""
         self.commits += 1
         self.states += len(done.states)
+        self.reports += len(done.reports)
         for name in ("appended", "duplicates", "holes", "rejected", "strays", "gaps"):
             setattr(self, name, getattr(self, name) + getattr(done, name))
 
@@ -68,7 +71,8 @@ class IngestFigures:
 class Ingest:
     """Runs one source into the database.
 
-    `wake` is called with a site after its log grew, `heard` with what an edge said of itself; both come back at once.
+    `wake` is called with a site after its log grew, `heard` with what an edge said of itself, `reported` with how
+    its devices are configured; all come back at once.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Ingest:
         *,
         wake: Callable[[str], None] = lambda _site: None,
         heard: Callable[[EdgeState], None] = lambda _state: None,
+        reported: Callable[[ReportedConfig], None] = lambda _reported: None,
         step: Step = pass_by,
         linger_s: float = COMMIT_LINGER_S,
     ) -> None:
@@ -90,6 +95,7 @@ class Ingest:
         self._clock = clock
         self._wake = wake
         self._heard = heard
+        self._reported = reported
         self._step = step
         self._linger_s = linger_s
         self._unpruned = 0
@@ -160,6 +166,8 @@ class Ingest:
         for arrival in arrivals:
             if isinstance(arrival, State):
                 self._heard(arrival.state)
+            elif isinstance(arrival, Reported):
+                self._reported(arrival.reported)
         if self._unpruned >= QUARANTINE_PRUNE_EVERY:
             await self._prune()
 

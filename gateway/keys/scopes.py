@@ -11,6 +11,7 @@ AUDIT_READ: Final = "audit:read"
 WEBHOOK_WRITE: Final = "webhook:write"
 TASK_WRITE: Final = "task:write"
 SCREEN_WRITE: Final = "screen:write"
+DEVICE_ADMIN: Final = "device:admin"
 
 MEANING: Final = {
     STOCK_READ: "read availability, stock by size and zone, changes and health",
@@ -21,6 +22,7 @@ MEANING: Final = {
     WEBHOOK_WRITE: "have changes sent to an address",
     TASK_WRITE: "take tasks of a store, and say what became of them",
     SCREEN_WRITE: "pair devices in a store as store screens, list and end them",
+    DEVICE_ADMIN: "see how readers and scanners are configured, roll profiles out and back",
 }
 
 ALL_SCOPES: Final = frozenset(MEANING)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
+from gateway.enrol.limits import EXPIRES_SOON_S
 from gateway.series.limits import LIVE_EVERY_S, SILENT_S
 from gateway.series.look import Draft, Memory
 from gateway.site_view import SiteView, SiteViews
@@ -121,6 +122,7 @@ def _edge(draft: Draft, memory: Memory, edge: _Edge) -> None:
             "outbox_oldest_s": float(state.outbox_oldest_s),
             "disk": _DISK[state.disk],
             "uptime_s": max(0, draft.now_us - state.started_us) / 1e6 if state.started_us else None,
+            **certificate_figures(state, draft.now_us),
         }
     draft.add(m.EDGE, values, row.site, row.edge)
     was = before.get("online")
@@ -129,6 +131,14 @@ def _edge(draft: Draft, memory: Memory, edge: _Edge) -> None:
         title = f"Edge {row.edge} is {m.EDGE.field('online').words[online]}"
         detail = f"it was {m.EDGE.field('online').words[was]}"
         draft.event(m.EVENT, {"title": title, "detail": detail, "events": 1}, row.site, kind)
+
+
+def certificate_figures(state: EdgeState, now_us: int) -> dict[str, float | None]:
+    """Return how long an edge's certificate lasts, and since when it should have been renewed; None without one."""
+    if state.certificate_not_after_us is None:
+        return {"certificate_left_s": None, "certificate_late_s": None}
+    left_s = (state.certificate_not_after_us - now_us) / 1e6
+    return {"certificate_left_s": max(0.0, left_s), "certificate_late_s": max(0.0, EXPIRES_SOON_S - left_s)}
 
 
 def _devices(draft: Draft, memory: Memory, edge: _Edge, view: SiteView | None) -> None:

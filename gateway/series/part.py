@@ -18,6 +18,7 @@ from gateway.series.influx_http import Api, V1Sender, V2Sender, read_token
 from gateway.series.limits import MIB, OUTBOX_MAX_BYTES, RETENTION_DAYS
 from gateway.series.look import Counters, Look
 from gateway.series.looks_devices import EdgeLook
+from gateway.series.looks_fleet import FleetLook
 from gateway.series.looks_ledger import EventsLook, GapsLook, MovementsLook, PostingsLook
 from gateway.series.looks_people import ALARMS_OPEN, AlarmsLook, BacklogLook, HoldsLook, TaskFlowLook
 from gateway.series.looks_pipeline import AccuracyLook, FoldLook, PipelineLook, PushLook, RequestsLook, StoreLook
@@ -101,6 +102,7 @@ class SeriesPart:
             SiteLook(clock, ALARMS_OPEN),
             ZoneLook(clock),
             EdgeLook(clock),
+            FleetLook(),
             FoldLook(clock),
             BacklogLook(),
             TaskFlowLook(),

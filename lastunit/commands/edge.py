@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -13,6 +13,7 @@ from lastunit.commands.mend import complain, mendable, read_site_file
 
 if TYPE_CHECKING:
     from edge.reads_file import ReadsFileFigures
+    from edge.uplink.broker_url import Credentials
 
 app = typer.Typer()
 
@@ -30,6 +31,16 @@ CertFile = Annotated[Path | None, typer.Option(help="Our client certificate (mqt
 KeyFile = Annotated[Path | None, typer.Option(help="Its key.")]
 UsernameFile = Annotated[Path | None, typer.Option(help="File with the broker's user name.")]
 PasswordFile = Annotated[Path | None, typer.Option(help="File with its password.")]
+IdentityDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Directory of `lastunit enroll`: in place of --ca-file, --cert-file, --key-file, --edge and --broker."
+    ),
+]
+InsecureDev = Annotated[
+    bool,
+    typer.Option("--insecure-dev", help="Take an open broker and well-known passwords. Never in a store."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -49,6 +60,7 @@ def edge(
     key_file: KeyFile = None,
     username_file: UsernameFile = None,
     password_file: PasswordFile = None,
+    identity: IdentityDir = None,
     out: Annotated[
         Path | None, typer.Option(help="Write tag reads to this file (NDJSON) instead of to a broker.")
     ] = None,
@@ -64,13 +76,14 @@ def edge(
         ),
     ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    insecure_dev: InsecureDev = False,
 ) -> None:
     """Poll a store's readers and publish what they see, whatever happens to the network in between.
 
     Runs until SIGTERM or Ctrl-C. What the gateway has not taken waits in the outbox, also over a restart. With --out,
     exit code 1 says that lines were dropped or that no reader ever answered.
 
-        lastunit edge --site store-001.yaml --broker mqtt://broker:1883
+        lastunit edge --site store-001.yaml --identity /var/lib/lastunit/identity
 
         lastunit edge --site store-001.yaml --out reads.ndjson --raw --seconds 60
 
@@ -94,18 +107,49 @@ def edge(
         if out is not None:
             _survey(site, name, out, append=append, seconds=seconds, log_level=log_level)
             return
+        credentials = Credentials(ca_file, cert_file, key_file, username_file, password_file)
+        who = _who(site, broker, name, credentials, identity)
         run_edge(
             EdgeConfig(
                 site,
-                broker or BROKER,
-                name,
+                who.broker,
+                who.edge,
                 outbox or Path("outbox.db"),
-                credentials=Credentials(ca_file, cert_file, key_file, username_file, password_file),
+                credentials=who.credentials,
                 log_level=log_level,
                 metrics_port=metrics_port,
                 version=__version__,
+                insecure_dev=insecure_dev,
             )
         )
+
+
+class _Who(NamedTuple):
+    broker: str
+    edge: str
+    credentials: "Credentials"
+
+
+def _who(site_file: Path, broker: str | None, edge: str, credentials: "Credentials", folder: Path | None) -> _Who:
+    """Return where the broker is and who we are there, as the options or the directory of `enroll` say it."""
+    if folder is None:
+        return _Who(broker or BROKER, edge, credentials)
+    from edge.identity import CA, EDGE, read_identity
+    from edge.uplink.broker_url import Credentials
+
+    if credentials != Credentials():
+        raise complain("--identity holds our certificate: no other file goes with it")
+    known = read_identity(folder)
+    site = read_site_file(site_file)
+    if site.id != known.site or edge not in {"", known.edge}:
+        wanted = f"edge {edge or '(any)'} of site {site.id}"
+        raise complain(
+            f"--identity {folder} is edge {known.edge} of site {known.site}, not {wanted}: enrol this box anew"
+        )
+    if not (broker or known.broker):
+        raise complain(f"--broker: say where the broker is; {folder} was told of none (`broker_public_url`)")
+    certificate = folder / EDGE
+    return _Who(broker or known.broker, known.edge, Credentials(folder / CA, certificate, certificate))
 
 
 def _survey(site_file: Path, name: str, out: Path, *, append: bool, seconds: float | None, log_level: str) -> None:
@@ -153,13 +197,16 @@ def _progress(figures: "ReadsFileFigures") -> None:
 def doctor(
     site: SiteFile = None,
     name: EdgeName = "",
-    broker: Annotated[str, typer.Option(help="MQTT broker of the gateway; mqtts:// for TLS.")] = BROKER,
+    broker: Annotated[
+        str | None, typer.Option(help=f"MQTT broker of the gateway, {BROKER} by default; mqtts:// for TLS.")
+    ] = None,
     outbox: Annotated[Path, typer.Option(help="The daemon's outbox.")] = Path("outbox.db"),
     ca_file: CaFile = None,
     cert_file: CertFile = None,
     key_file: KeyFile = None,
     username_file: UsernameFile = None,
     password_file: PasswordFile = None,
+    identity: IdentityDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a finding.")] = False,
 ) -> None:
     """Look at the box, the broker and every device, and say in plain words what to do.
@@ -180,8 +227,9 @@ def doctor(
         raise complain("--site: say which site file; docs/site-file.md shows one")
     with mendable(EdgeError):
         credentials = Credentials(ca_file, cert_file, key_file, username_file, password_file)
-        config = EdgeConfig(site, broker, name, outbox, credentials=credentials)
-        chosen = read_site(site, name)
+        who = _who(site, broker, name, credentials, identity)
+        config = EdgeConfig(site, who.broker, who.edge, outbox, credentials=who.credentials)
+        chosen = read_site(site, who.edge)
         findings = asyncio.run(examine(chosen, config, system_host(), _looked_at))
     for finding in findings:
         if as_json:

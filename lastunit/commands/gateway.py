@@ -61,6 +61,12 @@ def gateway(
     port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help=f"HTTP port, {PORT} by default; 0 takes a free one.")
     ] = None,
+    insecure_dev: Annotated[
+        bool,
+        typer.Option(
+            "--insecure-dev", help="Take an open broker, secrets in URLs, well-known passwords. Never in production."
+        ),
+    ] = False,
 ) -> None:
     """Run the gateway: ingest, presence, ledger, availability, HTTP. Until SIGTERM or Ctrl-C.
 
@@ -82,7 +88,8 @@ def gateway(
 
     with mendable(NotLoopbackError, UrlError, DatabaseError):
         files = {"sites": _absolute(site), "models": _absolute(model)}
-        chosen = load(config, database, broker_url=broker, http_port=port, **files)
+        unsafe = True if insecure_dev else None
+        chosen = load(config, database, broker_url=broker, http_port=port, insecure_dev=unsafe, **files)
         run_gateway(chosen, create_app)
 
 
@@ -134,10 +141,17 @@ async def _sites(books: "Database") -> list[str]:
 
 
 @app.command()
-def verify(config: ConfigFile = None, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
+def verify(
+    config: ConfigFile = None,
+    database: DatabaseUrl = None,
+    seals: Annotated[
+        Path | None, typer.Option(help="File of seals (`lastunit gateway seal`): check what is sealed, too.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check every site's books: counts = items = ledger, debits = credits. Exit code 1 when something disagrees.
 
-    Exit code 2 when they cannot be checked: no such database, or one of another version.
+    Exit code 2 when they cannot be checked: no such database, one of another version, seals that were changed.
     """
     import msgspec
 
@@ -152,8 +166,26 @@ def verify(config: ConfigFile = None, database: DatabaseUrl = None, as_json: AsJ
         print(f"{verdict.site}: {state}; {verdict.movements:,} movements, {verdict.items_present:,} items present")
         for fault in verdict.shown:
             print(f"  {fault}")
-    if not all(verdict.good for verdict in verdicts):
+    sealed = _sealed(seals, config, database, as_json=as_json) if seals is not None else True
+    if not (sealed and all(verdict.good for verdict in verdicts)):
         raise typer.Exit(1)
+
+
+def _sealed(seals: Path, config: Path | None, database: str | None, *, as_json: bool) -> bool:
+    """Check a file of seals and say what was found; whether all is as it was sealed."""
+    import msgspec
+
+    from lastunit.commands.seal import check_seals
+
+    checked = check_seals(seals, config, database)
+    if as_json:
+        print(msgspec.json.encode(checked).decode())
+    else:
+        state = f"{len(checked.faults):,} CHANGED" if checked.faults else "as it was sealed"
+        print(f"{seals}: {state}; {checked.seals:,} seals, {checked.rows:,} rows")
+        for fault in checked.faults:
+            print(f"  {fault}")
+    return not checked.faults
 
 
 @app.command("rebuild-counts")

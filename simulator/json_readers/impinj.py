@@ -4,7 +4,7 @@ What it does as the real one: basic authentication; presets of which the running
 started twice (409); unknown keys are refused (400); a preset that ran starts again by itself after a boot; the event
 properties that a preset does not name are as made (`epc` on, `epcHex` and `lastSeenTime` off); a keep-alive of CR LF
 when nothing else went out; one event to a line, nine decimals of a second; events wait in a buffer while nobody
-listens, and an overflow purges the oldest and says so.
+listens, and an overflow purges the oldest and says so; an upgrade that verifies, installs and waits for a restart.
 
 `pace`: how much faster than real time its keep-alives come.
 """
@@ -42,6 +42,14 @@ _PRESET_KEYS = {"antennaConfigs", "eventConfig", "startTriggers", "stopTriggers"
 _STREAM_KEYS = {"eventBufferSize", "eventPerSecondLimit", "eventAgeLimitMinutes", "keepAliveIntervalSeconds"}
 
 
+_SYSTEM = {
+    "manufacturer": "Impinj",
+    "productModel": "R700",
+    "productSku": "IPJ-R700-141",
+    "serialNumber": "37020340091",
+}
+
+
 def factory_preset(ports: tuple[int, ...]) -> dict[str, Any]:
     """Return the preset that the reader comes with."""
     antenna = {
@@ -74,6 +82,18 @@ class ImpinjReader:
             "keepAliveIntervalSeconds": 30,
         }
         self.interface = "IoT"
+        self.firmware = "8.2.0.240"
+        self.closed: tuple[str, ...] = ()
+        """First steps of paths that this login may not ask."""
+        self.reboots_by_itself = False
+        """Whether it restarts after an upgrade without being told."""
+        self.boot_s = 0.05
+        self.lingers_s = 0.01
+        """How long it answers on after it was told to restart."""
+        self._upgrade: deque[tuple[str, str]] = deque([("ready", "")])
+        """What its upgrade does, one after the other with each question; the last stays."""
+        self._next_firmware = ""
+        self._booting: asyncio.Task[None] | None = None
         self.active = ""
         self.status = "idle"
         self.silent = False
@@ -123,6 +143,15 @@ class ImpinjReader:
         await self._server.start()
         if self._mqtt_config is not None:
             await self.publish_to(*self._mqtt_config)
+
+    async def _reboot(self) -> None:
+        """Restart, with the firmware that was installed."""
+        await asyncio.sleep(self.lingers_s)
+        await self.vanish()
+        await asyncio.sleep(self.boot_s)
+        self.firmware, self._next_firmware = self._next_firmware or self.firmware, ""
+        self._upgrade = deque([("ready", "")])
+        await self.come_back()
 
     async def publish_to(self, host: str, port: int, topic: str, will_topic: str = "") -> None:
         """Connect to a broker and publish events there too."""
@@ -216,6 +245,8 @@ class ImpinjReader:
             return Reply(401, {"message": "unauthorized"})
         self.requests.append(f"{request.method} {request.path}")
         steps = request.path.removeprefix(_API).strip("/").split("/")
+        if steps[0] in self.closed:
+            return Reply(403, {"message": "forbidden"})
         if steps[:3] == ["profiles", "inventory", "presets"]:
             return self._presets(request.method, steps[3:], request)
         answers: dict[tuple[str, ...], Callable[[], Reply | Streaming]] = {
@@ -224,9 +255,41 @@ class ImpinjReader:
             ("PUT", "http-stream"): lambda: self._set_stream(request.json()),
             ("GET", "data", "stream"): self._open_stream,
             ("POST", "profiles", "stop"): self._stop,
+            ("GET", "system"): lambda: Reply(200, _SYSTEM),
+            ("GET", "system", "image"): lambda: Reply(200, {"primaryFirmware": self.firmware}),
+            ("GET", "system", "image", "upgrade"): self._upgrade_status,
+            ("POST", "system", "image", "upgrade"): lambda: self._take_image(request),
+            ("POST", "system", "reboot"): lambda: self._restart(202),
         }
         answer = answers.get((request.method, *steps))
         return Reply(404, {"message": "not found"}) if answer is None else answer()
+
+    def _upgrade_status(self) -> Reply:
+        status, message = self._upgrade.popleft() if len(self._upgrade) > 1 else self._upgrade[0]
+        if status == "successful" and self.reboots_by_itself:
+            self._restart(200)
+        return Reply(200, {"status": status, "message": message})
+
+    def _take_image(self, request: Request) -> Reply:
+        """Take an image: `UPGRADE <version>` and then anything. Others fail when they are verified."""
+        if b'name="upgradeFile"' not in request.body:
+            return Reply(400, {"message": "Bad request", "detail": "no part upgradeFile"})
+        if self._upgrade[0][0] != "ready":
+            return Reply(409, {"message": "an upgrade is under way"})
+        image = request.body.partition(b"\r\n\r\n")[2]
+        verifying, installing = ("verifying", ""), ("installing", "")
+        if image.startswith(b"UPGRADE "):
+            self._next_firmware = image.split()[1].decode()
+            done = "" if self.reboots_by_itself else "Waiting for manual reboot"
+            self._upgrade = deque([verifying, installing, ("successful", done)])
+        else:
+            self._upgrade = deque([verifying, ("failed", "Signature verification failed")])
+        return Reply(202, {"message": "upgrade started"})
+
+    def _restart(self, status: int) -> Reply:
+        if self._booting is None or self._booting.done():
+            self._booting = asyncio.get_running_loop().create_task(self._reboot())
+        return Reply(status, {"message": "rebooting"})
 
     def _stop(self) -> Reply:
         self.active = ""

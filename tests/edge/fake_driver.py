@@ -35,6 +35,7 @@ class FakeDriver:
         self.ports = ports
         self.running = False
         self.stops = 0
+        self.counted = 0
         self.looked_s: list[float] = []
         self.sink: Sink | None = None
 
@@ -49,7 +50,7 @@ class FakeDriver:
 
     def health(self) -> DeviceHealth:
         state = "up" if self.running else "down"
-        return DeviceHealth(device=self.device, driver="llrp", state=state, since_us=0)  # type: ignore[arg-type]
+        return DeviceHealth(device=self.device, driver="llrp", state=state, since_us=0, reads=self.counted)  # type: ignore[arg-type]
 
     def looked(self, now_s: float) -> tuple[AntennaLook, ...]:
         self.looked_s.append(now_s)

@@ -121,3 +121,15 @@ def test_ports_that_no_site_file_names_are_not_kept() -> None:
     assert one.plugged("R1", None, plugged=False) is None
     assert [row.port for row in one.health("R1")] == [1, 2]
     assert one.health("R9") == ()
+
+
+def test_a_device_that_is_configured_anew_begins_anew() -> None:
+    one = witness()
+    minutes(one, 300, 60)
+    minutes(one, 0, 3)
+    assert one.quiet() == {R1}
+    one.begin_anew("R2")
+    assert one.quiet() == {R1}
+    one.begin_anew("R1")
+    assert one.quiet() == frozenset()
+    assert health(one).state == "unknown"

@@ -46,6 +46,9 @@ class OpenUplink:
     def publish_state(self, state: EdgeState) -> bool:
         return bool(state.what)
 
+    def publish_reported(self, payload: bytes) -> bool:
+        return bool(payload)
+
     def headers(self) -> list[Header]:
         return [decode_frame(frame).header for frame in self.frames]
 

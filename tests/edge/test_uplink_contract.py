@@ -64,8 +64,9 @@ async def test_what_is_held_is_counted_until_the_broker_has_it(far: FarSide, upl
 async def test_nothing_is_taken_before_the_connection(uplink: Uplink) -> None:
     assert not uplink.publish_data(b"early")
     assert not uplink.publish_state(birth())
+    assert not uplink.publish_reported(b"early")
     assert uplink.held_bytes == 0
-    assert uplink.figures.turned_away == 2
+    assert uplink.figures.turned_away == 3
 
 
 async def test_a_second_start_is_refused(uplink: Uplink) -> None:
@@ -84,6 +85,19 @@ async def test_the_state_is_retained_and_the_farewell_replaces_it(far: FarSide, 
     await uplink.stop(farewell)
     assert await far.state() == farewell
     assert not uplink.connected
+
+
+async def test_what_is_desired_comes_early_and_late_and_the_report_is_retained(far: FarSide, uplink: Uplink) -> None:
+    listener = Listener()
+    await far.desire(b"before the edge came")
+    uplink.start(listener, death())
+    await until(lambda: listener.desired == [b"before the edge came"], "what was retained")
+    await far.desire(b"now")
+    await until(lambda: listener.desired[1:] == [b"now"], "what is new")
+    assert uplink.publish_reported(b"first")
+    assert uplink.publish_reported(b"last")
+    await until(lambda: uplink.figures.confirmed == 2, "both confirmations")
+    assert await far.reported() == b"last"
 
 
 async def test_a_broker_that_dies_is_said_and_found_again(far: FarSide, uplink: Uplink) -> None:

@@ -15,10 +15,13 @@ import paho.mqtt.client as paho
 import pytest
 import pytest_asyncio
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 from structlog.testing import capture_logs
 
 from edge.limits import UPLINK_MAX_MESSAGES
 from edge.uplink.broker_url import BrokerUrl, Credentials, parse_broker_url
+from edge.uplink.connection import Connection
 from edge.uplink.mqtt import MqttUplink
 from edge.uplink.mqtt5_probe import speaks_mqtt5
 from tests.edge.uplink_sides import EDGE, LOG, SITE, Listener, MosquittoSide, death, system_host, until
@@ -117,6 +120,16 @@ async def test_the_acl_of_an_edge_is_enough_for_an_edge(tmp_path: Path) -> None:
         await until(lambda: uplink.figures.confirmed == 2, "both confirmations")
         assert uplink.figures.refused == 0
         await uplink.stop()
+
+
+async def test_an_edge_that_may_not_read_what_is_desired_works_all_the_same() -> None:
+    """Mosquitto grants every subscription and withholds the messages; others refuse the one that is denied."""
+    uplink = mqtt_uplink("mqtt://127.0.0.1:1")
+    granted, denied = (ReasonCode(PacketTypes.SUBACK, identifier=code) for code in (1, 0x87))
+    for codes, ready in (((granted, granted, denied), True), ((granted, denied, granted), False)):
+        connection = Connection(paho.Client(CallbackAPIVersion.VERSION2), asyncio.get_running_loop())
+        uplink._on_subscribe(connection, 1, list(codes), None)
+        assert (connection.ready.done(), connection.closed.done()) == (ready, not ready)
 
 
 async def test_a_late_word_of_an_old_connection_is_not_taken_for_one_of_the_new(side: MosquittoSide) -> None:

@@ -44,6 +44,7 @@ class Listener:
         self.links: list[str] = []
         self.acks: list[Ack] = []
         self.commands: list[Command] = []
+        self.desired: list[bytes] = []
         self.rooms = 0
 
     def on_connected(self) -> None:
@@ -57,6 +58,9 @@ class Listener:
 
     def on_command(self, command: Command) -> None:
         self.commands.append(command)
+
+    def on_desired(self, payload: bytes) -> None:
+        self.desired.append(payload)
 
     def on_room(self) -> None:
         self.rooms += 1
@@ -72,6 +76,8 @@ class FarSide(Protocol):
     def uplink(self) -> Uplink: ...
     def ack(self, ack: Ack) -> None: ...
     def command(self, command: Command) -> None: ...
+    async def desire(self, payload: bytes) -> None: ...
+    async def reported(self) -> bytes | None: ...
     async def state(self) -> EdgeState | None: ...
     async def crash(self) -> None: ...
     async def restart(self) -> None: ...
@@ -104,6 +110,14 @@ class MemorySide:
 
     def command(self, command: Command) -> None:
         self._broker.command(SITE, EDGE, command)
+
+    async def desire(self, payload: bytes) -> None:
+        await asyncio.sleep(0)
+        self._broker.desire(SITE, EDGE, payload)
+
+    async def reported(self) -> bytes | None:
+        await asyncio.sleep(0)
+        return self._broker.reported.get((SITE, EDGE))
 
     async def state(self) -> EdgeState | None:
         await asyncio.sleep(0)
@@ -147,12 +161,24 @@ class MosquittoSide:
     def raw(self, leaf: Leaf, payload: bytes) -> None:
         self._publish(leaf, payload)
 
+    async def desire(self, payload: bytes) -> None:
+        assert self._client is not None
+        sent = self._client.publish(edge_topic(SITE, EDGE, Leaf.CONFIG_DESIRED), payload, qos=1, retain=True)
+        await until(sent.is_published, "the broker to have what is desired")
+
+    async def reported(self) -> bytes | None:
+        return await self._retained(Leaf.CONFIG_REPORTED)
+
     async def state(self) -> EdgeState | None:
-        """Ask a fresh session for the retained state, as a gateway does that starts now."""
-        found: list[EdgeState] = []
+        payload = await self._retained(Leaf.STATE)
+        return None if payload is None else decode_state(payload)
+
+    async def _retained(self, leaf: Leaf) -> bytes | None:
+        """Ask a fresh session for what is retained, as a gateway does that starts now."""
+        found: list[bytes] = []
         client = self._new_client()
-        client.on_message = lambda _c, _d, message: found.append(decode_state(bytes(message.payload)))
-        client.on_connect = lambda c, *_: c.subscribe(edge_topic(SITE, EDGE, Leaf.STATE), 1)
+        client.on_message = lambda _c, _d, message: found.append(bytes(message.payload))
+        client.on_connect = lambda c, *_: c.subscribe(edge_topic(SITE, EDGE, leaf), 1)
         client.connect("127.0.0.1", self.broker.port, 10)
         client.loop_start()
         await asyncio.sleep(0.1)

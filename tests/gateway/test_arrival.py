@@ -4,16 +4,18 @@ import struct
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.ingest.arrival import Cleared, Message, State, Stray, inspect
+from gateway.ingest.arrival import Cleared, Message, Reported, State, Stray, inspect
 from gateway.ingest.port import Delivery
 from gateway.limits import STATE_MAX_BYTES
 from tests.gateway.small_store import DATA, EDGE, FLOOR, SECOND_US, SHIRT_S, SITE, STREAM, T0_US, epc, frame, reads
+from wire.configuration import ReportedConfig, encode_reported
 from wire.frame import Header, encode_frame, encode_json_frame
-from wire.limits import CLOCK_SKEW_MAX_US
+from wire.limits import CLOCK_SKEW_MAX_US, CONFIG_MAX_BYTES
 from wire.messages import (
     CountBatch,
     DeviceEvent,
@@ -32,6 +34,7 @@ from wire.topics import Leaf, edge_topic
 
 SITES = {SITE.id: SITE}
 STATE = edge_topic(SITE.id, EDGE, Leaf.STATE)
+REPORTED = edge_topic(SITE.id, EDGE, Leaf.CONFIG_REPORTED)
 BATCH = reads(0, [(FLOOR, epc(SHIRT_S, 1))])
 
 
@@ -184,3 +187,37 @@ def test_a_damaged_good_frame_never_raises(at: int, flip: int) -> None:
     found = arrived(bytes(payload))
     if isinstance(found, Message) and found.code is None:
         assert decode_durable(found.body) == BATCH  # the header alone changed, and it has no check sum of its own
+
+
+def reported(**changed: Any) -> bytes:
+    said = ReportedConfig(site=SITE.id, edge=EDGE, version=3, hash="0" * 16, at_us=5, error="", devices=())
+    return encode_reported(msgspec.structs.replace(said, **changed))
+
+
+def test_a_report_of_the_configuration() -> None:
+    found = arrived(reported(), REPORTED)
+    assert isinstance(found, Reported)
+    assert found.reported.version == 3
+    assert isinstance(arrived(b"", REPORTED), Cleared)
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (b"{", "body"),
+        (reported(site="another"), "identity"),
+        (reported(edge="another"), "identity"),
+        (b" " * (CONFIG_MAX_BYTES + 1), "body"),
+        (reported().replace(b'"version":3', b'"version":-3'), "body"),
+    ],
+)
+def test_a_report_that_cannot_be_used(payload: bytes, code: str) -> None:
+    found = arrived(payload, REPORTED)
+    assert isinstance(found, Stray)
+    assert (found.code, found.site, found.edge) == (code, SITE.id, EDGE)
+
+
+def test_what_only_the_gateway_writes_is_not_taken() -> None:
+    found = arrived(b"{}", edge_topic(SITE.id, EDGE, Leaf.CONFIG_DESIRED))
+    assert isinstance(found, Stray)
+    assert found.code == "leaf"

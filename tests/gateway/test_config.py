@@ -99,7 +99,8 @@ def test_a_bad_site_file_names_itself(tmp_path: Path) -> None:
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
-    config = load_config(written(tmp_path, "database_url: postgresql://u:hush@h/d\nbroker_url: mqtt://u:hush@h"))
+    urls = "database_url: postgresql://u:hush@h/d\nbroker_url: mqtt://u:hush@h\ninsecure_dev: true"
+    config = load_config(written(tmp_path, urls))
     assert "hush" not in repr(config)
 
 
@@ -120,3 +121,22 @@ async def test_a_certificate_that_cannot_be_read(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, "broker_url: mqtts://h\nbroker_ca_file: nowhere.pem"))
     with pytest.raises(ConfigError, match="broker_ca_file"):
         mqtt_source(config, system_clock)
+
+
+@pytest.mark.parametrize(
+    ("lines", "taken"),
+    [
+        ("broker_url: mqtt://10.0.0.5", False),
+        ("broker_url: mqtts://broker", False),
+        ("broker_url: mqtt://10.0.0.5\ninsecure_dev: true", True),
+        ("broker_url: mqtt://127.0.0.1", True),
+        ("broker_url: mqtts://localhost", True),
+    ],
+)
+def test_a_broker_that_takes_anybody_is_refused(tmp_path: Path, lines: str, *, taken: bool) -> None:
+    config = load_config(written(tmp_path, lines))
+    if taken:
+        mqtt_source(config, lambda: 0)
+    else:
+        with pytest.raises(ConfigError, match="takes anybody"):
+            mqtt_source(config, lambda: 0)

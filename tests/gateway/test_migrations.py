@@ -16,7 +16,7 @@ from gateway.storage.errors import UrlError
 from gateway.storage.migrate import migrate
 from gateway.storage.tables import metadata
 
-HEAD = "0007"
+HEAD = "0009"
 
 
 @contextmanager

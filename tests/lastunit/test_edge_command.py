@@ -110,3 +110,36 @@ def _refused(folder: Path, file: Path, *words: str) -> str:
     assert done.returncode == 2, done.stdout + done.stderr
     assert file.read_text() == "precious"
     return done.stderr
+
+
+def test_an_open_broker_elsewhere_is_refused_unless_it_is_asked_for(folder: Path) -> None:
+    for broker in ("mqtt://broker.invalid", "mqtts://broker.invalid"):
+        done = run(folder, *EDGE, "--edge", "edge-1", "--broker", broker)
+        assert done.returncode == 2, done.stderr
+        assert f"lastunit: broker {broker}:" in done.stderr
+        assert "--identity" in done.stderr
+        assert "--insecure-dev" in done.stderr
+    assert not (folder / "outbox.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("identity", "words", "told"),
+    [
+        ('{"site": "store-2", "edge": "edge-1", "broker": "mqtts://b"}', (), "is edge edge-1 of site store-2, not"),
+        ('{"site": "store-1", "edge": "e", "broker": "mqtts://b"}', ("--edge", "edge-1"), "is edge e of site store-1"),
+        ('{"site": "store-1", "edge": "edge-1"}', (), "--broker: say where the broker is"),
+        ('{"site": "store-1"}', (), "identity.json: "),
+        ('{"site": "store-1", "edge": "edge-1"}', ("--ca-file", "x"), "--identity holds our certificate"),
+        (None, (), "`lastunit enroll` makes it"),
+    ],
+)
+def test_an_identity_that_does_not_fit_is_told(
+    folder: Path, identity: str | None, words: tuple[str, ...], told: str
+) -> None:
+    (folder / "identity").mkdir()
+    if identity is not None:
+        (folder / "identity" / "identity.json").write_text(identity)
+    done = run(folder, *EDGE, "--identity", "identity", *words)
+    assert done.returncode == 2, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr

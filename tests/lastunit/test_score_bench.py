@@ -42,14 +42,14 @@ class Diary(PlainTracker):
         return []
 
 
-def diary_of(case: Case, **options: bool) -> Diary:
+def diary_of(case: Case, *, events: bool = False, by_sku: bool = False, opening: bool = False) -> Diary:
     kept: list[Diary] = []
 
     def make(site: Site) -> Diary:
         kept.append(Diary(site))
         return kept[0]
 
-    run_case(site_of("boutique"), case, make, **options)
+    run_case(site_of("boutique"), case, make, events=events, by_sku=by_sku, opening=opening)
     return kept[0]
 
 

@@ -62,6 +62,9 @@ class StoreRadio:
     def on_command(self, command: Command) -> None:
         self.commands.append(command)
 
+    def on_desired(self, payload: bytes) -> None:
+        raise AssertionError(f"nobody configures this edge: {payload!r}")
+
     def on_room(self) -> None:
         pass
 

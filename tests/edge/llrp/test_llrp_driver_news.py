@@ -12,9 +12,11 @@ import pytest
 from edge.drivers.llrp import LlrpDriver, build_llrp
 from edge.drivers.port import Host, What
 from edge.llrp.events import AntennaState, BadMessage, ReaderEvent, ReaderTime, Reports, Settings, Up
+from firmware_config.profile import load_profile
 from tests.edge.fake_driver import sink_of
 from tests.edge.llrp.pair import START_US, session_for
 from tests.edge.llrp.store_reader import SITE, Watched, device, until
+from wire.configuration import DeviceInventory
 from wire.llrp.codec import encode
 from wire.llrp.framer import RawMessage
 from wire.llrp.message import message, param
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from wire.window import TagRead
 
 EPC = b"\x30" * 12
+PROFILE = load_profile("generic-llrp-stock")
 
 
 class Told:
@@ -137,7 +140,10 @@ def test_a_session_that_ends_badly_is_credited_no_further() -> None:
 
 def test_reader_events_and_problems_are_passed_on() -> None:
     told = Told()
-    told.take(ReaderEvent(What.GPI, 3, "high"), Settings({}, ("port 9: no", "port 1: weak"), "model"))
+    told.take(
+        ReaderEvent(What.GPI, 3, "high"),
+        Settings({}, ("port 9: no", "port 1: weak"), (), PROFILE, (), DeviceInventory()),
+    )
     assert told.told() == [
         (What.GPI, 3, "high"),
         (What.CONFIG_DIFFERS, None, "port 9: no"),

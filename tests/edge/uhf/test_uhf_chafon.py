@@ -47,6 +47,7 @@ def test_it_is_set_up_as_the_plan_says() -> None:
                 2: AntennaSettings(2_000, session=0, target="single"),
             },
             (),
+            "0.22",
         )
     ]
     assert wire.of(Temperature) == [Temperature(-3)]
@@ -294,7 +295,7 @@ def test_the_old_dialect() -> None:
     wire = wired(ONE, module)
     assert module.power_dbm == [25]
     assert module.scan_time == 3
-    assert wire.of(Settings) == [Settings({1: AntennaSettings(2_500)}, ())]
+    assert wire.of(Settings) == [Settings({1: AntennaSettings(2_500)}, (), "0.22")]
     assert commands(module, 0x01) == [b""]
     present(wire)
     assert [(tag.port, tag.epc, tag.rssi_cdbm) for tag in wire.tags()] == [(1, EPC, None)]

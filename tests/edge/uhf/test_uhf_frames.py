@@ -71,7 +71,7 @@ def chafon_data(index: int) -> chafon_frames.Answer:
 def test_the_information_of_a_real_288() -> None:
     told = chafon_data(0)
     assert told.command == chafon_frames.READER_INFO
-    assert chafon_frames.info_of(told.data) == chafon_frames.ReaderInfo(False, 4, 30, 10, False)
+    assert chafon_frames.info_of(told.data) == chafon_frames.ReaderInfo(False, 4, 30, 10, False, "0.22")
 
 
 def test_tags_of_real_modules() -> None:

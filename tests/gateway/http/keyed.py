@@ -14,6 +14,10 @@ from sqlalchemy import insert
 
 from gateway.catalogue import import_catalogue
 from gateway.channels import Channels
+from gateway.fleet.board import FleetBoard
+from gateway.fleet.desk import FleetDesk
+from gateway.fleet.heard import Heard
+from gateway.holds.ids import random_ids
 from gateway.http.app import create_app
 from gateway.http.gate import Access
 from gateway.http.limits import StreamLimits
@@ -51,6 +55,7 @@ class Keyed:
         self.seconds = 0.0
         self.access = Access(KeyRing(self._read, clock, lambda: self.seconds), lambda: self.seconds)
         self.feed = ChangeFeed()
+        self.heard = Heard()
         self.broken = False
         self.app: FastAPI
         self.url = ""
@@ -158,7 +163,9 @@ async def open_keyed(filled: Path, folder: Path, limits: StreamLimits | None = N
         keyed.feed.announce(await last_seq(connection))
     channels = Channels(database, clock, Relay(database, keyed.feed, "test", clock))
     refill = RefillBoard(database, clock, Replenishment(database, (), "test", clock, keyed.feed))
-    services = replace(channels.services, access=keyed.access, refill=refill)
+    desk = FleetDesk(database, clock, keyed.heard, random_ids(clock))
+    board = FleetBoard(database, clock)
+    services = replace(channels.services, access=keyed.access, refill=refill, fleet=desk, fleet_board=board)
     keyed.app = create_app(Queries(database, clock), keyed.feed, services=services, clock=clock, stream_limits=limits)
     try:
         async with serving(keyed.app, listen()) as url, _client(url) as http:

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from gateway.http import openapi
 from gateway.http.access import SITE_PARAMETERS, is_declared, is_public, scopes_needed
 from gateway.http.gate import ALWAYS_KEYED
+from gateway.keys.limiter import Limiter
 from gateway.keys.scopes import ALL_SCOPES
 from gateway.keys.token import ENTROPY_BYTES, mint
 from tests.gateway.http.keyed import OTHER, OWN, Keyed, filled_file, open_keyed
@@ -56,6 +57,15 @@ WITHOUT_SITE |= dict.fromkeys(
     ["GET /v1/exceptions/{alarm}", "POST /v1/exceptions/{alarm}:acknowledge"],
     "only alarms of the key's sites (tests/gateway/exceptions)",
 )
+WITHOUT_SITE |= dict.fromkeys(
+    [
+        "GET /v1/fleet/rollouts",
+        "GET /v1/fleet/rollouts/{rollout}",
+        "POST /v1/fleet/rollouts/{rollout}:stop",
+        "POST /v1/fleet/rollouts/{rollout}:rollback",
+    ],
+    "only roll-outs all of whose devices are of the key's sites (tests/gateway/fleet)",
+)
 WITHOUT_SITE["POST /v1/screens/{screen}:revoke"] = "only screens of the key's sites (tests/gateway/pairing)"
 WITHOUT_SITE |= dict.fromkeys(
     [
@@ -78,6 +88,7 @@ RULES: Final = (
     ("POST /v1/tasks/.*", "task:write"),
     ("GET /v1/(tasks|replenishment).*", "staff:read"),
     (".* /v1/(pairing-codes|screens.*)", "screen:write"),
+    (".* /v1/fleet.*", "device:admin"),
     ("POST /v1/exceptions/.*", "task:write"),
     ("GET /v1/exceptions.*", "staff:read"),
     ("GET /v1/audit", "audit:read"),
@@ -260,6 +271,7 @@ async def test_no_route_answers_without_a_usable_key(keyed: Keyed, kind: str) ->
         await keyed.revoke(token)
     wrong = []
     for asked in routes_of(keyed.app):
+        keyed.access.wrong = Limiter()  # those of one address are counted (tests/security/test_wrong_keys.py)
         code = await code_of(keyed, asked, OWN, token)
         if code != ("" if asked.is_public else "no-key"):
             wrong.append((str(asked), code))

@@ -14,7 +14,8 @@ from sqlalchemy import event, insert, update
 
 from gateway.availability import Policy
 from gateway.geo import Location, distance_km
-from gateway.http.digital_link_routes import BURST, STRANGERS_AT_ONCE, DigitalLinks, address_of, routes, wanted
+from gateway.http.client_address import address_of
+from gateway.http.digital_link_routes import BURST, STRANGERS_AT_ONCE, DigitalLinks, routes, wanted
 from gateway.http.digital_link_rows import LAST_ONES_MOST, LinkItem, StyleStock, word_of
 from gateway.http.gate import COOKIE
 from gateway.queries import Queries

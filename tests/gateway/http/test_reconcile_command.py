@@ -89,13 +89,15 @@ async def keyed(migrated_sqlite_file: Path, tmp_path: Path) -> AsyncIterator[Key
         yield opened
 
 
-async def test_a_key_comes_by_option_or_environment(keyed: Keyed) -> None:
+async def test_a_key_comes_by_a_file_or_the_environment(keyed: Keyed, tmp_path: Path) -> None:
     staff = await keyed.key("stock:read", "staff:read")
     writer = await keyed.key("stock:write", sites=[OWN])
     by_environment = await run(keyed, "list", key=staff)
     assert f"{SHIRT_S}  1 not_booked  (tags 3, book 2)" in by_environment.output
     assert "    serial 0: " in by_environment.output
-    by_option = await run(keyed, "list", "--json", "--key", f"{staff}\n", key=writer)  # the option goes first
+    file = tmp_path / "staff.key"
+    file.write_text(f"{staff}\n")
+    by_option = await run(keyed, "list", "--json", "--key-file", str(file), key=writer)  # the option goes first
     assert by_option.exit_code == 1, by_option.output
     named = ("approve", json.loads(by_option.stdout)["id"], "--who", "Kim", "--decision", "ignore")
     assert "403 scope-missing" in (await run(keyed, *named, key=staff)).stderr
@@ -107,10 +109,10 @@ async def test_a_key_to_mend_is_told_and_never_printed(keyed: Keyed) -> None:
     token = await keyed.key("stock:read")
     without = await run(keyed, "list", key="")
     assert without.exit_code == 2
-    assert without.stderr.endswith("401 no-key: no key was sent; set LASTUNIT_KEY, or give --key\n")
+    assert without.stderr.endswith("401 no-key: no key was sent; give --key-file, or set LASTUNIT_KEY\n")
     secret = token.rpartition("_")[2]
-    cut = await run(keyed, "list", "--key", token[:-1])
-    assert (cut.exit_code, "--key or LASTUNIT_KEY is no key: expected lu_" in cut.stderr) == (2, True), cut.output
+    cut = await run(keyed, "list", key=token[:-1])
+    assert (cut.exit_code, "LASTUNIT_KEY holds no key: expected lu_" in cut.stderr) == (2, True), cut.output
     await keyed.revoke(token)
     ended = await run(keyed, "list", key=token)
     assert (ended.exit_code, "is revoked" in ended.stderr) == (2, True), ended.output

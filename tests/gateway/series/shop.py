@@ -32,6 +32,7 @@ from gateway.series.process import SeriesProcess
 from gateway.series.shelf import ShelfGap, ShelfView, Shelved
 from gateway.storage.commerce import reservation_line, shipment, shipment_line, webhook
 from gateway.storage.engine import Database
+from gateway.storage.fleet import fleet_reported
 from gateway.storage.schema import accuracy, book, count_result, edge_state, gap, movement, quarantine, site_fold
 from gateway.storage.statement import upsert_into
 from gateway.storage.work import task
@@ -39,6 +40,7 @@ from gateway.tasks.life import Kind, State
 from gateway.tasks.store import NewTask, open_task
 from tests.gateway.holds.rig import KEY, WEB, Rig, serials
 from tests.gateway.small_store import SHIRT_M, SHIRT_S, SITE, T0_US, ManualClock
+from wire.configuration import ReportedConfig, ReportedDevice, encode_reported
 from wire.messages import AntennaHealth, DeviceHealth, EdgeState, encode_json
 from wire.site import OUT
 
@@ -178,6 +180,7 @@ def edge_state_of(shop: Shop, *, reads: int, what: Any = "health") -> EdgeState:
         foreign_reads=reads,
         sold_reads=reads,
         dropped_rows=reads,
+        certificate_not_after_us=shop.clock() + 20 * 86_400_000_000,
         gaps=reads,
     )
 
@@ -246,6 +249,7 @@ async def _before(shop: Shop) -> None:
     await rig.book(2, gtin=SHIRT_M)
     await shop.folds(FIGURES)
     await shop.edge_says(edge_state_of(shop, reads=100))
+    await _configured(shop)
     for name in ("blind_share", "uncertain_items", "expected_count_error", "count_item_agreement"):
         await shop.insert(accuracy, site=SITE.id, name=name, at_us=now_us, value=0.25)
     for name in ("count_cell_agreement", "book_agreement"):
@@ -260,6 +264,17 @@ async def _before(shop: Shop) -> None:
         [ShelfGap("Men", "Oxford", "navy", GapKind.CORE_GAP, 2, 1, 1, now_us - 3_600_000_000)],
         complete=True,
     )
+
+
+async def _configured(shop: Shop) -> None:
+    """An edge reports a reader that runs something else than its profile says."""
+    now_us = shop.clock()
+    device = ReportedDevice(
+        device="R1", driver="llrp", state="differs", at_us=now_us - 9_000_000, problems=("port 1: 24 dBm read back",)
+    )
+    said = ReportedConfig(site=SITE.id, edge="box-1", version=0, hash="", at_us=now_us, error="", devices=(device,))
+    body = encode_reported(said)
+    await shop.insert(fleet_reported, site=SITE.id, edge="box-1", version=0, hash="", body=body, received_us=now_us)
 
 
 async def _meanwhile(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from gateway.storage.readiness import bring_up_to_date
 from tests.gateway.trade.trade_rig import OTHER, SITE, TradeRig, goods
 
 ROLES = Path(__file__).parents[3] / "deploy" / "postgres-roles.sql"
-FOR_GOOD = ("movement", "posting", "book_line", "approval", "audit")
+FOR_GOOD = ("movement", "posting", "book_line", "approval", "audit", "fleet_event")
 NO_RIGHT = "permission denied for table"
 
 

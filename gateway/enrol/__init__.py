@@ -1,0 +1,1 @@
+"""Identity: the certificate authority, enrolment by one-time codes, and the broker's files that follow from both."""
