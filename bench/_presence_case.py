@@ -11,10 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.presence.tracker import Inventory
 from lastunit.scoring.timeline import Changes, changes_of_grid
+from simulator.levels import level_of
 from simulator.store import Store
 from wire.epc import Sgtin, decode_epc
-from wire.site import OUT, Antenna, Site, Zone
+from wire.site import OUT, Antenna, Site, Zone, ZoneKind
 from wire.site_file import parse_site
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
@@ -116,6 +118,14 @@ def surveyed(site: Site, survey: str) -> Site:
             replace(device, antennas=tuple(_unplaced(antenna) for antenna in device.antennas)) for device in devices
         )
     return replace(site, zones=zones, walls=(), devices=devices)
+
+
+def settings_of(site: Site, case: "Case", level: str) -> tuple[Inventory, ...]:
+    """What edges would say of the case's antennas: session 0 at exits, else 1; which target, by the level."""
+    exits = {zone.id for zone in site.zones if zone.kind is ZoneKind.EXIT}
+    zone = site.zone_of_antenna()
+    single = not level_of(level).dual_target
+    return tuple(Inventory(number, 0 if zone[key] in exits else 1, single) for number, key in enumerate(case.antennas))
 
 
 def _unplaced(antenna: Antenna) -> Antenna:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench._presence_case import KINDS, Case
-from gateway.presence.tracker import Evidence, EvidenceKind, Tracker, Window, ZoneChange
+from gateway.presence.tracker import Evidence, EvidenceKind, Inventory, Tracker, Window, ZoneChange
 from gateway.replay import Event, Reads, Replay, Tags
 from gateway.replay.instant import START_US
 from lastunit.scoring.figures import Figures, score
@@ -49,11 +49,12 @@ def run_case(
     by_sku: bool = False,
     opening: bool = False,
     by_replay: bool = False,
+    settings: tuple[Inventory, ...] = (),
 ) -> Run:
     """Run a tracker over a case and score it. `site` is what the tracker is told (see `surveyed`).
 
     With `events` it is told of sales (`by_sku`: by GTIN only), receipts and returns; `opening`: also that the opening
-    stock was received in second 0.
+    stock was received in second 0. `settings`: what the first window says of the antennas; a replay infers its own.
     """
     tracker = make(site)
     told = _told(case, events=events, opening=opening)
@@ -61,7 +62,7 @@ def run_case(
     if by_replay:
         changes, observations = _replayed(site, case, tracker, told, by_sku=by_sku)
     else:
-        feed = Feed(case, told, by_sku=by_sku)
+        feed = Feed(case, told, by_sku=by_sku, settings=settings)
         changes, observations = feed.through(tracker), feed.observations
     spent_s = time.process_time() - begin
     return Run(score_changes(site, case, changes, tracker.zones), changes, spent_s, observations)
@@ -127,8 +128,8 @@ def _told(case: Case, *, events: bool, opening: bool) -> Told:
 class Feed:
     """A case as windows of one second. Items are numbered as the fold does: in the order in which they turn up."""
 
-    def __init__(self, case: Case, told: Told, *, by_sku: bool = False) -> None:
-        self._case, self._told, self._by_sku = case, told, by_sku
+    def __init__(self, case: Case, told: Told, *, by_sku: bool = False, settings: tuple[Inventory, ...] = ()) -> None:
+        self._case, self._told, self._by_sku, self._settings = case, told, by_sku, settings
         self._sum_up(case)
         named = ~(by_sku & (told.kind == KINDS.index("sale")))
         turns_up = np.full(case.items, np.iinfo(np.int64).max)
@@ -199,6 +200,7 @@ class Feed:
             rssi_mean_cdbm=self._mean[rows],
             first_us=self._first[rows],
             last_us=self._last[rows],
+            settings=self._settings if second == 0 else (),
         )
 
     def _evidence(self, row: int) -> Evidence:

@@ -8,7 +8,8 @@
 
 Prints a markdown table: mean over the seeds with its 95 % interval, and paired differences (`*`: the interval leaves 0
 out). `--survey` is what the tracker is told of the site: the whole plan, positions of antennas, or zones only.
-`--sales sku` lets the point of sale name the GTIN only. `--opening` gives the opening stock as receipts.
+`--told`: what edges say of sessions and targets. `--sales sku` lets the point of sale name the GTIN only. `--opening`
+gives the opening stock as receipts.
 `--without all` also runs the engine less each of its parts: the difference is what the part is worth.
 """
 
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench._presence_ablation import ABLATIONS, PREFIX, ablated
-from bench._presence_case import STORESIM_SITE, Case, simulated, site_of, surveyed, yardstick
+from bench._presence_case import STORESIM_SITE, Case, settings_of, simulated, site_of, surveyed, yardstick
 from bench._presence_prototype import VARIANTS, prototype
 from bench._presence_run import MakeTracker, run_case
 from bench._presence_table import difference_row, header, mean_row
@@ -50,6 +51,7 @@ class Task:
     sales: str = "epc"
     opening: bool = False
     by_replay: bool = False
+    told: bool = False
     items: int | None = None
     storesim: Path | None = None
     cache: Path | None = None
@@ -82,6 +84,7 @@ def work(task: Task) -> Result:
         by_sku=task.sales == "sku",
         opening=task.opening,
         by_replay=task.by_replay,
+        settings=settings_of(site, case, task.level) if task.told else (),
     )
     return Result(run.figures, run.spent_s, run.observations)
 
@@ -156,6 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
                 sales=a.sales,
                 opening=a.opening,
                 by_replay=a.replay,
+                told=a.told,
                 items=a.items,
                 storesim=a.storesim,
                 cache=a.cache,
@@ -209,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--sites", help=f"names of the simulator's sites, site files, or {STORESIM}, with commas between")
-    add("--levels", default=",".join(LEVELS))
+    add("--levels", default=",".join(LEVELS), help="also steady, brief, dual: see simulator/levels.py")
     add("--seeds", default="21-23", help="such as 21-23,30")
     add("--hours", type=float, default=1.0)
     add("--items", type=int, help="pieces of stock; by floor area if not given")
@@ -217,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--sales", choices=("epc", "sku"), default="epc", help="what the point of sale names")
     add("--opening", action="store_true", help="with --events: the opening stock is told, too")
     add("--replay", action="store_true", help="by way of gateway.replay, which infers what was looked at")
+    add("--told", action="store_true", help="the first window tells session and target of each antenna")
     add("--survey", choices=("plan", "positions", "zones"), default="plan")
     add("--tracker", default=PRODUCT, help="module:name of what makes a tracker from a site")
     add("--against", help="a second tracker, module:name")

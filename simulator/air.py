@@ -2,7 +2,8 @@
 
 A tag answers when its forward link carries enough power (a soft threshold), when its session flag lets it, and when the
 reader's air time is not used up. Exit antennas inventory in S0, where a tag answers every round; all others in S1,
-where a tag that was read stays silent for 0.5 to 5 s; with a single target in S2 or S3 it is silent while it has power.
+where a tag that was read stays silent for 0.5 to 5 s (see `levels`); with a single target in S2 or S3 it is silent
+while it has power.
 """
 
 from dataclasses import dataclass
@@ -121,7 +122,8 @@ class Air:
         tags = np.flatnonzero(level > ACTIVATION_DBM - NEVER_BELOW_DB - 2 * offset + crowd)
         session = how.session if how.session is not None else (0 if self._antennas.is_exit[antenna] else 1)
         silent = self._silent_until[session]
-        if session and not how.dual_target:
+        flagged = session and not (how.dual_target or self._level.dual_target)
+        if flagged:
             if session > 1:
                 held = tags[(silent[tags] > t_s) & (level[tags] + 2 * offset > ACTIVATION_DBM)]
                 silent[held] = np.maximum(silent[held], t_s + S2_SILENT_S[0])
@@ -134,7 +136,9 @@ class Air:
         if len(tags) > capacity:
             kept = np.sort(rng.permutation(len(tags))[:capacity])
             tags, rssi = tags[kept], rssi[kept]
-        if session and not how.dual_target:
+        if flagged and session == 1 and radio.silent_s is not None:
+            silent[tags] = t_s + radio.silent_s[tags]
+        elif flagged:
             low, high = S1_SILENT_S if session == 1 else S2_SILENT_S
             silent[tags] = t_s + rng.uniform(low, high, len(tags))
         return tags, rssi

@@ -1,11 +1,15 @@
-"""How hard a store is to read: easy, realistic, hostile.
+"""How hard a store is to read: easy, realistic, hostile; and realistic with other silences of tags.
 
 The figures are those of the store that the trackers are compared on: RSSI spread, body loss and S1 times are measured
 ones, walls, crowds and the share of weak tags are chosen so that 2, 5.5 and 13 % of all reads come from an antenna of
 another zone. All dB figures count on the round trip, that is on the RSSI.
+
+In session 1 Gen2 grants a tag a silence of 0.5 to 5 s after a read. The three levels draw it anew for each read; a real
+tag's is much the same each time. Three more levels are the realistic one but for that: *steady* tags have a silence
+each of their own, *brief* ones one of a second at most, and *dual* readers ask for both flags, so that none is silent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from simulator.errors import StoreError
@@ -42,6 +46,8 @@ class Level:
         duplicates: share of reads that are delivered twice.
         shoppers_h: shoppers per hour who take something into their hands.
         returns_h: sold goods that come back per hour.
+        own_silence_s: least and most of a tag's silence in S1, one draw for each tag; None: 0.5 to 5, for each read.
+        dual_target: readers inventory both flags, so that no tag falls silent, unless a `Looking` says it already.
     """
 
     name: str
@@ -64,6 +70,8 @@ class Level:
     shoppers_h: float
     returns_h: float
     outages: tuple[Outage, ...] = ()
+    own_silence_s: tuple[float, float] | None = None
+    dual_target: bool = False
 
 
 EASY: Final = Level(
@@ -138,7 +146,11 @@ HOSTILE: Final = Level(
     ),
 )
 
-LEVELS: Final = {level.name: level for level in (EASY, REALISTIC, HOSTILE)}
+STEADY: Final = replace(REALISTIC, name="steady", own_silence_s=(0.5, 5.0))
+BRIEF: Final = replace(REALISTIC, name="brief", own_silence_s=(0.5, 1.0))
+DUAL: Final = replace(REALISTIC, name="dual", dual_target=True)
+
+LEVELS: Final = {level.name: level for level in (EASY, REALISTIC, HOSTILE, STEADY, BRIEF, DUAL)}
 
 
 def level_of(level: str | Level) -> Level:

@@ -4,6 +4,7 @@
 
 The law and its constants give reads of mean -60 dBm and 8 dB spread, as measured in an apparel store; `place` is one
 draw per placement and antenna (multipath, 4 to 6 dB), `tag` what the tag itself loses (body, stacking, weak tag).
+A tag may also have a silence of its own after a read in session 1: `silent_s`.
 """
 
 from typing import Final
@@ -36,7 +37,10 @@ CHUNK: Final = 2_000
 
 
 class Radio:
-    """Mean RSSI `level_dbm` [antennas, tags] (float32), kept up to date for tags that moved."""
+    """Mean RSSI `level_dbm` [antennas, tags] (float32), kept up to date for tags that moved.
+
+    `silent_s` [tags]: how long each tag is silent after a read in session 1; None: it is not always the same.
+    """
 
     def __init__(self, antennas: Antennas, walls: Walls, level: Level, tags: int, rng: np.random.Generator) -> None:
         self._antennas = antennas
@@ -45,6 +49,8 @@ class Radio:
         self._rng = rng
         weak = rng.random(tags) < level.weak_share
         self.weak_db = np.where(weak, level.weak_db, 0.0)
+        own = level.own_silence_s
+        self.silent_s: NDArray[np.float64] | None = rng.uniform(*own, tags) if own else None
         self.level_dbm = np.full((len(antennas), tags), SILENT_DBM, np.float32)
 
     def update(self, goods: Goods, tags: Tagset) -> None:

@@ -41,6 +41,7 @@ class Air:
         self.through = np.full(antennas, 0.7)
         self.silent_target = np.zeros(antennas, bool)
         self.loud = exits.copy()
+        self.dual = np.zeros(antennas, bool)
         self.logged_us = np.zeros(antennas, np.int64)
         self.read_var = np.array([physics.read_sd_db**2])
         self.ring = np.zeros((RING, antennas))
@@ -49,10 +50,12 @@ class Air:
     def set_inventory(self, antenna: int, session: int | None, *, single_target: bool | None) -> None:
         """Say how an antenna inventories.
 
-        In session 0 a tag answers every look, in session 2 or 3 with a single target only the first.
+        In session 0 a tag answers every look, in session 2 or 3 with a single target only the first. A dual target
+        asks for both flags: a tag that was read is found again.
         """
         if session is not None:
             self.loud[antenna] = session == 0
+            self.dual[antenna] = session > 0 and single_target is False
             self.silent_target[antenna] = session >= 2 and bool(single_target)
 
     def look(
@@ -153,7 +156,17 @@ class Air:
         )
         old.load(saved)
         here, there = antenna[antenna >= 0], antenna >= 0
-        for name in ("crowd_db", "logged_us", "looked_end_us", "looks", "loud", "silent_target", "through", "unit_ms"):
+        for name in (
+            "crowd_db",
+            "dual",
+            "logged_us",
+            "looked_end_us",
+            "looks",
+            "loud",
+            "silent_target",
+            "through",
+            "unit_ms",
+        ):
             getattr(self, name)[here] = getattr(old, name)[there]
         self.ring[:, here] = old.ring[:, there]
         self.ring_at[:] = old.ring_at
@@ -167,6 +180,7 @@ _NAMES: Final = (
     "crowd_db",
     "device_end_us",
     "device_s",
+    "dual",
     "logged_us",
     "looked_end_us",
     "looks",

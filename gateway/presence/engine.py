@@ -37,6 +37,7 @@ from gateway.presence.plan import make_plan
 from gateway.presence.prior import ANYWHERE, ARRIVAL, STOCK_KINDS
 from gateway.presence.quick import Quick
 from gateway.presence.resting import Resting
+from gateway.presence.silence import Silence
 from gateway.presence.surveyed_quick import SurveyedQuick
 from gateway.presence.tiers import Tiers
 from gateway.presence.tracker import Evidence, Window, ZoneChange
@@ -44,7 +45,7 @@ from gateway.presence.waking import Waking
 from gateway.presence.witness import Witness
 from wire.site import Site, ZoneKind
 
-REVISION: Final = 3
+REVISION: Final = 4
 """Raise it with every change of a rule or constant that changes decisions."""
 
 WARM_US: Final = 900_000_000
@@ -82,6 +83,7 @@ class Engine:
         self.resting = Resting(self.air, self.portal, physics)
         self.tiers = Tiers(self.state, self.resting)
         self.waking = Waking(plan, self.state, self.resting, self.tiers)
+        self.silence = Silence(self.state, self.air, physics)
         self.prints = Fingerprints(self.state, self.air, physics)
         self.witnesses = Witness(plan, self.state, physics.gone_weight)
         door = plan.position_exit | self.witnesses.checkout[plan.position_zone]
@@ -236,7 +238,8 @@ class Engine:
         active = (state["seen_us"] > 0) & (state["zone"] != GONE)
         active[row[state["seen_us"][row] == 0]] = True
         rows = np.flatnonzero(active)
-        free = now - state["muted_us"] >= self.physics.quiet_s * 1e6
+        free = self.silence.free(now)
+        self.silence.learn(heard, now)
         added = np.zeros(state.rows)
         place = self.prints.slots_of(row, antenna)
         tested = self.prints.compared(heard, place)
@@ -247,11 +250,11 @@ class Engine:
         ignored = (now - state["seg_us"][row] > STILL_US) & (reads >= 10) & (excess < EXCESS_DB)
         hit = np.zeros((state.rows, SLOTS), bool)
         hit[row, place] = True
-        added[rows] += self.prints.look(weight, rows, free[rows], hit[rows])
+        added[rows] += self.prints.look(weight, rows, free[rows], self.silence.usual()[rows], hit[rows])
         self.prints.add(heard, place)
         state["missed"][row] = 0
         state["can_s"][rows] += seconds
-        state["can_free_s"][rows] += np.where(free[rows], seconds, 0)
+        state["can_free_s"][rows] += free[rows] * seconds
         self._watch(heard, weight, free, seconds)
         broken = self.prints.settle_doubt(rows, added[rows], now)
         self.breaks += len(broken)
@@ -276,7 +279,7 @@ class Engine:
 
     # -- the quick part
 
-    def _watch(self, heard: Heard, weight: NDArray[np.float64], free: NDArray[np.bool_], seconds: float) -> None:
+    def _watch(self, heard: Heard, weight: NDArray[np.float64], free: NDArray[np.float64], seconds: float) -> None:
         """Follow the items that may be on their way."""
         state, physics = self.state, self.physics
         alert = (state["doubt"] > physics.alert_at) & (self.now_us - state["seen_us"] < WATCHED_US)
@@ -298,7 +301,7 @@ class Engine:
         missed = np.zeros((len(rows), len(weight)), np.float32)
         missed[:, weight > 0] = weight[weight > 0]
         if self.quick.mutes:
-            missed[np.ix_(~free[rows], ~self.air.loud)] = 0
+            missed[:, ~self.air.loud] *= free[rows, None].astype(np.float32)
         mine = heard.only(where[heard.row] >= 0)
         mine = mine._replace(row=where[mine.row])
         missed[mine.row, mine.antenna] = 0

@@ -2,7 +2,7 @@
 
 An item keeps slots, one for each antenna that heard it, with two sets of sufficient statistics: the *segment* (since
 the item was last moved) and the *candidate* (what came since the newest doubt). Each holds reads, their summed RSSI,
-hits and looks. A look counts only when the tag was free to answer (Gen2 session 1: not within `quiet_s` of a read).
+hits and looks. A look counts only when the tag was free to answer: not while it is silent after a read (`silence`).
 
 Doubt is a CUSUM of log likelihood ratios: does this read, this hit, this miss come from the fingerprint, or from
 somewhere else? Without doubt the candidate joins the segment, so that the segment never holds suspicious data. When
@@ -180,21 +180,24 @@ class Fingerprints:
         self,
         weight: NDArray[np.float64],
         rows: NDArray[np.int64],
-        free: NDArray[np.bool_],
+        free: NDArray[np.float64],
+        usual: NDArray[np.bool_],
         hit: NDArray[np.bool_],
     ) -> NDArray[np.float64]:
         """Take the looks of one window; return the doubt that hits and misses add, shape [rows].
 
-        `weight` per antenna, `rows` that count, whether each was `free` to answer, which slots were `hit` [rows,
-        SLOTS].
+        `weight` per antenna, `rows` that count, how `free` each was to answer (see `silence`), which slots were `hit`
+        [rows, SLOTS].
         """
         state, air, physics = self._state, self._air, self._physics
         slot = state["slot"][rows]
         looked = np.where(slot >= 0, weight[slot], 0.0)
         loud = air.loud[slot] & (slot >= 0)
-        row, place = np.nonzero((looked > 0) & (free[:, None] | loud))
+        row, place = np.nonzero((looked > 0) & ((free > 0)[:, None] | loud))
         where = rows[row], place
-        antenna, share, was_hit = slot[row, place], looked[row, place], hit[row, place]
+        antenna, was_hit = slot[row, place], hit[row, place]
+        worth = np.where(loud[row, place], 1.0, free[row])
+        share = looked[row, place] * worth
         often = np.clip((state["seg_hits"][where] + 0.1) / (state["seg_looks"][where] + 1), 0.001, 0.95).astype(
             np.float64
         )
@@ -202,12 +205,12 @@ class Fingerprints:
         rarely = np.minimum(fair, 0.12)
         known = state["seg_reads"][where] > 0
         doubt = physics.miss_weight * np.where(
-            was_hit, np.where(known, np.log(rarely / fair), 0.0), share * (np.log1p(-rarely) - np.log1p(-fair))
+            was_hit, np.where(known, worth * np.log(rarely / fair), 0.0), share * (np.log1p(-rarely) - np.log1p(-fair))
         )
-        expected = np.where(~was_hit & (fair > 0.1), fair * share, 0.0)
+        expected = np.where(~was_hit & (fair > 0.1) & usual[row], fair * share, 0.0)
         state["missed"][rows] += np.bincount(row, expected, minlength=len(rows)).astype(np.float32)
         state["can_looks"][where] += share.astype(np.float32)
-        state["can_hits"][where] += was_hit
+        state["can_hits"][where] += (was_hit * worth).astype(np.float32)
         return np.asarray(np.bincount(row, doubt, minlength=len(rows)), np.float64)
 
     def add(self, heard: Heard, place: NDArray[np.int64]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gateway.presence import fingerprint, home, leaving, prior
+from gateway.presence import fingerprint, home, leaving, prior, silence
 from gateway.presence.columns import Columns
 
 UNPLACED: Final = -2
@@ -19,6 +19,7 @@ SHAPES: Final[dict[str, tuple[Any, tuple[int, ...], Any]]] = {
     **prior.SHAPES,
     **home.SHAPES,
     **leaving.SHAPES,
+    **silence.SHAPES,
     "item": (np.int32, (), -1),
     "zone": (np.int16, (), UNPLACED),
     "calm_zone": (np.int16, (), UNPLACED),

@@ -30,7 +30,8 @@ class Physics:
         temper: evidence of one fingerprint counts this much: its antennas are not independent.
         break_at: CUSUM level (log odds) at which a fingerprint is broken.
         miss_weight: weight of hits and misses against RSSI in the CUSUM.
-        quiet_s: Gen2 session 1: after a read a tag may be silent for so long.
+        quiet_s: Gen2 session 1: after a read a tag may be silent for so long. Of a tag that answers sooner again and
+            again its own silence is known (`silence`); its looks are weighed so that a second says no more than here.
         stay, stay_later: prior weight that a broken item is where it was, at the break and when forgetting the way.
         walk_m: scale of the distance that goods are carried; `walk_flat` of it anywhere.
         forget_s: after a break what was read on the way is forgotten, at these ages.

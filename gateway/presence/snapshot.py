@@ -5,6 +5,7 @@ under its name, so that it survives a site file with other antennas or zones; po
 one in the same zone.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 from gateway.presence.item_state import SHAPES
 from gateway.presence.plan import Plan
+from gateway.presence.resting import SHAPES as RESTING_SHAPES
 from gateway.presence.tracker import SnapshotError
 
 MAGIC: Final = "engine"
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 class _Version(msgspec.Struct, array_like=True):
@@ -87,6 +89,8 @@ def decode(snapshot: bytes) -> Saved:
             raise SnapshotError(f"snapshot of {found.magic!r}: expected {MAGIC!r}")
         if found.version == 1:
             return _of_version_1(msgspec.msgpack.decode(snapshot, type=_Saved1))
+        if found.version == 2:
+            return _of_version_2(msgspec.msgpack.decode(snapshot, type=Saved))
         if found.version != VERSION:
             raise SnapshotError(f"engine snapshot version {found.version}: this program reads versions 1 to {VERSION}")
         return msgspec.msgpack.decode(snapshot, type=Saved)
@@ -98,8 +102,7 @@ def _of_version_1(old: _Saved1) -> Saved:
     """Return the same state with all items active; where the goods of a kind hang is learned within a minute."""
     columns = {name: column for name, column in old.columns.items() if name != "settled"}
     columns["item"] = np.arange(old.items, dtype=np.int32).tobytes()
-    for name, (dtype, shape, fill) in SHAPES.items():
-        columns.setdefault(name, np.full((old.items, *shape), fill, dtype).tobytes())
+    columns = _fills(SHAPES, old.items, columns)
     return Saved(
         magic=MAGIC,
         version=VERSION,
@@ -115,13 +118,35 @@ def _of_version_1(old: _Saved1) -> Saved:
         quiet=0,
         resting={},
         gtins=old.gtins,
-        air=old.air,
+        air=_with_targets(old.air, len(old.antennas)),
         through=old.through,
         home={},
         quick=old.quick,
         pending=old.pending,
         numbers=old.numbers,
     )
+
+
+def _of_version_2(old: Saved) -> Saved:
+    """Return the same state, in which no tag's own silence is known, nor any reader's target."""
+    return msgspec.structs.replace(
+        old,
+        version=VERSION,
+        columns=_fills(SHAPES, old.rows, old.columns),
+        resting=_fills(RESTING_SHAPES, old.quiet, old.resting),
+        air=_with_targets(old.air, len(old.antennas)),
+    )
+
+
+def _fills(
+    shapes: Mapping[str, tuple[Any, tuple[int, ...], Any]], rows: int, had: dict[str, bytes]
+) -> dict[str, bytes]:
+    """Return columns with those that are new: they hold what new rows hold."""
+    return {name: np.full((rows, *shape), fill, dtype).tobytes() for name, (dtype, shape, fill) in shapes.items()} | had
+
+
+def _with_targets(air: dict[str, bytes], antennas: int) -> dict[str, bytes]:
+    return {"dual": bytes(antennas)} | air
 
 
 def position_bytes(plan: Plan) -> tuple[bytes, bytes]:

@@ -124,7 +124,7 @@ def test_goods_at_rest_are_judged_now_and_then() -> None:
     made.resting.state["door"][:] = 9  # only a judgement finds it again
     made.air.device_s -= 1_300  # as if the readers had not looked: what wakes is not the silence
     shop.second += 1_300
-    shop.live(1, PLACES)
+    shop.live(4, PLACES)  # who is judged while nobody hears it is in doubt until its next read
     assert at_rest(shop) == quiet
     rows = -made.tiers.where(np.array(sorted(quiet))) - 1
     assert (made.resting.state["door"][rows] <= 1).all()
@@ -312,7 +312,8 @@ def test_a_snapshot_of_version_1_is_read() -> None:
     columns = {}
     for name, (dtype, shape, _) in (SHAPES | {"mass": (np.float32, (len(saved.zones),), 0)}).items():
         columns[name] = np.frombuffer(saved.columns[name], dtype).reshape(saved.rows, *shape)[order].tobytes()
-    del columns["item"]
+    for name in ("item", "own", "gap_s"):
+        del columns[name]
     old = snapshot._Saved1(
         magic=saved.magic,
         version=1,
@@ -324,7 +325,7 @@ def test_a_snapshot_of_version_1_is_read() -> None:
         items=saved.met,
         gtins=saved.gtins,
         columns=columns | {"settled": bytes(saved.met)},
-        air=saved.air,
+        air={name: column for name, column in saved.air.items() if name != "dual"},
         through=saved.through,
         home=b"",
         quick={},
@@ -333,6 +334,28 @@ def test_a_snapshot_of_version_1_is_read() -> None:
     )
     shop.tracker = restore_tracker(site(), msgspec.msgpack.encode(old))
     assert (sane(shop.tracker, ITEMS).argmax(1) == [shop.tracker.zones.index(zone) for zone in shop.zones]).all()
+    assert shop.live(60, PLACES) == []
+
+
+def test_a_snapshot_of_version_2_is_read() -> None:
+    shop, new = rested(), {"own", "gap_s", "dual"}
+    saved = snapshot.decode(shop.tracker.snapshot())
+    assert saved.version == 3
+    old = msgspec.structs.replace(
+        saved,
+        version=2,
+        **{
+            part: {name: column for name, column in getattr(saved, part).items() if name not in new}
+            for part in ("columns", "resting", "air")
+        },
+    )
+    before = sane(shop.tracker, ITEMS)
+    shop.tracker = restore_tracker(site(), snapshot.encode(old))
+    assert np.array_equal(sane(shop.tracker, ITEMS), before)
+    assert at_rest(shop)
+    again = snapshot.decode(shop.tracker.snapshot())
+    assert (again.version, set(again.columns), set(again.resting)) == (3, set(saved.columns), set(saved.resting))
+    assert set(again.columns["own"]) == set(again.resting["own"]) == {255}
     assert shop.live(60, PLACES) == []
 
 
