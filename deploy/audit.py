@@ -42,6 +42,9 @@ ALLOWED: Final = (
 
 REFUSED: Final = re.compile(r"\b(?:a?gpl|gnu (?:affero )?general|sspl|busl|commons clause|proprietary)", re.IGNORECASE)
 
+_TOGETHER: Final = re.compile(r"\s+AND\s+")
+"""Between licences that all hold (SPDX, annex D)."""
+
 EXCEPTIONS: Final = {
     "psycopg": "LGPL-3.0-only: a library of its own, which anybody can replace",
     "psycopg-binary": "LGPL-3.0-only: as psycopg",
@@ -138,7 +141,7 @@ def unwelcome(name: str, licence: str) -> str:
         return ""
     if REFUSED.search(licence):
         return f"{licence}: not for what we ship"
-    if not licence.lower().startswith(ALLOWED):
+    if not all(part.lower().startswith(ALLOWED) for part in _TOGETHER.split(licence.replace("(", ""))):
         return f"{licence or 'no licence in its metadata'}: read it, and add it to a list in deploy/audit.py"
     return ""
 

@@ -12,6 +12,7 @@
 # What it makes: the user lastunit, /opt/lastunit (a virtual environment with exactly the locked packages), /etc/lastunit,
 # /var/lib/lastunit, and the units lastunit-edge.service and lastunit-renew.timer. It enrols nothing: docs/deploy.md.
 set -eu
+umask 022 # the daemon is another user than root, and reads the program
 
 root=
 dry=

@@ -31,12 +31,22 @@ case $broker in
     ;;
 esac
 
-# Containers run as the owner of the files: a user of its own when root does this.
+# Containers run as the owner of the files: a user of its own when root does this, and the one of before when it was done.
 uid=$(id -u)
 gid=$(id -g)
 if [ "$uid" -eq 0 ]; then
     uid=${LASTUNIT_UID:-10001}
     gid=${LASTUNIT_GID:-10001}
+    if [ -e "$home/.env" ]; then
+        uid=$(sed -n 's/^LASTUNIT_UID=//p' "$home/.env")
+        gid=$(sed -n 's/^LASTUNIT_GID=//p' "$home/.env")
+        case $uid:$gid in
+        :* | *: | *[!0-9:]*)
+            echo "secrets.sh: $home/.env: expected one LASTUNIT_UID and one LASTUNIT_GID, numbers" >&2
+            exit 2
+            ;;
+        esac
+    fi
 fi
 
 new=

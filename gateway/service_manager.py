@@ -88,14 +88,17 @@ async def answers(database: Database, within_s: float) -> bool:
 
 
 async def keep_watchdog(manager: ServiceManager, works: Callable[[float], Awaitable[bool]]) -> None:
-    """Feed the watchdog each time that `works(seconds)` says so, until cancelled. Returns at once without one."""
+    """Feed the watchdog each time that `works(seconds)` says so, until cancelled. Returns at once without one.
+
+    Who said no took its time for it, and is asked again at once: a pause would make a busy minute a silence of two.
+    """
     period_s = manager.period_s
     if period_s is None:
         return
     while True:
         if await works(period_s):
             manager.say("WATCHDOG=1")
-        await asyncio.sleep(period_s)
+            await asyncio.sleep(period_s)
 
 
 async def keep_status(manager: ServiceManager, line: Callable[[], str]) -> None:

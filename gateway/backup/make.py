@@ -4,11 +4,15 @@ The gateway goes on meanwhile. What reaches it after the picture is taken is not
 told as a gap, edge by edge, when the restored gateway hears them again.
 """
 
+import fcntl
+import os
 import re
+import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +21,15 @@ from typing import Final
 from gateway.backup import postgres_server, sqlite_file
 from gateway.backup.archive import Progress, part_of, silent, write_archive
 from gateway.backup.errors import BackupError
-from gateway.backup.manifest import Kind, Manifest, Part
+from gateway.backup.manifest import Kind, Manifest, Part, decode_manifest, encode_manifest
 from gateway.storage.engine import parse_url
 
 DATED: Final = re.compile(r"lastunit-\d{8}T\d{6}Z\.backup")
 """Names that we give by ourselves, and the only files that `keep` ever deletes."""
+
+_SCRATCH: Final = ".lastunit-backup-"
+_LEFT: Final = (f"{_SCRATCH}*", ".lastunit-*.backup.unfinished")
+"""What a backup that was killed leaves: up to twice the database, every time."""
 
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
 _NAME_MAX: Final = 128
@@ -50,7 +58,8 @@ def make_backup(
 ) -> Backup:
     """Write a backup of the database at `url` to `target`: a file, or a folder, in which it gets a dated name.
 
-    With `keep`, only for a folder, the oldest dated backups beyond that number go, once the new one is whole. Blocks.
+    With `keep`, only for a folder, the oldest dated backups beyond that number go, once the new one is whole. Blocks,
+    also while another backup is made in the same folder.
 
     Raises:
         BackupError: there is nothing of ours to save, or a tool failed.
@@ -58,13 +67,14 @@ def make_backup(
         OSError: a file cannot be read or written.
     """
     begun = time.monotonic()
-    made_us = time.time_ns() // 1_000
-    file = target / dated(made_us) if target.is_dir() else target
     if keep is not None and not target.is_dir():
         raise BackupError(f"{target}: keeping the newest {keep} needs a folder, and this is none")
-    if not file.parent.is_dir():
-        raise BackupError(f"no folder {file.parent}")
-    with tempfile.TemporaryDirectory(prefix=".lastunit-backup-", dir=file.parent) as scratch:
+    where = target if target.is_dir() else target.parent
+    if not where.is_dir():
+        raise BackupError(f"no folder {where}")
+    with _alone_in(where), tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=where) as scratch:
+        made_us = time.time_ns() // 1_000
+        file = target / dated(made_us) if target.is_dir() else target
         folder = Path(scratch)
         picture = _Picture(url, folder, progress)
         files = {picture.part.name: folder / picture.part.name}
@@ -79,9 +89,10 @@ def make_backup(
             rows=picture.rows,
             parts=tuple(parts),
         )
+        decode_manifest(encode_manifest(manifest), str(file))  # what could not be read again is no backup
         progress("writing the file", 0.9)
         write_archive(file, manifest, files)
-    deleted = forget_old(target, keep) if keep is not None else ()
+        deleted = forget_old(target, keep, made=file) if keep is not None else ()
     return Backup(file, manifest, file.stat().st_size, time.monotonic() - begun, deleted)
 
 
@@ -90,10 +101,27 @@ def dated(made_us: int) -> str:
     return datetime.fromtimestamp(made_us / 1e6, UTC).strftime("lastunit-%Y%m%dT%H%M%SZ.backup")
 
 
-def forget_old(folder: Path, keep: int) -> tuple[Path, ...]:
-    """Delete the oldest dated backups beyond `keep`; return them. Raises `OSError`."""
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until nobody else makes a backup in `folder`, and remove what killed ones left there. Raises `OSError`."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system of a network that locks no folders: nothing is removed there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            for left in [path for pattern in _LEFT for path in folder.glob(pattern)]:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield
+    finally:
+        os.close(handle)
+
+
+def forget_old(folder: Path, keep: int, made: Path | None = None) -> tuple[Path, ...]:
+    """Delete the oldest dated backups beyond `keep`; return them. Raises `OSError`.
+
+    Never `made`: where a clock was ahead, names of then sort behind that of the newest.
+    """
     dated_files = sorted(path for path in folder.iterdir() if DATED.fullmatch(path.name) and path.is_file())
-    old = tuple(dated_files[: max(0, len(dated_files) - keep)])
+    old = tuple([path for path in dated_files if path != made][: max(0, len(dated_files) - keep)])
     for path in old:
         path.unlink()
     return old

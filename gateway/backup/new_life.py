@@ -15,11 +15,21 @@ Streams of edges need nothing: what an edge no longer holds becomes a gap that i
 from typing import Final
 
 JUMP: Final = 1_000_000_000
-"""More changes, and more leases, than any gateway makes between a backup and its loss; far below 2^53."""
+"""More changes, and more leases, than any gateway makes between a backup and its loss."""
 
-STATEMENTS: Final = (
-    "DELETE FROM change WHERE seq IS NOT NULL",
-    f"UPDATE feed SET last_seq = last_seq + {JUMP} WHERE name = 'change'",  # noqa: S608 - a number of ours
-    f"UPDATE lease SET fence = fence + {JUMP}, expires_us = 0",  # noqa: S608 - a number of ours
-)
-"""In SQL that both databases understand; the tables are there since the first revision."""
+
+def statements(now_us: int) -> tuple[str, ...]:
+    """Return what makes a new life of it, in SQL that both databases understand; the tables are there since the first.
+
+    Numbers go on from `now_us`, UTC microseconds: the same backup may be restored again, and no life gives a million
+    numbers a second. Where they are beyond it already, by a clock that was ahead, they jump.
+    """
+
+    def beyond(last: str) -> str:
+        return f"CASE WHEN {last} < {now_us} THEN {now_us} ELSE {last} + {JUMP} END"
+
+    return (
+        "DELETE FROM change WHERE seq IS NOT NULL",
+        f"UPDATE feed SET last_seq = {beyond('last_seq')} WHERE name = 'change'",  # noqa: S608 - numbers of ours
+        f"UPDATE lease SET fence = {beyond('fence')}, expires_us = 0",  # noqa: S608 - numbers of ours
+    )

@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql
 
 from gateway.backup.archive import Progress
 from gateway.backup.errors import BackupError
-from gateway.backup.new_life import STATEMENTS
+from gateway.backup.new_life import statements
 from gateway.storage.engine import parse_url
 from gateway.storage.readiness import shown, told
 from gateway.storage.tables import metadata
@@ -86,7 +86,8 @@ def load(url: str, source: Path, folder: Path, progress: Progress) -> None:
         progress("pg_restore", 0.1)
         begin = "".join(f"{line};\n" for line in _drops(url))
         _run([_program("pg_restore"), "--no-owner", "--no-privileges", f"--file={script}", str(source)], environment)
-        end = "".join(f"{line};\n" for line in ("SET search_path TO public", *STATEMENTS))
+        new_life = statements(time.time_ns() // 1_000)
+        end = "".join(f"{line};\n" for line in ("SET search_path TO public", *new_life))
         before, after = folder / "before.sql", folder / "after.sql"
         before.write_text(begin)
         after.write_text(end)

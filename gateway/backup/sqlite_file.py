@@ -11,6 +11,7 @@ that has no name any more. The old file is kept beside the new one.
 import gzip
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from urllib.parse import quote
 
 from gateway.backup.archive import CHUNK_BYTES, Progress, sync_folder
 from gateway.backup.errors import BackupError
-from gateway.backup.new_life import STATEMENTS
+from gateway.backup.new_life import statements
 
 PAGES: Final = 4_096
 """Of a step of the copy, 16 MB: often enough to say how far it is."""
@@ -102,7 +103,7 @@ def revision_of(file: Path) -> str:
 def begin_new_life(file: Path) -> None:
     """Make a restored database safe to go on from. Raises `BackupError`."""
     with _told(file), closing(sqlite3.connect(file)) as connection, connection:
-        for statement in STATEMENTS:
+        for statement in statements(time.time_ns() // 1_000):
             connection.execute(statement)
 
 
@@ -133,6 +134,10 @@ def put_in_place(new: Path, place: Path) -> Path | None:
             if journal.exists():
                 journal.replace(spare.with_name(spare.name + suffix))
         _second_name(place, spare)
+    for suffix in _JOURNALS:  # of a database that is gone: SQLite would play it into the new one
+        journal = place.with_name(place.name + suffix)
+        if journal.exists():
+            journal.replace(journal.with_name(journal.name + SPARE))
     new.replace(place)
     sync_folder(place.parent)
     return spare

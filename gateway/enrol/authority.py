@@ -111,8 +111,10 @@ def revocation_list(authority: Authority, revoked: Iterable[Revoked], number: in
     """Return the list of revoked certificates in PEM (RFC 5280 section 5).
 
     It ends with the authority: a list that is over makes the broker refuse everybody, and this one is never fetched
-    from afar, where its age would say something; it is written anew at each change.
+    from afar, where its age would say something; it is written anew at each change. Raises `AuthorityError` when that
+    is over.
     """
+    _check_lasts(authority, now_us)
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(authority.certificate.subject)
@@ -269,15 +271,21 @@ def _leaf(
     authority: Authority, subject: x509.Name, public: ec.EllipticCurvePublicKey, serial: int, now_us: int
 ) -> x509.CertificateBuilder:
     """Return a leaf to sign; it ends with its authority at the latest. Raises `AuthorityError` when that is over."""
-    over_us = span_us(authority.certificate)[1]
-    if now_us >= over_us:
-        ended = authority.certificate.not_valid_after_utc
-        raise AuthorityError(f"the issuing authority ended {ended:%Y-%m-%d}: `lastunit ca init` makes a new one")
+    over_us = _check_lasts(authority, now_us)
     wanted = _Wanted(subject, public, serial, now_us, min(now_us + LEAF_DAYS * _DAY_US, over_us))
     builder = _builder(wanted, authority.certificate.subject)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(signs=False), critical=True)
     return builder.add_extension(_issued_by(authority), critical=False)
+
+
+def _check_lasts(authority: Authority, now_us: int) -> int:
+    """Return when an authority ends. Raises `AuthorityError` when it is over."""
+    over_us = span_us(authority.certificate)[1]
+    if now_us >= over_us:
+        ended = authority.certificate.not_valid_after_utc
+        raise AuthorityError(f"the issuing authority ended {ended:%Y-%m-%d}: `lastunit ca init` makes a new one")
+    return over_us
 
 
 def _key_usage(*, signs: bool) -> x509.KeyUsage:

@@ -20,6 +20,7 @@ from gateway.enrol import authority as ca
 from gateway.enrol import register
 from gateway.enrol.broker_files import ACL, CRL, acl_text
 from gateway.enrol.ca_files import Issuer, write_whole
+from gateway.enrol.errors import AuthorityError
 from gateway.enrol.limits import FILES_EVERY_S
 from gateway.storage.engine import Database
 
@@ -39,7 +40,7 @@ class BrokerAccess:
 
 
 async def read_access(connection: AsyncConnection, issuer: Issuer, now_us: int) -> BrokerAccess:
-    """Return what the register says now."""
+    """Return what the register says now. Raises `AuthorityError` when the authority is over."""
     good = await register.good_ones(connection, now_us)
     revoked = await register.revoked_ones(connection, now_us)
     acl = acl_text((entry.name, entry.principal) for entry in good if entry.principal.acl())
@@ -131,7 +132,7 @@ class BrokerWriter:
                     return
                 access = await read_access(connection, self._issuer, now_us)
             written = await asyncio.to_thread(write_access, self._folder, access, self._issuer)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, AuthorityError) as error:
             self.figures.broker_file_failures += 1
             self._say(f"{type(error).__name__}: {error}"[:500])
             return

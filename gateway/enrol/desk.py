@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -208,11 +209,15 @@ def _proven(issuer: Issuer, request: RenewRequest) -> x509.Certificate:
     try:
         held = x509.load_pem_x509_certificate(request.certificate.encode("ascii", "replace"))
         public = held.public_key()
-    except ValueError as error:
-        raise RenewalRefusedError("certificate: expected one in PEM") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise RenewalRefusedError("certificate: expected one in PEM, with a key on the curve P-256") from error
     if not isinstance(public, ec.EllipticCurvePublicKey) or not ca.is_signed_by(issuer.authority, held):
         raise RenewalRefusedError("this certificate is not of this authority")
     data = renewal_bytes(request.certificate, request.csr)
-    if not ca.signed(held, bytes.fromhex(request.signature + "0" * (len(request.signature) % 2)), data):
+    try:
+        signature = bytes.fromhex(request.signature)
+    except ValueError as error:  # an odd number of digits, or a line's end behind them
+        raise RenewalRefusedError("signature: expected pairs of hexadecimal digits") from error
+    if not ca.signed(held, signature, data):
         raise RenewalRefusedError("the request is not signed by the key of this certificate")
     return held

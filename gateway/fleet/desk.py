@@ -3,13 +3,13 @@
 The desk writes down what is asked; the process does it. So it makes no difference which gateway answers a request.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
@@ -208,9 +208,12 @@ class FleetDesk:
         """Return roll-outs of his sites, the newest first, without their devices."""
         async with self._database.read() as connection:
             query = select(fleet_rollout).order_by(fleet_rollout.c.id.desc()).limit(LISTED_MAX)
+            if who.sites is not None:
+                member = fleet_rollout_device.c
+                foreign = (member.rollout == fleet_rollout.c.id) & member.site.not_in(sorted(who.sites))
+                query = query.where(~exists().where(foreign))
             rows = (await connection.execute(query)).mappings().all()
-            sites = await _sites_of(connection, [row["id"] for row in rows])
-        return [stored_of(row, ()) for row in rows if who.sees(sites.get(row["id"], frozenset()))]
+        return [stored_of(row, ()) for row in rows]
 
     async def get(self, who: Asker, name: str) -> Shown:
         """Return a roll-out. Raises `UnknownRolloutError`."""
@@ -266,15 +269,6 @@ async def _own(connection: AsyncConnection, who: Asker, name: str, *, lock: bool
     if stored is None or not who.sees({member.name.site for member in stored.rollout.members}):
         raise UnknownRolloutError(name)
     return stored
-
-
-async def _sites_of(connection: AsyncConnection, names: Sequence[str]) -> dict[str, frozenset[str]]:
-    member = fleet_rollout_device.c
-    query = select(member.rollout, member.site).where(member.rollout.in_(names)).distinct()
-    found: dict[str, set[str]] = {}
-    for row in await connection.execute(query):
-        found.setdefault(row.rollout, set()).add(row.site)
-    return {name: frozenset(sites) for name, sites in found.items()}
 
 
 async def _events(connection: AsyncConnection, name: str) -> tuple[Said, ...]:

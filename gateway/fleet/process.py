@@ -154,7 +154,7 @@ class FleetProcess:
         except FencedError as error:
             self._fence = None
             _log.warning("fleet_fenced", error=str(error))
-        except _FAILURES as error:
+        except (*_FAILURES, WireError) as error:
             self.counted.fleet_failures += 1
             _log.warning("fleet_failed", error=repr(error)[:500])
             self._fence = None  # what it remembers may be wrong: it begins anew

@@ -339,7 +339,7 @@ ENROL_REFUSED: Final = Kind(
 )
 NO_AUTHORITY: Final = Kind(
     "no-authority",
-    503,
+    404,
     "This gateway issues no certificates",
     "Set `ca_dir` in its configuration to a directory of `lastunit ca init` whose issuing authority is not over.",
 )

@@ -1,6 +1,7 @@
 """`lastunit gateway seal`, and the check of seals: whether what was written for good is as it was written."""
 
 import asyncio
+import fcntl
 import os
 import time
 from pathlib import Path
@@ -20,6 +21,25 @@ SealFile = Annotated[Path, typer.Argument(help="File of seals, one line each; ma
 
 def _lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines()
+
+
+def append(file: Path, lines: list[str], line: str) -> None:
+    """Write `line` behind `lines`, whole or not at all. Raises `SealError` when others are there too, `OSError`."""
+    from gateway.ledger.seal import SealError
+
+    left = f"{line}\n".encode()
+    with file.open("ab", buffering=0) as target:
+        fcntl.flock(target, fcntl.LOCK_EX)
+        if _lines(file) != lines:
+            raise SealError(f"{file}: another process wrote to it meanwhile: seal it again")
+        end = os.fstat(target.fileno()).st_size
+        try:
+            while left:
+                left = left[target.write(left) :]
+            os.fsync(target.fileno())
+        except OSError:
+            os.ftruncate(target.fileno(), end)
+            raise
 
 
 def seal(file: SealFile, config: ConfigFile = None, database: DatabaseUrl = None) -> None:
@@ -52,10 +72,7 @@ def seal(file: SealFile, config: ConfigFile = None, database: DatabaseUrl = None
         require_current(url)
         with told(url):
             line = asyncio.run(run(url, lines[-1] if lines else ""))
-        with file.open("a", encoding="utf-8") as target:
-            target.write(line + "\n")
-            target.flush()
-            os.fsync(target.fileno())
+        append(file, lines, line)
     written = decode(line, len(lines) + 1)
     rows = sum(mark.rows for mark in written.marks.values())
     print(f"{file}: seal {written.n} over {rows:,} rows of {len(written.marks)} chains")

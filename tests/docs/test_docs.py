@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
 from gateway.config import GatewayConfig
 from gateway.presence.model import encode_model
+from lastunit.cli import app
 from tests.dashboards.documented_grafana import TOKEN, DocumentedGrafana
 from tests.docs.commands import DOCS, ROOT, Command, commands_of
 from tests.gateway.small_model import small_model
@@ -169,3 +171,25 @@ def test_the_map_of_the_code_names_files_that_exist() -> None:
     told = set(re.findall(rf"\b(?:{packages})/[\w/*.-]*\w", text))
     assert len(told) > 40
     assert [path for path in sorted(told) if not list(ROOT.glob(path))] == []
+
+
+def _indented() -> list[Command]:
+    """Commands that the docs show and that cannot run here as they stand: they need a box, a code, a roll-out."""
+    found = []
+    for path in DOCS:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.startswith("    lastunit "):
+                found.append(Command(str(path.relative_to(ROOT)), number, line.strip().removesuffix("\\")))
+    return found
+
+
+@pytest.mark.parametrize("shown", _indented(), ids=str)
+def test_commands_that_are_shown_only_exist_with_their_options(shown: Command) -> None:
+    command = typer.main.get_command(app)
+    words = [word for word in shown.words[1:] if word != ">"]
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]  # type: ignore[attr-defined]
+    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    asked = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert asked <= options | {"--help"}, f"{shown}: no such options: {sorted(asked - options)}"
+    assert not getattr(command, "commands", {}) or not words or words[0].startswith("-"), f"{shown}: no such command"

@@ -56,7 +56,7 @@ async def test_from_a_tag_read_to_an_http_answer(database_url: str) -> None:
     acks: list[Ack] = []
     broker.listen(ACK, lambda _topic, payload: acks.append(decode_ack(payload)))
     gateway = Gateway(config(database_url), sites=[SITE], source=source, http=create_app, clock=clock)
-    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url)) as client:
+    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), timeout=60) as client:
         await import_catalogue(gateway.database, GOOD, T0_US)
         await until(lambda: source.connected and gateway.fold.holds(SITE.id))
         for second in range(5):

@@ -204,7 +204,7 @@ async def test_a_gateway_takes_the_model_that_it_is_given_and_shows_it(sqlite_ur
         config = GatewayConfig(database_url=SecretStr(sqlite_url), http_port=0, models=models, keep_log=True)
         source = MemorySource(MemoryBroker(), clock)
         gateway = Gateway(config, sites=[SITE], source=source, http=create_app, clock=clock)
-        async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url)) as client:
+        async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), timeout=60) as client:
             await until(partial(gateway.fold.folds.__contains__, SITE.id))
             shown.append((await client.get(f"/v1/sites/{SITE.id}/model")).json())
             assert (await client.get("/v1/sites/nowhere/model")).status_code == 404

@@ -116,7 +116,7 @@ async def test_reads_of_a_sold_item_stay_in_the_edge_until_it_is_returned(tmp_pa
     with Mosquitto(tmp_path) as broker:
         async with (
             open_store(tmp_path, broker) as store,
-            httpx.AsyncClient(base_url=store.gateway.http_url or "") as till,
+            httpx.AsyncClient(base_url=store.gateway.http_url or "", timeout=60) as till,
         ):
             told = store.gateway.counters
             await until(lambda: told()["sold_lists"] == 1)

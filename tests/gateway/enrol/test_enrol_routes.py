@@ -28,7 +28,7 @@ def served(enrolment: Enrolment) -> httpx.AsyncClient:
     refusals.install(app)
     app.add_middleware(SecurityHeaders)
     transport = httpx.ASGITransport(app, client=("192.0.2.1", 4_000))
-    return httpx.AsyncClient(transport=transport, base_url="http://gateway.example.com")
+    return httpx.AsyncClient(transport=transport, base_url="http://gateway.example.com", timeout=60)
 
 
 @pytest.fixture

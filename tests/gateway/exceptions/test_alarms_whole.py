@@ -32,7 +32,7 @@ async def test_a_theft_is_an_alarm_and_a_sale_is_none(sqlite_url: str) -> None:
     gateway = Gateway(
         GatewayConfig(**config), sites=[SITE], source=MemorySource(broker, clock), http=create_app, clock=clock
     )
-    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), trust_env=False) as http:
+    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), trust_env=False, timeout=60) as http:
         await import_catalogue(gateway.database, GOOD, T0_US)
         await until(lambda: gateway.source.connected and gateway.fold.holds(SITE.id))
         for second, seen in enumerate(DAY):

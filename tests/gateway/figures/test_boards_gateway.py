@@ -23,7 +23,7 @@ async def test_what_a_gateway_writes_is_what_its_page_says(sqlite_url: str) -> N
     await rig.put("1", "2", "3")
     source = MemorySource(MemoryBroker(), system_clock)
     gateway = Gateway(config(sqlite_url), sites=[SITE], source=source, http=create_app)
-    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), trust_env=False) as http:
+    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), trust_env=False, timeout=60) as http:
 
         async def figures() -> dict[str, tuple[float | None, str]]:
             answer = await http.get("/v1/figures", params={"site": SITE.id})

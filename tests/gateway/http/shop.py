@@ -84,7 +84,7 @@ async def open_shop(database: Database) -> AsyncIterator[Shop]:
     rig = await LogRig(database, presence=plain()).open()
     await import_catalogue(database, GOOD, T0_US)
     app = create_app(Queries(database, rig.clock), ChangeFeed(), clock=rig.clock)
-    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         yield Shop(database, http, rig)
 
 

@@ -212,7 +212,10 @@ async def open_floor(stocked: Path, folder: Path, *, keys: bool = False, port: i
     app = create_app(Queries(database, clock), feed, services=services, clock=clock, stream_limits=LIMITS)
     relaying = asyncio.create_task(relay.run())
     try:
-        async with serving(app, listen(port=port)) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        async with (
+            serving(app, listen(port=port)) as url,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http,
+        ):
             yield Floor(Rig(database, clock=clock), channels, http, url, numbers)  # type: ignore[arg-type]
     finally:
         relay.stop()

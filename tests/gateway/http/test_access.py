@@ -355,7 +355,7 @@ async def test_a_route_that_declares_nothing_is_refused() -> None:
     seal(app)
     app.add_middleware(Gate)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
         assert "declares no scope" in problem_of(await http.get("/forgotten"))
         assert "declares no scope" in problem_of(await http.get("/plain"))
         assert [(await http.get(path)).status_code for path in ("/open", "/page", "/kept")] == [200, 200, 200]

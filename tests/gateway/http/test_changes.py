@@ -188,7 +188,7 @@ async def test_now_is_the_databases_now_also_before_any_news_came(gateway: Memor
     app = create_app(gateway, MemoryFeed())
     async with (
         serving(app, listen()) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False) as http,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http,
         stream(http) as reader,
     ):
         assert (await reader.block())["id"] == "5"

@@ -135,7 +135,10 @@ async def asked(request: pytest.FixtureRequest) -> AsyncIterator[Asked]:
     else:
         database = Database(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
         world = await RealWorld(database).open()
-    async with serving(world.app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with (
+        serving(world.app, listen()) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http,
+    ):
         yield Asked(world, http)
     if database is not None:
         await database.close()

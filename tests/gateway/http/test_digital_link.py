@@ -287,7 +287,7 @@ async def test_while_there_are_no_keys_this_machine_is_staff(filled: Database, t
     linked.database = empty  # keys are read from here
     await linked.access.begin()
     transport = httpx.ASGITransport(linked.app, client=("127.0.0.1", 5))
-    async with httpx.AsyncClient(base_url="http://localhost", transport=transport) as http:
+    async with httpx.AsyncClient(base_url="http://localhost", transport=transport, timeout=60) as http:
         assert (await link(http, SERIAL_1)).json()["item"]["serial"] == "1"
     await empty.close()
 
@@ -483,7 +483,10 @@ async def test_strangers_take_few_of_the_databases_connections() -> None:
     app = FastAPI()
     app.include_router(routes(DigitalLinks(view, lambda: T0_US, lambda: 0.0)))
     transport = httpx.ASGITransport(app)  # without the gate nobody has a key
-    async with httpx.AsyncClient(base_url="http://id.example", transport=transport) as http, asyncio.timeout(20):
+    async with (
+        httpx.AsyncClient(base_url="http://id.example", transport=transport, timeout=60) as http,
+        asyncio.timeout(20),
+    ):
         asked = [asyncio.create_task(http.get(f"/01/{NAVY_M}")) for _ in range(10)]
         await until(lambda: view.inside == STRANGERS_AT_ONCE)
         view.go.set()

@@ -23,7 +23,7 @@ async def test_a_stop_ends_open_streams_and_frees_the_port(gateway: MemoryGatewa
     stop = asyncio.Event()
     app = create_app(gateway, gateway.feed, stream_limits=PATIENT)
     serving_task = asyncio.create_task(serve(app, sock, stop=stop))
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http, stream(http) as reader:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http, stream(http) as reader:
         await reader.block()
         stop.set()
         async with asyncio.timeout(20):
@@ -72,7 +72,7 @@ async def test_two_servers_live_in_one_loop(gateway: MemoryGateway) -> None:
     async with (
         serving(first, listen()) as a,
         serving(second, listen()) as b,
-        httpx.AsyncClient(trust_env=False) as http,
+        httpx.AsyncClient(trust_env=False, timeout=60) as http,
     ):
         assert a != b
         assert (await http.get(f"{a}/v1/sites")).content == (await http.get(f"{b}/v1/sites")).content
@@ -83,6 +83,9 @@ async def test_ipv6_loopback_is_served_where_there_is_one(gateway: MemoryGateway
         sock = listen("::1")
     except OSError as error:
         pytest.skip(f"no IPv6 on this machine: {error}")
-    async with serving(create_app(gateway, gateway.feed), sock) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with (
+        serving(create_app(gateway, gateway.feed), sock) as url,
+        httpx.AsyncClient(trust_env=False, timeout=60) as http,
+    ):
         assert url.startswith("http://[::1]:")
         assert (await http.get(f"{url}/v1/sites")).status_code == 200

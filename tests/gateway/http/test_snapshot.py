@@ -133,7 +133,7 @@ async def shop(database: Database) -> AsyncIterator[Shop]:
             texts = dict.fromkeys(("style", "colour", "size", "description", "department"), "x")
             await connection.execute(insert(sku), texts | {"gtin": number, "updated_us": T0_US})
     app = create_app(Queries(database, found.clock), ChangeFeed(), clock=found.clock)
-    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         found.http = http
         yield found
 

@@ -172,7 +172,7 @@ async def test_without_the_part_that_chooses_every_line_names_its_site(sqlite_da
     app = create_app(
         Queries(sqlite_database, chain.rig.clock), ChangeFeed(), services=Services(holds=chain.rig.holds())
     )
-    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         problem(await http.post(RESERVE, json=ORDER, headers={"Idempotency-Key": "k"}), "site-needed")
         assert (await http.post(QUOTE, json=ASK)).status_code == 404
 

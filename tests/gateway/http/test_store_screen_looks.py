@@ -185,7 +185,7 @@ async def test_pictures_for_people(shop: Floor, browser: Browser, name: str) -> 
 
 
 async def test_only_the_screen_may_use_the_camera(shop: Floor) -> None:
-    async with httpx.AsyncClient(base_url=shop.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=shop.url, trust_env=False, timeout=60) as http:
         page = await http.get(f"/store/{STORE.id}")
         assert page.headers["permissions-policy"].startswith("camera=(self), geolocation=(), microphone=()")
         policy = page.headers["content-security-policy"]
@@ -198,7 +198,7 @@ async def test_only_the_screen_may_use_the_camera(shop: Floor) -> None:
 
 
 async def test_files_are_kept_until_they_change(shop: Floor) -> None:
-    async with httpx.AsyncClient(base_url=shop.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=shop.url, trust_env=False, timeout=60) as http:
         for name, file in store_files().items():
             answer = await http.get(f"/page/store/{name}")
             assert (answer.status_code, answer.content) == (200, file.body)

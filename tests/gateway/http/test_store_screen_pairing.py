@@ -144,7 +144,7 @@ async def test_without_keys_this_machine_chooses_its_store(stocked: Path, tmp_pa
 
 
 async def test_no_file_of_the_screen_needs_to_be_paired(floor: Floor) -> None:
-    async with httpx.AsyncClient(base_url=floor.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=floor.url, trust_env=False, timeout=60) as http:
         for path in ("/store", f"/store/{STORE.id}", "/page/store/app.js"):
             assert (await http.get(path)).status_code == 200
         assert (await http.get(f"/v1/tasks?site={STORE.id}")).status_code == 401

@@ -57,7 +57,7 @@ async def open_trade_shop(database: Database) -> AsyncIterator[TradeShop]:
     await import_catalogue(database, GOOD, T0_US)
     services = Services(trade=Trade(database, rig.clock, HeldUnits()), trade_reads=TradeReads(database))
     app = create_app(Queries(database, rig.clock), ChangeFeed(), services=services, clock=rig.clock)
-    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         yield TradeShop(database, http, rig)
 
 

@@ -19,7 +19,7 @@ async def test_a_gateway_pairs_counts_and_writes_down_the_last_use_when_it_stops
         await add_key(connection)
     source = MemorySource(MemoryBroker(), clock)
     gateway = Gateway(config(sqlite_url), sites=[SITE], source=source, http=create_app, clock=clock)
-    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), trust_env=False) as http:
+    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), trust_env=False, timeout=60) as http:
         made = await gateway.channels.pairing.open(SITE.id, "till 3", "")
         assert (await http.post("/store/pair", json={"site": SITE.id, "code": made.code})).status_code == 200
         clock.advance(90)

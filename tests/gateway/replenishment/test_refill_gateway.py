@@ -70,7 +70,7 @@ async def open_gateway(url: str) -> AsyncIterator[Running]:
     async with running.gateway as gateway:
         await import_catalogue(gateway.database, CATALOGUE, T0_US)
         await until(lambda: running.source.connected and gateway.fold.holds(SITE.id))
-        async with httpx.AsyncClient(base_url=str(gateway.http_url), trust_env=False) as running.http:
+        async with httpx.AsyncClient(base_url=str(gateway.http_url), trust_env=False, timeout=60) as running.http:
             yield running
 
 

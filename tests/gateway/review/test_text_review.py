@@ -28,7 +28,7 @@ async def http(postgres_url: str) -> AsyncIterator[httpx.AsyncClient]:
     clock = ManualClock(T0_US + 5 * SECOND_US)
     channels = Channels(database, clock, Relay(database, ChangeFeed(), "test", clock))
     app = create_app(Queries(database, clock), ChangeFeed(), services=channels.services, clock=clock)
-    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with serving(app, listen()) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client:
         yield client
     await channels.close()
     await database.close()

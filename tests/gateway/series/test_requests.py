@@ -26,7 +26,7 @@ from wire import measurements as m
 
 def client(application: Any) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://test")
+    return httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60)
 
 
 async def test_requests_are_counted_by_pattern_method_and_class_of_status() -> None:
@@ -124,7 +124,7 @@ async def test_the_gateways_own_requests_are_among_the_points(sqlite_url: str) -
     source = MemorySource(broker, clock)
     gateway = Gateway(GatewayConfig(**values), sites=[SITE], source=source, http=create_app, clock=clock)
     gateway.series.process.sinks += (recorder,)
-    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url)) as asked:
+    async with gateway, httpx.AsyncClient(base_url=str(gateway.http_url), timeout=60) as asked:
         await import_catalogue(gateway.database, CATALOGUE, clock())
         for _ in range(3):
             await asked.get("/v1/availability", params={"gtin": SHIRT_S, "site": SITE.id})
