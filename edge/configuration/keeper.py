@@ -245,9 +245,11 @@ class ConfigurationKeeper:
         turns = asyncio.Semaphore(CONFIG_AT_ONCE)
 
         async def swap(device: str, driver: Driver) -> None:
-            async with turns:
-                problem = await self._devices.replace(device, driver)
-            self._swapping.discard(device)
+            try:
+                async with turns:
+                    problem = await self._devices.replace(device, driver)
+            finally:
+                self._swapping.discard(device)
             if problem:
                 self._runs[device] = before[device]._replace(refusal=problem)
 

@@ -129,10 +129,12 @@ class Upgrade:
                         was_gone = True
                         self._tell(f"waiting for it: {error}")
                         continue
-                    if was_gone or now != before:
+                    if now and (was_gone or now != before):
                         return now
         raise UpgradeError(
-            f"not back within {UPGRADE_RESTART_S:g} s" if was_gone else f"it did not restart, and still runs {before}"
+            f"not back within {UPGRADE_RESTART_S:g} s with a version that it says"
+            if was_gone
+            else f"it did not restart, and still runs {before or 'a version that it does not say'}"
         )
 
     def _tell(self, text: str) -> None:

@@ -1,6 +1,7 @@
 """`lastunit firmware`: what devices should be. What is here needs no gateway: profiles, models and the radio law."""
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,6 +108,8 @@ def show(
             print(_text(Path(name)) if Path(name).is_file() else profile_text(name), end="")
             return
         if as_model is not None:
+            if not math.isfinite(cable_loss_db + (gain_dbi or 0.0)):
+                raise complain("--gain-dbi, --cable-loss-db: expected a finite number of decibels")
             _show_rendered(profile, as_model, gain_dbi, cable_loss_db, region_said(region), as_json=as_json)
             return
         if gain_dbi is not None or cable_loss_db or region is not None:
@@ -148,15 +151,9 @@ def validate(
 
     if not files and site is None:
         raise complain("say which: files of profiles, a site file (--site), or both")
-    profiles, bad = [], []
-    for file in files or []:
-        try:
-            with mendable():
-                profiles.append(read_profile(str(file) if file.suffix == ".toml" else f"./{file}"))
-        except ProfileError as error:
-            bad.append(str(error))
-    if bad:
-        raise complain("\n".join(bad))
+    if region is not None and site is None:
+        raise complain("--region: only with --site, which says what each antenna radiates")
+    profiles = _profiles_in(files or [])
     checks: tuple[DeviceCheck, ...] = ()
     if site is not None:
         with mendable(ProfileError):
@@ -170,6 +167,24 @@ def validate(
         for check in checks:
             _say(check)
     raise typer.Exit(1 if any(check.problems for check in checks) else 0)
+
+
+def _profiles_in(files: "list[Path]") -> "list[AnyProfile]":
+    """Return the profiles of files; exit with 2 and every complaint when any cannot be used."""
+    from firmware_config.errors import ProfileError
+    from firmware_config.profile import parse_any
+
+    profiles, bad = [], []
+    for file in files:
+        try:
+            profiles.append(parse_any(_text(file), file.stem, str(file)))
+        except ProfileError as error:
+            bad.append(str(error))
+        except OSError as error:
+            bad.append(f"{error.strerror or error}: {file}")
+    if bad:
+        raise complain("\n".join(bad))
+    return profiles
 
 
 def table(head: "tuple[str, ...]", rows: "list[list[str]]") -> str:

@@ -143,6 +143,8 @@ def test_without_a_gain_it_says_what_it_does_not_check() -> None:
             ("show", "generic-llrp-stock", "--as", "impinj-r420", "--region", "JP"),
             "--region 'JP': expected one of FCC, ",
         ),
+        (("show", "generic-llrp-stock", "--as", "impinj-r420", "--gain-dbi", "nan"), "expected a finite number"),
+        (("validate", "some.toml", "--region", "FCC"), "--region: only with --site"),
         (("validate",), "say which: files of profiles"),
         (("validate", "nothing.toml"), "No such file or directory: nothing.toml"),
         (("validate", "--site", "nothing.yaml"), "No such file or directory: nothing.yaml"),
@@ -172,6 +174,20 @@ def test_a_bad_value_names_file_line_key_and_range(tmp_path: Path) -> None:
     assert f"{bad}: line 3: portal.power_dbm: 40, expected a number from 0 to 36\n" in done.stderr
     assert f"{bad}: line 4: portal.session: 'S0', expected a whole number from 0 to 3\n" in done.stderr
     assert f"{worse}: line 2: volume: unknown key" in done.stderr
+
+
+def test_a_file_without_a_suffix_is_read_where_it_is(tmp_path: Path) -> None:
+    own = profile_file(tmp_path, "[portal]\npower_dbm = 27.5\n", "plain")
+    assert own.is_absolute()
+    done = firmware("validate", own)
+    assert (done.exit_code, done.stdout.partition(" ")[0]) == (0, "plain")
+
+
+def test_a_file_that_is_not_there_hides_no_other(tmp_path: Path) -> None:
+    done = firmware("validate", "gone.toml", profile_file(tmp_path, "[portal]\npower_dbm = 40\n"))
+    assert done.exit_code == 2
+    assert "No such file or directory: gone.toml\n" in done.stderr
+    assert "line 3: portal.power_dbm: 40, expected" in done.stderr
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.iot import impinj_upgrade
 from edge.iot.access import RestAccess
 from edge.iot.impinj_upgrade import Upgrade, Upgraded, UpgradeError
 from simulator.json_readers.impinj import ImpinjReader
@@ -75,6 +76,21 @@ async def test_the_same_version_afterwards_is_no_success(tmp_path: Path) -> None
     async with ImpinjReader() as reader:
         with pytest.raises(UpgradeError, match=r"still runs 8\.2\.0\.240: it went back"):
             await upgraded(reader, tmp_path, image_of(tmp_path, b"UPGRADE 8.2.0.240 "))
+
+
+async def test_a_reader_that_says_no_version_afterwards_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(impinj_upgrade, "UPGRADE_RESTART_S", 0.5)
+    async with ImpinjReader() as reader:
+
+        def say(text: str) -> None:
+            if text == "restarting":
+                reader.firmware = reader._next_firmware = ""
+
+        access = RestAccess(impinj_device(reader.address, login_files(tmp_path)))
+        with pytest.raises(UpgradeError, match=r"not back within 0\.5 s with a version that it says"):
+            await Upgrade(access, say, pause_s=PAUSE_S).run(image_of(tmp_path))
 
 
 async def test_what_keeps_it_from_beginning(tmp_path: Path) -> None:
